@@ -1,0 +1,43 @@
+"""Facial component heatmaps: one map a component, a Gaussian at each of its visible landmarks (paper, section 3.1)."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+COMPONENTS = ("eyes", "nose", "mouth", "chin")
+POINTS = 68
+
+# First and last landmark of each component, counted from 0; brows belong to none.
+_RANGES = {
+    68: {"eyes": (36, 47), "nose": (27, 35), "mouth": (48, 67), "chin": (0, 16)},
+    39: {"eyes": (22, 26), "nose": (16, 21), "mouth": (27, 38), "chin": (0, 11)},
+}
+
+
+def component_of(n_points: int) -> np.ndarray:
+    """Component index of each landmark, padded to 68: (68,) int8, -1 for brows and padding.
+
+    n_points is 68 (iBUG) or 39 (Menpo's profile order); anything else raises KeyError.
+    """
+    index = np.full(POINTS, -1, np.int8)
+    for c, component in enumerate(COMPONENTS):
+        first, last = _RANGES[n_points][component]
+        index[first : last + 1] = c
+    return index
+
+
+def heatmaps(landmarks: Tensor, component: Tensor, size: int, sigma: float) -> Tensor:
+    """Ground-truth heatmaps (B, 4, size, size) in [0, 1].
+
+    landmarks: (B, 68, 2) pixels of the 128 px crop. component: (B, 68), -1 where a landmark is absent or hidden.
+    sigma: standard deviation of a kernel in pixels of the map. The maximum over a component's kernels is taken, so that
+    a map peaks at 1 whatever the number of its landmarks; a component with no visible landmark is all zero.
+    """
+    centre = (torch.nan_to_num(landmarks) + 0.5) * (size / 128) - 0.5
+    axis = torch.arange(size, dtype=landmarks.dtype, device=landmarks.device)
+    kernel = torch.exp(-((axis - centre[..., None]) ** 2) / (2 * sigma**2))
+    kernels = kernel[:, :, 1, :, None] * kernel[:, :, 0, None, :]
+    maps = [(kernels * (component == c)[..., None, None]).amax(1) for c in range(len(COMPONENTS))]
+    return torch.stack(maps, 1)

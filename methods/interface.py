@@ -1,0 +1,215 @@
+"""The one interface that every method shares, what an iteratively trained one tells the engine, and discovery.
+
+A method is a folder of this package whose `__init__.py` names its class `METHOD`. Adding the folder is all it takes.
+"""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import importlib
+import pkgutil
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from datasets.face import BadInput
+from datasets.pack import Batch, Pairs
+
+Align = Callable[[Tensor], Tensor]
+
+
+@dataclass
+class Context:
+    """What a run lends a method while it fits.
+
+    device, seed: where and from which random state. workdir: a folder for resume state and sample grids. log: log.csv.
+    align: turns unaligned LR faces (B, 3, 16, 16) upright for a method that asked for it, else None.
+    vgg: file of VGG-19 weights to ReLU3_2, or None for seeded random weights. train: the engine's loop.
+    notes: facts that the results must state (a fallback, say), filled by whoever causes them.
+    """
+
+    device: torch.device
+    seed: int = 0
+    workdir: Path = Path("work")
+    log: Path = Path("log.csv")
+    align: Align | None = None
+    vgg: Path | None = None
+    train: Callable[[TrainedMethod, Pairs, Context], None] | None = None
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+class Method(abc.ABC):
+    """A face super-resolution method: fit once, then LR faces in, SR faces out.
+
+    `Options` is a frozen dataclass; an unknown or mistyped option is refused. `wants` says whether `upscale` expects
+    its LR faces "aligned" (upright, by STN_0 or an oracle) or "unaligned".
+    """
+
+    wants: ClassVar[Literal["aligned", "unaligned"]] = "aligned"
+    Options: ClassVar[type] = dataclasses.make_dataclass("NoOptions", [], frozen=True)
+
+    def __init__(self, options: Mapping[str, Any] | None = None):
+        self.options: Any = parse_options(self.Options, options or {}, type(self).__name__)
+        self.device = torch.device("cpu")
+
+    @abc.abstractmethod
+    def fit(self, pairs: Pairs, context: Context) -> None:
+        """Learn from the training pairs (their validation fold included; see Pairs.training)."""
+
+    @abc.abstractmethod
+    def upscale(self, lr: Tensor) -> Tensor:
+        """LR faces (B, 3, 16, 16) float32 in [0, 1] on self.device to SR faces (B, 3, 128, 128) in [0, 1]."""
+
+    @abc.abstractmethod
+    def save(self, folder: Path) -> None:
+        """Write what `load` needs into an existing empty folder."""
+
+    @abc.abstractmethod
+    def load(self, folder: Path) -> None:
+        """Read what `save` wrote, into a method made with the same options."""
+
+    def inspect(self, lr: Tensor) -> dict[str, Tensor]:
+        """What the method estimates on its way, for the same input as `upscale`; {} where it estimates nothing.
+
+        "heatmaps" (B, 4, S, S) over the upright face, or "heatmaps_lr" over the unaligned one; "warp_NAME" (B, 4) for
+        each STN, in the order and units of datasets.degrade (a perfect STN gives the true warp of the LR face).
+        """
+        return {}
+
+    def to(self, device: torch.device | str) -> Method:
+        """Move to a device; returns self."""
+        self.device = torch.device(device)
+        return self
+
+    def parameters_count(self) -> int:
+        """Number of learnt values that `upscale` uses; 0 where nothing is learnt."""
+        return 0
+
+
+def check_lr(lr: Tensor) -> Tensor:
+    """Return `lr` if it is float32 (B, 3, 16, 16) in [0, 1]; else raise BadInput saying what it is."""
+    if lr.ndim != 4 or tuple(lr.shape[1:]) != (3, 16, 16):
+        raise BadInput(f"LR faces of shape {tuple(lr.shape)}: expected (B, 3, 16, 16)")
+    if lr.dtype != torch.float32:
+        raise BadInput(f"LR faces of type {lr.dtype}: expected torch.float32 in [0, 1]")
+    if lr.numel() and not (lr.min() >= 0 and lr.max() <= 1):
+        raise BadInput(f"LR faces in [{lr.min():.3g}, {lr.max():.3g}]: expected values in [0, 1]")
+    return lr
+
+
+def parse_options(options_type: type, given: Mapping[str, Any], owner: str) -> Any:
+    """Build the frozen options dataclass; BadInput for a name it lacks or a value of another type."""
+    hints = typing.get_type_hints(options_type)
+    for name, value in given.items():
+        if name not in hints:
+            raise BadInput(f"params.yaml: {owner} has no option '{name}'; it has {', '.join(hints) or 'none'}")
+        kind = typing.get_origin(hints[name]) or hints[name]
+        fits = isinstance(value, int | float) if kind is float else kind is Literal or isinstance(value, kind)
+        if not fits or (kind is Literal and value not in typing.get_args(hints[name])):
+            raise BadInput(f"params.yaml: {owner} option {name}: {value!r} is not {hints[name]}")
+    return options_type(**given)
+
+
+def discover() -> dict[str, type[Method]]:
+    """Every method by the name of its folder."""
+    import methods
+
+    names = [m.name for m in pkgutil.iter_modules(methods.__path__) if m.ispkg]
+    return {name: importlib.import_module(f"methods.{name}").METHOD for name in sorted(names)}
+
+
+def create(name: str, options: Mapping[str, Any] | None = None) -> Method:
+    """Make the method `name` with these options; BadInput lists the known ones."""
+    known = discover()
+    if name not in known:
+        raise BadInput(f"params.yaml: no method '{name}'; methods/ has {', '.join(known)}")
+    return known[name](options)
+
+
+@dataclass(frozen=True)
+class Optimiser:
+    """How a phase descends. The engine multiplies lr by `decay` once an epoch, never below `floor`.
+
+    kind: "rmsprop" (alpha, eps), "adam" (betas) or "sgd" (momentum). schedule "cosine" falls to 0 over the phase's
+    epochs instead. warmup: (updates, factor) pairs in order; FACTS: ((50, 0.02), (50, 0.2)). clip: gradient-norm bound,
+    0 for none. ema: decay of an exponential moving average of the weights that replaces them at the end, 0 for none.
+    """
+
+    kind: Literal["rmsprop", "adam", "sgd"] = "adam"
+    lr: float = 1e-3
+    decay: float = 1.0
+    floor: float = 0.0
+    schedule: Literal["exponential", "cosine", "step"] = "exponential"
+    step_epochs: int = 10
+    step_factor: float = 0.1
+    warmup: tuple[tuple[int, float], ...] = ()
+    alpha: float = 0.9
+    eps: float = 1e-8
+    betas: tuple[float, float] = (0.9, 0.999)
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    clip: float = 0.0
+    ema: float = 0.0
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One stretch of training: which parameters, how long, on what loss.
+
+    loss(batch, epoch) -> (terms, sr): terms already weighted, summed by the engine and logged under their names; sr is
+    what the critic sees, (B, 3, 128, 128) in the range the critic expects, or None. critic_loss(batch, sr) -> terms; sr
+    comes detached. fresh: a new warp for each face and epoch, else the stored one. Phases of a method run in order.
+    """
+
+    name: str
+    epochs: int
+    batch_size: int
+    module: nn.Module
+    optimiser: Optimiser
+    loss: Callable[[Batch, int], tuple[dict[str, Tensor], Tensor | None]]
+    critic: nn.Module | None = None
+    critic_optimiser: Optimiser | None = None
+    critic_loss: Callable[[Batch, Tensor], dict[str, Tensor]] | None = None
+    fresh: bool = True
+    flip: bool = True
+
+
+class TrainedMethod(Method):
+    """A method that the engine trains: it holds one `module` (what is saved) and lists its phases."""
+
+    module: nn.Module
+
+    @abc.abstractmethod
+    def phases(self, context: Context) -> list[Phase]:
+        """The phases of training, built on self.device; critics and feature losses are made here, not saved."""
+
+    def fit(self, pairs: Pairs, context: Context) -> None:
+        if context.train is None:
+            raise BadInput(f"{type(self).__name__} is trained by an engine: set context.train")
+        context.train(self, pairs, context)
+
+    def save(self, folder: Path) -> None:
+        save_file(
+            {k: v.contiguous().cpu() for k, v in self.module.state_dict().items()}, folder / "weights.safetensors"
+        )
+
+    def load(self, folder: Path) -> None:
+        path = folder / "weights.safetensors"
+        if not path.is_file():
+            raise BadInput(f"{path}: no weights; run `dvc repro` or `python -m benchmark.train` for this run first")
+        self.module.load_state_dict(load_file(path))
+
+    def to(self, device: torch.device | str) -> TrainedMethod:
+        super().to(device)
+        self.module.to(device)
+        return self
+
+    def parameters_count(self) -> int:
+        return sum(p.numel() for p in self.module.parameters())
