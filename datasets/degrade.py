@@ -20,7 +20,11 @@ MAX_SHIFT = 0.1  # 5 % of a box that is 2 wide
 
 def sample_warps(n: int, generator: torch.Generator) -> Tensor:
     """Draw n random warps (n, 4) float32 from the protocol's uniform ranges, on the generator's device."""
-    unit = torch.rand(n, 4, generator=generator, device=generator.device)
+    return warps_from_unit(torch.rand(n, 4, generator=generator, device=generator.device))
+
+
+def warps_from_unit(unit: Tensor) -> Tensor:
+    """Warps (n, 4) from uniform numbers (n, 4) in [0, 1]."""
     low = unit.new_tensor([-MAX_ROTATION, SCALES[0], -MAX_SHIFT, -MAX_SHIFT])
     high = unit.new_tensor([MAX_ROTATION, SCALES[1], MAX_SHIFT, MAX_SHIFT])
     return low + (high - low) * unit

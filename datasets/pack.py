@@ -8,6 +8,7 @@ A folder holds, for N faces (all arrays .npy, images NHWC uint8 RGB, landmarks i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,9 +19,12 @@ import torch
 from torch import Tensor
 
 from datasets import degrade
+from datasets.crop import Crop
 from datasets.face import BadInput, require_folder
 from datasets.heatmaps import component_of, heatmaps
+from datasets.split import unit_numbers
 
+CHUNK = 256  # faces degraded at a time
 ARRAYS = ("hr", "lr", "warp", "landmarks", "visible")
 
 
@@ -68,6 +72,34 @@ class Pairs:
     def validation(self) -> Pairs:
         """The validation fold, cut from the training people."""
         return self[self.faces["validation"].to_numpy() == 1]
+
+
+def write_pairs(
+    folder: Path, images: np.ndarray, rows: np.ndarray, crops: Sequence[Crop], validation: np.ndarray, seed: int
+) -> None:
+    """Write one side of the split: the crops, whose pixels are images[rows] (N, 128, 128, 3), and their LR faces.
+
+    The warp of a face follows from the seed and its name alone.
+    """
+    folder.mkdir()
+    warp = degrade.warps_from_unit(torch.from_numpy(unit_numbers([c.entry.name for c in crops], seed, 4)))
+    hr = np.lib.format.open_memmap(folder / "hr.npy", "w+", np.uint8, (len(rows), 128, 128, 3))
+    lr = np.empty((len(rows), 16, 16, 3), np.uint8)
+    for start in range(0, len(rows), CHUNK):
+        part = slice(start, start + CHUNK)
+        hr[part] = images[rows[part]]
+        lr[part] = to_uint8(degrade.degrade(to_float(torch.from_numpy(hr[part])), warp[part])).numpy()
+    hr.flush()
+    np.save(folder / "lr.npy", lr)
+    np.save(folder / "warp.npy", warp.numpy())
+    np.save(folder / "landmarks.npy", np.stack([c.landmarks for c in crops]))
+    np.save(folder / "visible.npy", np.stack([c.visible for c in crops]))
+    columns = ("name", "corpus", "source", "person", "photo")
+    table = pd.DataFrame([[getattr(c.entry, k) for k in columns] for c in crops], columns=list(columns))
+    table["points"] = [c.points for c in crops]
+    table["yaw"] = [round(c.yaw, 2) for c in crops]
+    table["validation"] = validation.astype(int)
+    table.to_csv(folder / "faces.csv", index=False)
 
 
 def to_float(images: Tensor) -> Tensor:

@@ -9,12 +9,14 @@ import abc
 import dataclasses
 import importlib
 import pkgutil
+import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -30,7 +32,8 @@ class Context:
     """What a run lends a method while it fits.
 
     device, seed: where and from which random state. workdir: a folder for resume state and sample grids. log: log.csv.
-    align: turns unaligned LR faces (B, 3, 16, 16) upright for a method that asked for it, else None.
+    align: turns unaligned LR faces (B, 3, 16, 16) upright for a method that asked for it, else None. oracle: the engine
+    turns them upright by their true warps instead.
     vgg: file of VGG-19 weights to ReLU3_2, or None for seeded random weights. train: the engine's loop.
     notes: facts that the results must state (a fallback, say), filled by whoever causes them.
     """
@@ -40,6 +43,7 @@ class Context:
     workdir: Path = Path("work")
     log: Path = Path("log.csv")
     align: Align | None = None
+    oracle: bool = False
     vgg: Path | None = None
     train: Callable[[TrainedMethod, Pairs, Context], None] | None = None
     notes: dict[str, Any] = field(default_factory=dict)
@@ -110,11 +114,20 @@ def parse_options(options_type: type, given: Mapping[str, Any], owner: str) -> A
     for name, value in given.items():
         if name not in hints:
             raise BadInput(f"params.yaml: {owner} has no option '{name}'; it has {', '.join(hints) or 'none'}")
-        kind = typing.get_origin(hints[name]) or hints[name]
-        fits = isinstance(value, int | float) if kind is float else kind is Literal or isinstance(value, kind)
-        if not fits or (kind is Literal and value not in typing.get_args(hints[name])):
+        if not _fits(value, hints[name]):
             raise BadInput(f"params.yaml: {owner} option {name}: {value!r} is not {hints[name]}")
     return options_type(**given)
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value from YAML is of the type of an option: a class, a Literal, or one of them or None."""
+    if isinstance(hint, types.UnionType):
+        return any(_fits(value, member) for member in typing.get_args(hint))
+    if typing.get_origin(hint) is Literal:
+        return value in typing.get_args(hint)
+    if isinstance(value, bool) and hint is not bool:
+        return False
+    return isinstance(value, int | float if hint is float else typing.get_origin(hint) or hint)
 
 
 def discover() -> dict[str, type[Method]]:
@@ -165,7 +178,8 @@ class Phase:
 
     loss(batch, epoch) -> (terms, sr): terms already weighted, summed by the engine and logged under their names; sr is
     what the critic sees, (B, 3, 128, 128) in the range the critic expects, or None. critic_loss(batch, sr) -> terms; sr
-    comes detached. fresh: a new warp for each face and epoch, else the stored one. Phases of a method run in order.
+    comes detached. fresh: a new warp for each face and epoch, else the stored one. faces(pairs) -> (N,) bool says which
+    of the training pairs the phase sees, None for all. Phases of a method run in order.
     """
 
     name: str
@@ -179,6 +193,7 @@ class Phase:
     critic_loss: Callable[[Batch, Tensor], dict[str, Tensor]] | None = None
     fresh: bool = True
     flip: bool = True
+    faces: Callable[[Pairs], np.ndarray] | None = None
 
 
 class TrainedMethod(Method):

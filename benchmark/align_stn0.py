@@ -1,0 +1,78 @@
+"""Train STN_0, which turns LR faces upright for the methods that cannot, and score it on the test faces' warps."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchmark import cli, config, parallel
+from benchmark.engine import Settings
+from benchmark.fitting import choose_device, data_hash, fit_and_save, forget, work_folder
+from datasets.pack import Pairs, to_float
+from methods.interface import Align, Context
+from methods.stn0 import STN0
+
+_BATCH = 256
+
+
+def load_stn0(experiment: config.Experiment, device: torch.device) -> Align:
+    """The experiment's STN_0 as a function of LR faces (B, 3, 16, 16) in [0, 1]; BadInput where it is not trained."""
+    method = STN0(experiment.params["stn0"])
+    method.load(experiment.results / "weights" / "stn0")
+    method.to(device)
+    return lambda lr: method.align(lr)[0]
+
+
+def warp_errors(estimate: Tensor, truth: Tensor) -> dict[str, float]:
+    """Mean errors of estimated warps (N, 4): rotation in degrees, shift in % of the box's side, scale in %.
+
+    Rotation and scale are absolute differences, the scale's relative to the true one; shift is a distance.
+    """
+    turn = (estimate[:, 0] - truth[:, 0] + torch.pi).remainder(2 * torch.pi) - torch.pi
+    shift = (estimate[:, 2:] - truth[:, 2:]).norm(dim=1) / 2  # the box is 2 wide
+    scale = estimate[:, 1] / truth[:, 1] - 1
+    return {
+        "rotation_degrees": torch.rad2deg(turn.abs().double().mean()).item(),
+        "shift_percent": 100 * shift.double().mean().item(),
+        "scale_percent": 100 * scale.abs().double().mean().item(),
+    }
+
+
+def score(method: STN0, test: Pairs) -> dict[str, Any]:
+    """Errors of STN_0 on the test faces, and of guessing that nothing has to be undone."""
+    lr = to_float(torch.from_numpy(test.lr[:]))
+    estimate = torch.cat([method.align(part.to(method.device))[1].cpu() for part in lr.split(_BATCH)])
+    truth = torch.from_numpy(test.warp[:])
+    identity = truth.new_tensor([0.0, 1.0, 0.0, 0.0]).expand_as(truth)
+    return {"faces": len(test), "stn0": warp_errors(estimate, truth), "identity": warp_errors(identity, truth)}
+
+
+def main(args: argparse.Namespace) -> None:
+    experiment = config.load(args.experiment)
+    device = parallel.start(choose_device(args.device))
+    train, test = (Pairs.load(experiment.data / side) for side in ("train", "test"))
+    options = experiment.params["stn0"]
+    work = work_folder(f"{experiment.name}-stn0", "stn0", options, experiment.data)
+    context = Context(device, workdir=work, log=experiment.results / "logs" / "stn0.csv")
+    torch.manual_seed(context.seed)
+    method = STN0(options)
+    record = {"method": "stn0", "data": data_hash(experiment.data)}
+    fit_and_save(method, train, context, experiment.results / "weights" / "stn0", record, Settings(step=args.step))
+    if parallel.main():
+        errors = score(method, test)
+        with cli.whole_file(experiment.results / "metrics" / "stn0.json") as part:
+            part.write_text(json.dumps(errors, indent=1) + "\n")
+        print(json.dumps(errors, indent=1))
+    forget(work)
+    parallel.stop()
+
+
+if __name__ == "__main__":
+    parser = cli.stage_parser(__doc__)
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--step", choices=("auto", "eager", "graph", "compile"), default="auto")
+    cli.run(main, parser)

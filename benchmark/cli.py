@@ -1,0 +1,74 @@
+"""What every stage's command line shares: one line for an error that a user can mend, and atomic outputs."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import errno
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from datasets.face import BadInput
+
+
+def run(main: Callable[[argparse.Namespace], None], parser: argparse.ArgumentParser) -> None:
+    """Parse, run `main`, and exit: 2 with one line for bad input or a full disk, a traceback for a bug."""
+    try:
+        main(parser.parse_args())
+    except BadInput as error:
+        sys.exit(_fail(str(error)))
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        sys.exit(_fail(f"{error.filename or 'disk'}: the disk is full; free some space and run the stage again"))
+
+
+def _fail(line: str) -> int:
+    print(f"error: {line}", file=sys.stderr)
+    return 2
+
+
+def stage_parser(description: str, *, per_run: bool = False) -> argparse.ArgumentParser:
+    """A parser with --experiment and, for a stage of one run, --run."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--experiment", help="a block of params.yaml (default: its own choice, or $EXPERIMENT)")
+    if per_run:
+        parser.add_argument("--run", required=True, help="a run of params.yaml")
+    return parser
+
+
+@contextlib.contextmanager
+def whole_folder(target: Path) -> Iterator[Path]:
+    """A new folder to write into that takes the place of `target` at the end, and vanishes where the body fails.
+
+    What an earlier, killed run left half written is removed first; `target` is never seen half written.
+    """
+    part = target.with_name(f".{target.name}.tmp")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        yield part
+        if target.exists():
+            old = target.with_name(f".{target.name}.old")
+            shutil.rmtree(old, ignore_errors=True)
+            target.rename(old)
+            part.rename(target)
+            shutil.rmtree(old)
+        else:
+            part.rename(target)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def whole_file(target: Path) -> Iterator[Path]:
+    """A path to write to that takes the place of `target` at the end, and vanishes where the body fails."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f".{target.name}.tmp{target.suffix}")
+    try:
+        yield part
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,95 @@
+"""params.yaml resolved: the chosen experiment, one run of it, and where each stage reads and writes."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from datasets.face import BadInput
+
+ALIGNMENTS = ("stn0", "oracle", "none")
+PARAMS = Path("params.yaml")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A block of `experiments:` and the folders that belong to it."""
+
+    name: str
+    params: dict[str, Any]
+    runs: dict[str, dict[str, Any]]
+
+    @property
+    def raw(self) -> Path:
+        return Path("data/raw") / self.name
+
+    @property
+    def data(self) -> Path:
+        return Path("data") / self.name
+
+    @property
+    def results(self) -> Path:
+        return Path("results") / self.name
+
+    def run(self, name: str) -> Run:
+        """The run `name` with the experiment's options for its method; BadInput lists the known runs."""
+        if name not in self.runs:
+            raise BadInput(f"{PARAMS}: no run '{name}'; it has {', '.join(self.runs)}")
+        item = dict(self.runs[name])
+        method = item.pop("method", None)
+        budgets = self.params["methods"]
+        if method not in budgets:
+            raise BadInput(f"{PARAMS}: run '{name}' uses method {method!r}: add it to experiments.{self.name}.methods")
+        align = item.pop("align", None)
+        if align not in (None, *ALIGNMENTS):
+            raise BadInput(f"{PARAMS}: run '{name}' has align: {align!r}; it is one of {', '.join(ALIGNMENTS)}")
+        seeds = min(item.pop("seeds", 1), self.params["training"]["seeds"])
+        return Run(self, name, method, align, {**(budgets[method] or {}), **item}, list(range(seeds)))
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run: a method with its options. `align` is None where the method's own wish decides."""
+
+    experiment: Experiment
+    name: str
+    method: str
+    align: str | None
+    options: dict[str, Any]
+    seeds: list[int] = field(default_factory=lambda: [0])
+
+    def alignment(self, wants: str) -> str:
+        """How the LR input is turned upright: "stn0", "oracle" or "none"; `wants` is the method's own wish."""
+        return self.align or ("stn0" if wants == "aligned" else "none")
+
+    def weights(self, seed: int) -> Path:
+        return self.experiment.results / "weights" / self.name / f"seed{seed}"
+
+    def log(self, seed: int) -> Path:
+        return self.experiment.results / "logs" / self.name / f"seed{seed}.csv"
+
+    def images(self, seed: int) -> Path:
+        """Folder of the SR images, one PNG a test face, and inspect.npz where the method estimates more."""
+        return self.experiment.results / "sr" / self.name / f"seed{seed}"
+
+    @property
+    def metrics(self) -> Path:
+        return self.experiment.results / "metrics" / f"{self.name}.json"
+
+
+def load(experiment: str | None = None, path: Path = PARAMS) -> Experiment:
+    """Read the experiment `experiment` (default: the file's own choice, or $EXPERIMENT) from params.yaml."""
+    try:
+        params = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise BadInput(f"{path}: {error.strerror}; run from the project's folder") from error
+    except yaml.YAMLError as error:
+        raise BadInput(f"{path}: not YAML: {error}") from error
+    name = experiment or os.environ.get("EXPERIMENT") or params["experiment"]
+    if name not in params["experiments"]:
+        raise BadInput(f"{path}: no experiment '{name}'; it has {', '.join(params['experiments'])}")
+    return Experiment(name, params["experiments"][name], params["runs"])

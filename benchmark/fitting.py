@@ -1,0 +1,111 @@
+"""One method fitted and stored: its device, the folder of its resume state, and the record beside its weights."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import platform
+import subprocess
+import time
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from benchmark import engine, parallel
+from benchmark.checkpoint import Checkpoints
+from benchmark.cli import whole_folder
+from benchmark.progress import write_log
+from datasets.face import BadInput
+from datasets.pack import Pairs
+from methods.interface import Context, Method, TrainedMethod
+
+_ROOT = Path(__file__).parent.parent
+# Code that decides what a training run computes, beside the method's own folder.
+_CODE = ("benchmark/engine.py", "benchmark/step.py", "benchmark/optimise.py", "methods/*.py", "datasets/degrade.py")
+_CODE += ("datasets/heatmaps.py", "datasets/pack.py")
+
+
+def choose_device(name: str) -> torch.device:
+    """The device for "auto" (CUDA where there is one), "cpu" or "cuda"; BadInput for cuda without one."""
+    if name == "cuda" and not torch.cuda.is_available():
+        raise BadInput("--device cuda: no CUDA device is to be found; take --device cpu")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def data_hash(data: Path) -> str | None:
+    """The hash of the prepared data, from its manifest; None where there is no manifest."""
+    manifest = data / "manifest.json"
+    return json.loads(manifest.read_text())["hash"] if manifest.is_file() else None
+
+
+def work_folder(name: str, method: str, parameters: Mapping[str, Any], data: Path) -> Path:
+    """work/NAME-HASH: resume state that only a run of the same parameters, code and data takes up."""
+    digest = hashlib.sha256(json.dumps([parameters, data_hash(data)], sort_keys=True).encode())
+    for pattern in (*_CODE, f"methods/{method}/**/*.py"):
+        for path in sorted(_ROOT.glob(pattern)):
+            digest.update(path.read_bytes())
+    return Path("work") / f"{name}-{digest.hexdigest()[:16]}"
+
+
+def fit_and_save(
+    method: Method, pairs: Pairs, context: Context, target: Path, record: Mapping[str, Any], settings: engine.Settings
+) -> None:
+    """Fit `method`, then put its weights and config.json in place of `target`, and its log in context.log.
+
+    Under torchrun a method without training is fitted, and everything is written, by the first process alone.
+    """
+    trained = isinstance(method, TrainedMethod)
+    if not trained and not parallel.main():
+        return
+    context.train = partial(engine.train, settings=settings)
+    method.to(context.device)
+    started = time.monotonic()
+    method.fit(pairs, context)
+    if not parallel.main():
+        return
+    if not trained:
+        write_log(context.log, [{"phase": "fit", "epoch": 1, "seconds": time.monotonic() - started}])
+    with whole_folder(target) as part:
+        method.save(part)
+        text = json.dumps({**record, **_facts(method, context)}, indent=1)
+        (part / "config.json").write_text(text + "\n")
+
+
+def forget(work: Path) -> None:
+    """Drop a run's checkpoints, once its weights are stored; its sample grids stay."""
+    if parallel.main():
+        Checkpoints(work / "checkpoints").clear()
+
+
+def _facts(method: Method, context: Context) -> dict[str, Any]:
+    """What a result must state of how it came about."""
+    log = pd.read_csv(context.log)
+    seconds = float(log["seconds"].sum())
+    speed = float((log["images_per_second"] * log["seconds"]).sum()) / seconds if "images_per_second" in log else None
+    cuda = context.device.type == "cuda"
+    return {
+        "options": dataclasses.asdict(method.options),
+        "seed": context.seed,
+        "parameters": method.parameters_count(),
+        "notes": context.notes,
+        "seconds": seconds,
+        "images_per_second": speed,
+        "device": torch.cuda.get_device_name(context.device) if cuda else f"CPU ({platform.machine()})",
+        "processes": parallel.world(),
+        "torch": torch.__version__,
+        "commit": _commit(),
+    }
+
+
+def _commit() -> str | None:
+    """The project's git commit; None outside a checkout or without git."""
+    try:
+        answer = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return None
+    return answer.stdout.strip() or None

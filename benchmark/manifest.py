@@ -1,0 +1,45 @@
+"""data/EXPERIMENT/manifest.json: what was prepared, from where, and the hashes that results are tied to."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from datasets import pose
+from datasets.crop import Skipped
+
+
+def write_manifest(folder: Path, options: dict[str, Any], skipped: Sequence[Skipped]) -> None:
+    """Describe the packed sides in `folder`: counts by corpus, source and pose bin, skipped faces, hashes of all files.
+
+    "hash" is one SHA-256 over all of them: two results with the same hash saw the same data.
+    """
+    sides = {side: pd.read_csv(folder / side / "faces.csv") for side in ("train", "test")}
+    files = {str(p.relative_to(folder)): _hash(p) for p in sorted(folder.glob("*/*"))}
+    manifest = {
+        "hash": hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest(),
+        "options": options,
+        "faces": {side: len(table) for side, table in sides.items()},
+        "validation": int(sides["train"]["validation"].sum()),
+        "people": {side: int(table["person"].nunique()) for side, table in sides.items()},
+        "by_source": {side: _counts(table["source"]) for side, table in sides.items()},
+        "by_points": {side: _counts(table["points"]) for side, table in sides.items()},
+        "by_yaw": {side: _counts(table["yaw"].map(pose.bin_of)) for side, table in sides.items()},
+        "skipped": [{"name": face.entry.name, "reason": face.reason} for face in skipped],
+        "files": files,
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
+
+
+def _counts(column: pd.Series) -> dict[str, int]:
+    return {str(value): int(n) for value, n in column.value_counts().sort_index().items()}
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,48 @@
+"""PSNR and SSIM of 8-bit images, in float64: pure functions, one definition each.
+
+Conventions (the paper states none): RGB, no border cropped from PSNR; SSIM of Wang et al. 2004 (11 x 11 Gaussian of
+sigma 1.5, population covariance, windows inside the image only), mean over the three channels; Y is BT.601's luma in
+[16, 235], as in MATLAB's rgb2ycbcr, rounded to 8 bits.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.ndimage import correlate1d
+
+DATA_RANGE = 255.0
+SIGMA, RADIUS = 1.5, 5
+K1, K2 = 0.01, 0.03
+_LUMA = np.array([65.481, 128.553, 24.966]) / 255
+
+
+def psnr(image: np.ndarray, reference: np.ndarray) -> float:
+    """PSNR in dB of two uint8 images of one shape, over all pixels and channels; infinity where they are equal."""
+    error = np.mean((image.astype(np.float64) - reference) ** 2)
+    return float("inf") if error == 0 else float(10 * np.log10(DATA_RANGE**2 / error))
+
+
+def ssim(image: np.ndarray, reference: np.ndarray) -> float:
+    """SSIM in [-1, 1] of two uint8 images (H, W) or (H, W, C), mean over pixels and channels."""
+    x, y = image.astype(np.float64), reference.astype(np.float64)
+    stack = _blur(np.stack([x, y, x * x, y * y, x * y]))
+    mx, my, xx, yy, xy = stack
+    c1, c2 = (K1 * DATA_RANGE) ** 2, (K2 * DATA_RANGE) ** 2
+    vx, vy, cov = xx - mx * mx, yy - my * my, xy - mx * my
+    values = (2 * mx * my + c1) * (2 * cov + c2) / ((mx * mx + my * my + c1) * (vx + vy + c2))
+    return float(values.mean())
+
+
+def _blur(images: np.ndarray) -> np.ndarray:
+    """Gaussian window sums (K, H, W, ...) where the window lies inside the image."""
+    offsets = np.arange(-RADIUS, RADIUS + 1)
+    kernel = np.exp(-(offsets**2) / (2 * SIGMA**2))
+    kernel /= kernel.sum()
+    for axis in (1, 2):
+        images = correlate1d(images, kernel, axis=axis, mode="constant")
+    return images[:, RADIUS:-RADIUS, RADIUS:-RADIUS]
+
+
+def luma(image: np.ndarray) -> np.ndarray:
+    """Y channel (H, W) uint8 of an RGB image (H, W, 3) uint8: 16 + 65.481 R + 128.553 G + 24.966 B, RGB in [0, 1]."""
+    return (16 + image @ _LUMA).round().astype(np.uint8)

@@ -1,0 +1,104 @@
+"""Stage `prepare`: raw faces to packed pairs in data/EXPERIMENT/{train,test}, a manifest and a sheet to look at."""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from benchmark import cli, config
+from benchmark.manifest import write_manifest
+from benchmark.sheet import corpus_sheet
+from datasets import corpus
+from datasets.crop import Crop, Skipped, crop_face
+from datasets.face import BadInput, Entry
+from datasets.pack import Pairs, write_pairs
+from datasets.split import split
+
+MAX_SKIPPED = 0.01
+
+
+def main(arguments: argparse.Namespace) -> None:
+    experiment = config.load(arguments.experiment)
+    options = experiment.params["prepare"]
+    with cli.whole_folder(experiment.data) as folder:
+        crops, skipped = crop_all(jobs(experiment), options["annotator"], folder / "crops.raw", arguments.workers)
+        check_skipped(crops, skipped)
+        entries = [crop.entry for crop in crops]
+        sides = split(entries, options["test_fraction"], options["validation_fraction"], options["seed"])
+        images = np.memmap(folder / "crops.raw", np.uint8, "r", shape=(len(crops), 128, 128, 3))
+        for side, members in (("train", sides != "test"), ("test", sides == "test")):
+            rows = np.flatnonzero(members)
+            chosen = [crops[i] for i in rows]
+            write_pairs(folder / side, images, rows, chosen, sides[rows] == "validation", options["seed"])
+        del images
+        (folder / "crops.raw").unlink()
+        write_manifest(folder, options, skipped)
+    corpus_sheet(Pairs.load(experiment.data / "train"), options["sigma"], experiment.results / "figures" / "corpus.png")
+
+
+def jobs(experiment: config.Experiment) -> list[tuple[str, Path, Entry]]:
+    """Every face of the experiment's corpora: corpus, its folder, entry. BadInput where there is none."""
+    found = [
+        (name, experiment.raw / name, entry)
+        for name in experiment.params["corpora"]
+        for entry in corpus(name).entries(experiment.raw / name)
+    ]
+    if not found:
+        raise BadInput(f"{experiment.raw}: no faces; run the corpus stage, or name a corpus in params.yaml")
+    return found
+
+
+def crop_all(
+    faces: list[tuple[str, Path, Entry]], annotator: str, images: Path, workers: int
+) -> tuple[list[Crop], list[Skipped]]:
+    """Crop every face in `workers` processes. The pixels go to the file `images` one after the other, not to memory."""
+    crops, skipped = [], []
+    with images.open("wb") as out:
+        for result in tqdm(_results(faces, annotator, workers), total=len(faces), desc="crop", unit="face"):
+            if isinstance(result, Skipped):
+                skipped.append(result)
+                continue
+            out.write(result.hr.tobytes())
+            crops.append(Crop(**{**vars(result), "hr": np.empty(0, np.uint8)}))
+    return crops, skipped
+
+
+def _results(faces: list[tuple[str, Path, Entry]], annotator: str, workers: int) -> Iterator[Crop | Skipped]:
+    columns: tuple[Any, ...] = tuple(zip(*faces, strict=True))
+    # Forked workers share what is imported here; elsewhere than on Linux they start afresh.
+    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+    with ProcessPoolExecutor(workers, context) as pool:
+        try:
+            yield from pool.map(crop_face, *columns, [annotator] * len(faces), chunksize=8)
+        except BrokenProcessPool as error:
+            raise BadInput("prepare: a worker process was killed (out of memory?); use fewer --workers") from error
+
+
+def check_skipped(crops: list[Crop], skipped: list[Skipped]) -> None:
+    """Print why faces were skipped; BadInput where they are over 1 % or where none is left."""
+    total = len(crops) + len(skipped)
+    for face in skipped[:10]:
+        print(f"skipped {face.entry.name}: {face.reason}", file=sys.stderr)
+    if len(skipped) > MAX_SKIPPED * total or not crops:
+        corpora = dict(Counter(face.entry.corpus for face in skipped))
+        raise BadInput(
+            f"prepare: {len(skipped)} of {total} faces cannot be used ({corpora}), over {MAX_SKIPPED:.0%}; "
+            f"first: {skipped[0].reason if skipped else 'no face at all'}"
+        )
+
+
+if __name__ == "__main__":
+    parser = cli.stage_parser(__doc__)
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one a core)")
+    cli.run(main, parser)

@@ -1,0 +1,153 @@
+"""Fit one run's method on the training faces and store its weights: `python -m benchmark.train --run ours`."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from benchmark import cli, config, parallel
+from benchmark.align_stn0 import load_stn0
+from benchmark.engine import OutOfTime, Settings
+from benchmark.fitting import choose_device, data_hash, fit_and_save, forget, work_folder
+from datasets import degrade
+from datasets.face import BadInput
+from datasets.pack import Pairs, to_float, to_uint8
+from methods.interface import Align, Context, Method, TrainedMethod, create
+
+OUT_OF_TIME = 75  # exit status: nothing failed, run the same command again
+_CHUNK = 1024
+
+
+def make_method(run: config.Run) -> Method:
+    """The run's method; the experiment's recipe is its `recipe` option, where it has one that the run does not set."""
+    method = create(run.method, run.options)
+    fields = {f.name for f in dataclasses.fields(method.Options)}
+    if "recipe" in fields and "recipe" not in run.options:
+        recipe = run.experiment.params["training"]["recipe"]
+        method = create(run.method, {"recipe": recipe, **run.options})
+    return method
+
+
+def alignment(run: config.Run, method: Method) -> str:
+    """How the run's LR faces are turned upright: "stn0", "oracle" or "none"."""
+    return run.align or ("stn0" if method.wants == "aligned" else "none")
+
+
+def aligned_pairs(pairs: Pairs, how: str, align: Align | None, device: torch.device) -> Pairs:
+    """`pairs` with its LR faces turned upright and rounded to 8 bits, for methods that are fitted in one go.
+
+    The engine aligns the LR faces of a trained method itself, because their warps change from epoch to epoch.
+    """
+    if how == "none":
+        return pairs
+    lr, warp = to_float(torch.from_numpy(pairs.lr[:])), torch.from_numpy(pairs.warp[:])
+    parts = []
+    for rows in torch.arange(len(lr)).split(_CHUNK):
+        part = lr[rows].to(device)
+        upright = degrade.align(part, warp[rows].to(device)) if align is None else align(part)
+        parts.append(to_uint8(upright).cpu())
+    return dataclasses.replace(pairs, lr=torch.cat(parts).numpy())
+
+
+def vgg_weights(experiment: config.Experiment) -> Path | None:
+    """The file of VGG-19's weights, Path("torchvision") for a download, None for random ones; BadInput if it is absent."""
+    value = experiment.params["training"]["vgg"]
+    if value is None or value == "torchvision":
+        return None if value is None else Path(value)
+    if not Path(value).is_file():
+        raise BadInput(
+            f"{value}: no such file; set experiments.{experiment.name}.training.vgg in {config.PARAMS} to torchvision "
+            "(a download) or null (random weights)"
+        )
+    return Path(value)
+
+
+def resolved(run: config.Run, method: Method, how: str) -> dict[str, Any]:
+    """Everything that decides what the run computes, beside its code and data."""
+    stn0 = run.experiment.params["stn0"] if how == "stn0" else None
+    vgg = run.experiment.params["training"]["vgg"] if isinstance(method, TrainedMethod) else None
+    return {
+        "experiment": run.experiment.name,
+        "run": run.name,
+        "method": run.method,
+        "options": dataclasses.asdict(method.options),
+        "align": how,
+        "stn0": stn0,
+        "vgg": vgg,
+    }
+
+
+def fit_seed(run: config.Run, seed: int, pairs: Pairs, device: torch.device, settings: Settings) -> Path:
+    """Fit the run with one seed; returns the folder of its resume state."""
+    torch.manual_seed(seed)
+    method = make_method(run)
+    how = alignment(run, method)
+    record = resolved(run, method, how)
+    parallel.say(yaml.safe_dump({**record, "seed": seed}, sort_keys=False).rstrip())
+    work = work_folder(f"{run.experiment.name}-{run.name}-{seed}", run.method, record, run.experiment.data)
+
+    context = Context(device, seed, work, run.log(seed))
+    align = load_stn0(run.experiment, device) if how == "stn0" else None
+    if isinstance(method, TrainedMethod):
+        context.align, context.oracle, context.vgg = align, how == "oracle", vgg_weights(run.experiment)
+    else:
+        pairs = aligned_pairs(pairs, how, align, device)
+    record["data"] = data_hash(run.experiment.data)
+    fit_and_save(method, pairs, context, run.weights(seed), record, settings)
+    parallel.say(f"{run.weights(seed)}: stored")
+    return work
+
+
+def main(args: argparse.Namespace) -> None:
+    deadline = None if args.seconds is None else time.monotonic() + args.seconds
+    experiment = config.load(args.experiment)
+    run = experiment.run(args.run)
+    device = parallel.start(choose_device(args.device))
+    pairs = Pairs.load(experiment.data / "train")
+    settings = Settings(step=args.step, deadline=deadline)
+    try:
+        seeds = run.seeds if args.seed is None else [args.seed]
+        done = [fit_seed(run, seed, pairs, device, settings) for seed in seeds]
+    except OutOfTime as error:
+        parallel.say(str(error))
+        sys.exit(OUT_OF_TIME)
+    # Only now: a kill at a later seed must not cost the earlier ones, whose weights DVC removes before it runs again.
+    for work in done:
+        forget(work)
+    parallel.stop()
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    options = cli.stage_parser(__doc__, per_run=True)
+    options.epilog = (
+        "Weights and config.json go to results/EXPERIMENT/weights/RUN/seedN, log.csv to results/EXPERIMENT/logs, resume "
+        "state and sample grids to work/. A run that was killed goes on when the same command is given again. Several "
+        "GPUs: torchrun --nproc-per-node N -m benchmark.train --run RUN."
+    )
+    options.add_argument("--seed", type=int, help="only this seed (default: the run's, one after the other)")
+    options.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: CUDA if there is one")
+    options.add_argument(
+        "--step",
+        choices=("auto", "eager", "graph", "compile"),
+        default="auto",
+        help="how an update runs: plain PyTorch, a CUDA graph, or compiled (and on CUDA captured as a graph too); "
+        "auto: compile on CUDA, eager on the CPU",
+    )
+    options.add_argument(
+        "--seconds",
+        type=float,
+        help=f"save and stop after so many seconds of training, with exit status {OUT_OF_TIME}",
+    )
+    return options
+
+
+if __name__ == "__main__":
+    cli.run(main, parser())

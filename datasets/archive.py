@@ -1,0 +1,176 @@
+"""Getting a corpus: local files or URLs, verified before use; reading members of a folder or a zip alike."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+import time
+import zipfile
+import zlib
+from functools import lru_cache, partial
+from pathlib import Path, PurePosixPath
+
+import pooch
+import requests
+from tqdm import tqdm
+
+from datasets.face import BadInput
+
+# Where downloads are kept, so that a broken one goes on and a second experiment needs none.
+DOWNLOADS = Path("data/downloads")
+CHUNK = 1 << 20
+RETRIES = 5
+
+
+def obtain(location: str, known_hash: str | None, target: Path, remedy: str) -> Path:
+    """Put the file at `location` (path or http(s) URL) to `target`, once its checksum holds and, a zip, it is whole.
+
+    known_hash is "sha256:..." or "md5:...", None where the owner publishes none. A folder is packed into a zip.
+    BadInput names the file and `remedy`; `target` is complete or absent.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(target.name + ".tmp")
+    try:
+        if location.startswith(("http://", "https://")):
+            shutil.copyfile(_download(location, known_hash, target.name, remedy), part)
+        else:
+            _copy(Path(location).expanduser(), known_hash, part, remedy)
+        if target.suffix == ".zip":
+            check_zip(part, location, remedy)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+    return target
+
+
+def _copy(source: Path, known_hash: str | None, part: Path, remedy: str) -> None:
+    if source.is_dir():
+        _zip_folder(source, part)
+        return
+    if not source.is_file():
+        raise BadInput(f"{source}: no such file; {remedy}")
+    if known_hash:
+        algorithm, _, expected = known_hash.rpartition(":")
+        actual = pooch.file_hash(str(source), alg=algorithm or "sha256")
+        if actual != expected:
+            raise BadInput(f"{source}: {algorithm or 'sha256'} is {actual}, expected {expected}; {remedy}")
+    shutil.copyfile(source, part)
+
+
+def _zip_folder(source: Path, part: Path) -> None:
+    files = sorted(p for p in source.rglob("*") if p.is_file())
+    if not files:
+        raise BadInput(f"{source}: the folder is empty; give a folder or a zip that holds the corpus")
+    with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
+        for path in tqdm(files, desc=f"pack {source.name}", unit="file"):
+            archive.write(path, f"{source.name}/{path.relative_to(source).as_posix()}")
+
+
+def _download(url: str, known_hash: str | None, name: str, remedy: str) -> Path:
+    unique = f"{hashlib.md5(url.encode()).hexdigest()[:8]}-{name}"
+    resume = partial(resuming_downloader, DOWNLOADS / f"{unique}.part")
+    try:
+        return Path(pooch.retrieve(url, known_hash, unique, DOWNLOADS, downloader=resume))
+    except (requests.RequestException, ValueError) as error:
+        raise BadInput(f"{url}: {error}; {remedy}") from error
+
+
+def resuming_downloader(part: Path, url: str, output_file: str, _: object) -> None:
+    """A downloader for pooch that goes on where an earlier try stopped, retries a stalled or cut transfer, shows a bar.
+
+    part: where the bytes that have come so far are kept. requests.RequestException after RETRIES tries in a row that
+    brought nothing.
+    """
+    failures = 0
+    while True:
+        before = part.stat().st_size if part.exists() else 0
+        try:
+            _receive(url, part)
+            break
+        except requests.RequestException:
+            failures = 0 if part.exists() and part.stat().st_size > before else failures + 1
+            if failures >= RETRIES:
+                raise
+            time.sleep(0.2 * 2**failures)
+    part.replace(output_file)
+
+
+def _receive(url: str, part: Path, timeout: tuple[float, float] = (10, 30)) -> None:
+    """One request for the bytes that `part` lacks; raises requests.RequestException where the transfer is cut."""
+    have = part.stat().st_size if part.exists() else 0
+    headers = {"Range": f"bytes={have}-", "Accept-Encoding": "identity"} if have else {"Accept-Encoding": "identity"}
+    with requests.get(url, stream=True, timeout=timeout, headers=headers) as response:
+        if response.status_code == 416:  # nothing past what we hold: the checksum decides whether it is whole
+            return
+        response.raise_for_status()
+        if "text/html" in response.headers.get("content-type", ""):
+            raise ValueError("the server sent a web page in place of the file")
+        resumed = response.status_code == 206
+        length = int(response.headers.get("content-length", 0))
+        have = have if resumed else 0
+        with (
+            part.open("ab" if resumed else "wb") as out,
+            tqdm(total=have + length or None, initial=have, unit="B", unit_scale=True, desc=part.name) as bar,
+        ):
+            for chunk in response.iter_content(CHUNK):
+                out.write(chunk)
+                bar.update(len(chunk))
+                have += len(chunk)
+            if length and bar.n < bar.total:
+                raise requests.ConnectionError(f"received {bar.n} of {bar.total} bytes")
+
+
+def check_zip(path: Path, shown: str, remedy: str) -> None:
+    """BadInput unless `path` is a zip whose members are whole (CRC) and stay inside its folder."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for name in archive.namelist():
+                pure = PurePosixPath(name.replace("\\", "/"))
+                if pure.is_absolute() or ".." in pure.parts or (pure.parts and ":" in pure.parts[0]):
+                    raise BadInput(f"{shown}: member {name!r} climbs out of its folder; do not use this archive")
+            broken = archive.testzip()
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            raise
+        raise BadInput(f"{shown}: not a whole zip ({error}); {remedy}") from error
+    if broken:
+        raise BadInput(f"{shown}: member {broken} fails its checksum; {remedy}")
+
+
+class Source:
+    """Members of a folder or of a zip under one interface: names relative to it, bytes on demand."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self._zip = zipfile.ZipFile(path) if path.suffix == ".zip" else None
+
+    def names(self) -> list[str]:
+        """Names of all files, sorted, with forward slashes."""
+        if self._zip:
+            return sorted(n for n in self._zip.namelist() if not n.endswith("/"))
+        return sorted(p.relative_to(self.path).as_posix() for p in self.path.rglob("*") if p.is_file())
+
+    def read(self, name: str) -> bytes:
+        """The bytes of one member; BadInput where it is missing or fails its checksum."""
+        try:
+            return self._zip.read(name) if self._zip else (self.path / name).read_bytes()
+        except (KeyError, FileNotFoundError) as error:
+            raise BadInput(f"{self.path}: no member {name}") from error
+        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+            raise BadInput(f"{self.path}: member {name}: {error}") from error
+
+
+def source(root: Path, name: str) -> Source:
+    """The part `name` of a corpus: `root/name` as a folder, else `root/name.zip`; BadInput where neither is there."""
+    # Forked processes would share one file position, so each opens its own.
+    return _source(root, name, os.getpid())
+
+
+@lru_cache(maxsize=8)
+def _source(root: Path, name: str, process: int) -> Source:
+    for path in (root / name, root / f"{name}.zip"):
+        if path.exists():
+            return Source(path)
+    raise BadInput(f"{root}: neither {name}/ nor {name}.zip; run the corpus stage again")

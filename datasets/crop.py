@@ -1,0 +1,70 @@
+"""One face from the corpus to the upright crop with its landmarks: read, annotate, check, align."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from datasets import align, annotate, corpus, pose
+from datasets.face import BadInput, Entry
+from datasets.heatmaps import POINTS
+
+
+@dataclass(frozen=True)
+class Crop:
+    """hr (128, 128, 3) uint8 RGB; landmarks (68, 2) float32 pixels of it, NaN past `points`; visible (68,) bool."""
+
+    entry: Entry
+    hr: np.ndarray
+    landmarks: np.ndarray
+    visible: np.ndarray
+    points: int
+    yaw: float
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A face that cannot be used, and why, in one line."""
+
+    entry: Entry
+    reason: str
+
+
+@lru_cache(maxsize=1)
+def _annotator(name: str) -> annotate.Annotate:
+    cv2.setNumThreads(1)  # the faces are spread over processes already
+    return annotate.annotator(name)
+
+
+def crop_face(corpus_name: str, root: Path, entry: Entry, annotator: str) -> Crop | Skipped:
+    """The crop of one face, or the reason why it has none. Only bad input is turned into a reason."""
+    try:
+        return _crop(corpus_name, root, entry, annotator)
+    except BadInput as error:
+        return Skipped(entry, str(error))
+
+
+def _crop(corpus_name: str, root: Path, entry: Entry, annotator: str) -> Crop:
+    face = corpus(corpus_name).read(root, entry)
+    align.check_landmarks(face.landmarks, face.image.shape, entry.name)
+    anchors, rows = align.anchor_points(face.landmarks)
+    landmarks, visible = face.landmarks, face.visible
+    if len(landmarks) == 5:
+        landmarks = _annotator(annotator)(face.image, face.landmarks)
+        annotate.check_annotation(landmarks, face.landmarks, entry.name)
+        visible = np.ones(len(landmarks), bool)
+    matrix = align.similarity(anchors, align.TEMPLATE[rows])
+    moved = align.transform(matrix, landmarks)
+    padding = POINTS - len(moved)
+    return Crop(
+        entry,
+        align.warp(face.image, matrix),
+        np.pad(moved, ((0, padding), (0, 0)), constant_values=np.nan).astype(np.float32),
+        np.pad(visible, (0, padding)),
+        len(moved),
+        pose.yaw(moved),
+    )

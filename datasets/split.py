@@ -1,0 +1,62 @@
+"""Train, validation and test faces: by person and by photograph, the same for a face whoever else is in the corpus."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+
+from datasets.face import Entry
+
+
+def groups(entries: Sequence[Entry]) -> np.ndarray:
+    """Index of the smallest set that keeps each person and each photograph whole, one a face: (N,) int."""
+    parent: dict[str, str] = {}
+
+    def root(key: str) -> str:
+        while parent.setdefault(key, key) != key:
+            parent[key] = parent[parent[key]]
+            key = parent[key]
+        return key
+
+    for entry in entries:
+        parent[root(f"person {entry.person}")] = root(f"photo {entry.photo}")
+    names = [root(f"person {entry.person}") for entry in entries]
+    return np.unique(names, return_inverse=True)[1]
+
+
+def split(entries: Sequence[Entry], test: float, validation: float, seed: int) -> np.ndarray:
+    """Side of each face, (N,) of "train", "validation" or "test".
+
+    test: fraction of all faces; validation: fraction of the rest. Within each source, groups are ranked by a hash of
+    their name and the seed, so that both sides hold every source and a face added or lost moves few others.
+    """
+    members: dict[int, list[int]] = defaultdict(list)
+    for face, group in enumerate(groups(entries)):
+        members[int(group)].append(face)
+    by_source: dict[str, list[list[int]]] = defaultdict(list)
+    for faces in members.values():
+        by_source[entries[faces[0]].source].append(faces)
+    sides = np.full(len(entries), "train", dtype="<U10")
+    for sets in by_source.values():
+        sets.sort(key=lambda faces: _rank(min(entries[i].person for i in faces), seed))
+        total = sum(len(faces) for faces in sets)
+        taken = 0
+        for faces in sets:
+            share = taken / total
+            if share < test + (1 - test) * validation:
+                sides[faces] = "test" if share < test else "validation"
+            taken += len(faces)
+    return sides
+
+
+def _rank(name: str, seed: int) -> bytes:
+    return hashlib.sha256(f"{seed} {name}".encode()).digest()
+
+
+def unit_numbers(names: Sequence[str], seed: int, n: int) -> np.ndarray:
+    """n numbers in [0, 1) for each name, (len(names), n) float32, that depend on the name and the seed alone."""
+    digests = [hashlib.sha256(f"{seed} warp {name}".encode()).digest() for name in names]
+    return (np.stack([np.frombuffer(d, "<u4", n) for d in digests]) / 2**32).astype(np.float32)

@@ -1,0 +1,105 @@
+"""MTUN as a method: builds the network, tells the engine its losses, upscales."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from datasets.pack import Batch
+from methods.interface import Context, Optimiser, Phase, TrainedMethod, check_lr
+from methods.layers import Discriminator, evaluating
+from methods.mtun import losses
+from methods.mtun.generator import Generator
+from methods.mtun.options import Options
+from methods.mtun.recipes import Recipe, recipe
+from methods.vgg import VGGFeatures
+
+OVERRIDES = ("epochs", "batch_size", "lr", "fresh", "flip", "ema")
+
+
+class MTUN(TrainedMethod):
+    """Super-resolution guided by facial component heatmaps (Yu et al., ECCV 2018), with every ablation as an option."""
+
+    wants = "unaligned"
+    Options = Options
+    module: Generator
+
+    def __init__(self, options: Mapping[str, Any] | None = None):
+        super().__init__(options)
+        given = {name: getattr(self.options, name) for name in OVERRIDES}
+        self.recipe: Recipe = dataclasses.replace(
+            recipe(self.options.recipe), **{name: value for name, value in given.items() if value is not None}
+        )
+        self.module = Generator(self.options, self.recipe)
+
+    def phases(self, context: Context) -> list[Phase]:
+        """One phase; the network starts anew from context.seed. context.notes["vgg"] says what L_f compares with."""
+        o, r = self.options, self.recipe
+        critic = psi = None
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(context.seed)
+            self.module = Generator(o, r).to(self.device)
+            if o.adversarial:
+                critic = Discriminator(o.width, r.inverted_dropout).to(self.device)
+        if o.feature:
+            psi = VGGFeatures(context.vgg, padded=r.vgg_padded).to(self.device)
+            context.notes["vgg"] = psi.source
+        optimiser = Optimiser(
+            r.optimiser, r.lr, decay=r.decay, floor=r.floor, schedule=r.schedule, warmup=r.warmup, alpha=r.alpha
+        )
+        return [
+            Phase(
+                name="mtun",
+                epochs=r.epochs,
+                batch_size=r.batch_size,
+                module=self.module,
+                optimiser=dataclasses.replace(optimiser, ema=r.ema),
+                loss=self._loss(psi, critic),
+                critic=critic,
+                critic_optimiser=optimiser if critic else None,
+                critic_loss=(lambda batch, sr: losses.L_D(critic, 2 * batch.hr - 1, sr)) if critic else None,
+                fresh=r.fresh,
+                flip=r.flip,
+            )
+        ]
+
+    def _loss(
+        self, psi: VGGFeatures | None, critic: Discriminator | None
+    ) -> Callable[[Batch, int], tuple[dict[str, Tensor], Tensor]]:
+        """Equation 6 by terms, weighted; SR faces in [-1, 1] for the critic."""
+
+        def loss(batch: Batch, epoch: int) -> tuple[dict[str, Tensor], Tensor]:
+            o = self.options
+            estimates, hr = self.module(batch.lr), 2 * batch.hr - 1
+            terms = {"L_p": losses.L_p(estimates.sr, hr)}
+            if psi is not None:
+                terms["L_f"] = o.alpha * losses.L_f(psi, estimates.sr, hr)
+            if critic is not None:
+                terms["L_U"] = self.beta(epoch) * losses.L_U(critic, estimates.sr)
+            if o.stacks:
+                target = batch.heatmaps(o.heb_at, o.sigma * o.heb_at / 64, "upright" if o.heb_at == 64 else "lr")
+                terms["L_h"] = o.heatmap_weight * losses.L_h(estimates.heatmaps, target)
+            return terms, estimates.sr
+
+        return loss
+
+    def beta(self, epoch: int) -> float:
+        """Weight of L_U in an epoch, counted from 0."""
+        return max(self.options.beta * self.recipe.beta_decay**epoch, self.recipe.beta_floor)
+
+    def upscale(self, lr: Tensor) -> Tensor:
+        with evaluating(self.module):
+            sr = self.module(check_lr(lr)).sr
+        return ((sr + 1) / 2).clamp(0, 1)
+
+    def inspect(self, lr: Tensor) -> dict[str, Tensor]:
+        with evaluating(self.module):
+            _, heatmaps, warp = self.module(check_lr(lr))
+        found = {"warp_stn": warp}
+        if heatmaps:
+            found["heatmaps" if self.options.heb_at == 64 else "heatmaps_lr"] = heatmaps[-1]
+        return found

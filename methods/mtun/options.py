@@ -1,0 +1,55 @@
+"""Every option of MTUN: its ablations, loss weights and what may override a recipe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from datasets.face import BadInput
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of one run; the defaults are Ours of Table 1. BadInput where a value or a combination has no meaning.
+
+    recipe: see methods.mtun.recipes. width: g, 32 in the authors' code.
+    stacks: hourglasses of the HEB (S1 to S4 of Table 2); 0 leaves the HEB and L_h out (Table 3, left).
+    heb_at: size of the features that the HEB sees (R16 and R32 of Table 2, before the STN; 64, after it).
+    skip: False is Ours† of Table 1. autoencoder: False is Ours‡.
+    authors_trunk: with stacks 0, the authors' wider decoder without skip.
+    feature, adversarial: whether L_f and L_U are minimised; L_p always is, L_h with stacks above 0.
+    alpha, beta, heatmap_weight: weights of L_f, L_U and L_h. sigma: of the target heatmaps' kernels, pixels at 64 px.
+    epochs, batch_size, lr, fresh (warps), flip, ema (decay): None takes the recipe's.
+    """
+
+    recipe: Literal["paper", "authors", "tuned"] = "tuned"
+    width: int = 32
+    stacks: int = 4
+    heb_at: Literal[16, 32, 64] = 64
+    skip: bool = True
+    autoencoder: bool = True
+    authors_trunk: bool = False
+    feature: bool = True
+    adversarial: bool = True
+    alpha: float = 0.01
+    beta: float = 0.01
+    heatmap_weight: float = 1.0
+    sigma: float = 1.5
+    epochs: int | None = None
+    batch_size: int | None = None
+    lr: float | None = None
+    fresh: bool | None = None
+    flip: bool | None = None
+    ema: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.width < 2 or self.width % 2:
+            raise BadInput(f"params.yaml: MTUN option width: {self.width}; give an even number of at least 2")
+        if not 0 <= self.stacks <= 4:
+            raise BadInput(f"params.yaml: MTUN option stacks: {self.stacks}; give 0 (no HEB) to 4")
+        if self.sigma <= 0:
+            raise BadInput(f"params.yaml: MTUN option sigma: {self.sigma}; give a positive number of pixels")
+        if self.authors_trunk and self.stacks:
+            raise BadInput("params.yaml: MTUN option authors_trunk is for a network without HEB; set stacks: 0")
+        if self.batch_size is not None and self.batch_size < 2:
+            raise BadInput(f"params.yaml: MTUN option batch_size: {self.batch_size}; batch normalisation needs 2 faces")

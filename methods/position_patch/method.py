@@ -1,0 +1,97 @@
+"""Ma et al.'s position-patch hallucination behind the shared interface."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from datasets import degrade
+from datasets.degrade import LR
+from datasets.face import BadInput
+from datasets.pack import Pairs, to_float
+from methods.interface import Context, Method, check_lr
+from methods.position_patch.model import Grid, Moments, PositionMaps
+
+CHUNK = 256  # faces in float64 at a time: bounds the memory of `fit`
+
+
+@dataclass(frozen=True)
+class Options:
+    """patch, overlap: of LR patches, in pixels. faces: how many training faces to draw by the run's seed; 0 for all."""
+
+    patch: int = 4
+    overlap: int = 2
+    faces: int = 0
+
+
+class PositionPatch(Method):
+    """Each LR patch as a sum-to-one combination of the training patches at its place; the HR patches follow suit."""
+
+    wants = "aligned"
+    Options = Options
+
+    def __init__(self, options: Mapping[str, Any] | None = None):
+        super().__init__(options)
+        patch, overlap = self.options.patch, self.options.overlap
+        if not 0 <= overlap < patch <= LR or (LR - patch) % (patch - overlap):
+            raise BadInput(
+                f"params.yaml: position_patch patch {patch}, overlap {overlap}: patch is at most {LR}, overlap less than "
+                f"patch, and patch - overlap divides {LR} - patch"
+            )
+        self.grid = Grid(patch, patch - overlap)
+        self.maps: PositionMaps | None = None
+
+    def fit(self, pairs: Pairs, context: Context) -> None:
+        """Sum moments over the training faces, a chunk at a time, and solve once for each position."""
+        rows = self._draw(np.flatnonzero(pairs.faces["validation"] == 0), context.seed)
+        moments = Moments(self.grid, self.device)
+        for start in range(0, len(rows), CHUNK):
+            chunk = pairs[rows[start : start + CHUNK]]
+            lr, hr = (to_float(torch.from_numpy(np.array(a)).to(self.device)) for a in (chunk.lr, chunk.hr))
+            if context.oracle:
+                lr = degrade.align(lr, torch.from_numpy(np.array(chunk.warp)).to(self.device))
+            elif context.align is not None:
+                lr = context.align(lr)
+            moments.add(lr, hr)
+        self.maps = moments.solve()
+
+    def _draw(self, rows: np.ndarray, seed: int) -> np.ndarray:
+        """The rows to fit on, out of all training rows; BadInput where there are fewer than asked for."""
+        wanted = self.options.faces or len(rows)
+        if not 0 < wanted <= len(rows):
+            raise BadInput(f"params.yaml: position_patch faces {self.options.faces}: {len(rows)} are there to train on")
+        return np.sort(np.random.default_rng(seed).permutation(rows)[:wanted])
+
+    def upscale(self, lr: Tensor) -> Tensor:
+        return self._fitted().upscale(check_lr(lr), self.grid).clamp(0, 1)
+
+    def save(self, folder: Path) -> None:
+        tensors = {name: tensor.contiguous().cpu() for name, tensor in vars(self._fitted()).items()}
+        save_file(tensors, folder / "weights.safetensors")
+
+    def load(self, folder: Path) -> None:
+        path = folder / "weights.safetensors"
+        if not path.is_file():
+            raise BadInput(f"{path}: no weights; run `dvc repro` or `python -m benchmark.train` for this run first")
+        self.maps = PositionMaps(**load_file(path, device=str(self.device)))
+
+    def to(self, device: torch.device | str) -> PositionPatch:
+        super().to(device)
+        if self.maps is not None:
+            self.maps = PositionMaps(**{name: tensor.to(self.device) for name, tensor in vars(self.maps).items()})
+        return self
+
+    def parameters_count(self) -> int:
+        return sum(tensor.numel() for tensor in vars(self._fitted()).values())
+
+    def _fitted(self) -> PositionMaps:
+        if self.maps is None:
+            raise BadInput("position_patch: not fitted yet; call fit or load first")
+        return self.maps

@@ -1,0 +1,178 @@
+"""The shared interface, held against every method that discovery finds and every run of params.yaml."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from torch import Tensor
+
+from datasets.face import BadInput
+from methods.interface import Method, create, discover
+
+PARAMS = Path(__file__).parents[2] / "params.yaml"
+NOT_OPTIONS = ("method", "align", "seeds")
+
+# Every ablation of the paper's Tables 1 to 3 and every recipe, whatever params.yaml holds.
+MTUN = {
+    "ours": {"stacks": 4},
+    "ours_no_skip": {"skip": False},
+    "ours_no_autoencoder": {"autoencoder": False},
+    "ours_r16": {"heb_at": 16, "skip": False},
+    "ours_r32": {"heb_at": 32, "skip": False},
+    "ours_s2": {"stacks": 2},
+    "ours_s3": {"stacks": 3},
+    "ours_p": {"feature": False, "adversarial": False},
+    "ours_pf": {"adversarial": False},
+    "no_heb_p": {"stacks": 0, "feature": False, "adversarial": False},
+    "no_heb_pf": {"stacks": 0, "adversarial": False},
+    "no_heb_pfu": {"stacks": 0},
+    "no_heb_authors": {"stacks": 0, "authors_trunk": True},
+    "recipe_paper": {"recipe": "paper"},
+    "recipe_authors": {"recipe": "authors"},
+}
+
+
+def tiny(name: str) -> dict[str, Any]:
+    """Options that make a method small enough to test."""
+    return getattr(importlib.import_module(f"methods.{name}"), "TINY", {})
+
+
+def cases() -> dict[str, tuple[str, dict[str, Any]]]:
+    """Method and options by a name, each distinct pair once."""
+    found = {name: (name, dict(tiny(name))) for name in discover()}
+    found |= {f"mtun-{name}": ("mtun", tiny("mtun") | options) for name, options in MTUN.items()}
+    for run, item in yaml.safe_load(PARAMS.read_text())["runs"].items():
+        if item["method"] in discover():
+            options = {key: value for key, value in item.items() if key not in NOT_OPTIONS}
+            case = (item["method"], tiny(item["method"]) | options)
+            if case not in found.values():
+                found[f"run-{run}"] = case
+    return found
+
+
+CASES = cases()
+
+
+@pytest.fixture(scope="module", params=CASES)
+def fitted(request: pytest.FixtureRequest, fit_briefly) -> Method:
+    name, options = CASES[request.param]
+    return fit_briefly(create(name, options))
+
+
+@pytest.fixture(scope="module")
+def lr(pairs) -> Tensor:
+    """The LR faces of the validation fold: (4, 3, 16, 16)."""
+    return torch.from_numpy(pairs.validation().lr).permute(0, 3, 1, 2).float() / 255
+
+
+def same_options(method: Method) -> Method:
+    """A fresh method of the same class and options."""
+    return type(method)(vars(method.options))
+
+
+def test_sr_faces_have_the_right_shape_range_and_type(fitted: Method, lr: Tensor) -> None:
+    sr = fitted.upscale(lr)
+    assert sr.shape == (4, 3, 128, 128)
+    assert sr.dtype == torch.float32
+    assert not sr.requires_grad
+    assert 0 <= sr.min() < sr.max() <= 1
+
+
+def test_saved_and_loaded_method_is_the_same(fitted: Method, lr: Tensor, tmp_path: Path) -> None:
+    fitted.save(tmp_path)
+    again = same_options(fitted)
+    again.load(tmp_path)
+    torch.testing.assert_close(again.upscale(lr), fitted.upscale(lr), rtol=0, atol=0)
+    assert again.parameters_count() == fitted.parameters_count()
+
+
+def test_a_face_does_not_depend_on_its_batch(fitted: Method, lr: Tensor) -> None:
+    one_by_one = torch.cat([fitted.upscale(face[None]) for face in lr])
+    torch.testing.assert_close(one_by_one, fitted.upscale(lr), rtol=0, atol=1e-5)
+
+
+def test_estimates_are_named_and_shaped_as_the_interface_says(fitted: Method, lr: Tensor) -> None:
+    for name, value in fitted.inspect(lr).items():
+        if name.startswith("warp_"):
+            assert value.shape == (4, 4)
+        else:
+            assert name in ("heatmaps", "heatmaps_lr")
+            assert value.shape[:2] == (4, 4)
+            assert value.shape[2] == value.shape[3]
+        assert value.isfinite().all()
+        assert not value.requires_grad
+
+
+@pytest.mark.parametrize("name", discover())
+def test_fitting_is_determined_by_the_seed(name: str, fit_briefly, lr: Tensor) -> None:
+    torch.manual_seed(1)
+    first = fit_briefly(create(name, tiny(name)), seed=3)
+    torch.manual_seed(2)
+    second = fit_briefly(create(name, tiny(name)), seed=3)
+    torch.testing.assert_close(first.upscale(lr), second.upscale(lr), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (torch.zeros(2, 3, 16, 15), "shape"),
+        (torch.zeros(3, 16, 16), "shape"),
+        (torch.zeros(2, 1, 16, 16), "shape"),
+        (torch.zeros(2, 3, 16, 16, dtype=torch.float64), "float64"),
+        (torch.zeros(2, 3, 16, 16, dtype=torch.uint8), "uint8"),
+        (torch.full((2, 3, 16, 16), 255.0), "255"),
+        (torch.full((2, 3, 16, 16), -0.5), "-0.5"),
+        (torch.full((2, 3, 16, 16), float("nan")), "nan"),
+    ],
+    ids=["size", "no batch", "grey", "double", "bytes", "0..255", "negative", "nan"],
+)
+@pytest.mark.parametrize("name", discover())
+def test_wrong_input_is_refused_in_one_line(name: str, wrong: Tensor, says: str, fit_once) -> None:
+    with pytest.raises(BadInput, match=says) as error:
+        fit_once(name).upscale(wrong)
+    assert "\n" not in str(error.value)
+
+
+@pytest.fixture(scope="module")
+def fit_once(fit_briefly):
+    """fit_once(name): the method with its tiny options, fitted at the first call."""
+    known: dict[str, Method] = {}
+
+    def get(name: str) -> Method:
+        if name not in known:
+            known[name] = fit_briefly(create(name, tiny(name)))
+        return known[name]
+
+    return get
+
+
+@pytest.mark.parametrize("name", discover())
+def test_unknown_option_is_refused(name: str) -> None:
+    with pytest.raises(BadInput, match="no_such_option"):
+        create(name, {"no_such_option": 1})
+
+
+@pytest.mark.parametrize("name", discover())
+def test_missing_weights_are_reported(name: str, tmp_path: Path, fit_once) -> None:
+    fit_once(name).save(tmp_path)
+    if not any(tmp_path.iterdir()):
+        pytest.skip("saves nothing")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(BadInput, match="empty"):
+        create(name, tiny(name)).load(tmp_path / "empty")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_gpu_agrees_with_cpu(fitted: Method, lr: Tensor, tmp_path: Path) -> None:
+    fitted.save(tmp_path)
+    other = same_options(fitted)
+    other.load(tmp_path)
+    other.to("cuda")
+    with torch.backends.cudnn.flags(allow_tf32=False):
+        sr = other.upscale(lr.to("cuda"))
+    torch.testing.assert_close(sr.cpu(), fitted.upscale(lr), rtol=0, atol=1e-3)

@@ -1,0 +1,252 @@
+"""The shared blocks against known answers, and VGG-19 against torchvision's own layers."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torchvision.models import VGG19_Weights, vgg
+
+from datasets import degrade
+from datasets.face import BadInput
+from methods.layers import (
+    AT_16,
+    AT_32,
+    AUTHORS_64,
+    PAPER_64,
+    STN,
+    Discriminator,
+    PlainDropout2d,
+    Residual,
+    count,
+    evaluating,
+    freeze_bias,
+    locnet,
+)
+from methods.vgg import TORCHVISION, VGGFeatures
+
+CAFFE = Path("../shared/weights/vgg19_conv1_1-conv3_2_bgr255.safetensors")
+WARP = torch.tensor([[0.4, 0.9, 0.08, -0.05], [-0.7, 0.8, -0.1, 0.02]])
+
+
+def fixed_stn(channels: int, size: int, warp: Tensor, **options) -> STN:
+    """An STN that answers `warp` (4,) whatever it sees."""
+    stn = STN(locnet(channels, size, AT_16), **options)
+    with torch.no_grad():
+        stn.locnet[-1].bias.copy_(warp)
+    return stn
+
+
+def test_parameters_equal_the_published_networks() -> None:
+    assert count(locnet(67, 64, PAPER_64)) == 53_644
+    assert count(locnet(67, 64, AUTHORS_64)) == 285_872
+    assert count(Discriminator()) == 6_859_425
+
+
+@pytest.mark.parametrize(("size", "layers", "inputs"), [(64, PAPER_64, 500), (64, AUTHORS_64, 180), (32, AT_32, 80)])
+def test_locnet_sizes_its_first_fully_connected_layer(size: int, layers, inputs: int) -> None:
+    net = locnet(5, size, layers)
+    assert net[-3].in_features == inputs
+    assert net(torch.rand(2, 5, size, size)).shape == (2, 4)
+
+
+def test_locnet_refuses_layers_that_leave_nothing() -> None:
+    with pytest.raises(BadInput, match="16 px"):
+        locnet(3, 16, PAPER_64)
+
+
+def test_stn_starts_as_the_identity() -> None:
+    image = torch.rand(2, 3, 16, 16)
+    turned, warp = STN(locnet(3, 16, AT_16))(image)
+    torch.testing.assert_close(turned, image, rtol=0, atol=1e-5)
+    assert warp.tolist() == [[0, 1, 0, 0]] * 2
+    assert STN(locnet(3, 16, AT_16), rotation=1.0)(image)[1].tolist() == [[1, 1, 0, 0]] * 2
+
+
+@pytest.mark.parametrize("known", WARP)
+def test_stn_undoes_a_warp_exactly_as_the_oracle_does(known: Tensor) -> None:
+    image, features = torch.rand(2, 3, 16, 16), torch.rand(2, 5, 16, 16)
+    turned, warp = fixed_stn(3, 16, known)(image, features)
+    torch.testing.assert_close(warp, known.expand(2, 4))
+    torch.testing.assert_close(turned, degrade.resample(features, known.expand(2, 4)), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("known", WARP)
+def test_stn_in_corner_units_is_torch_align_corners(known: Tensor) -> None:
+    image = torch.rand(1, 3, 16, 16)
+    turned, warp = fixed_stn(3, 16, known, align_corners=True)(image)
+    rotation, scale, tx, ty = known.tolist()
+    cos, sin = scale * math.cos(rotation), scale * math.sin(rotation)
+    grid = F.affine_grid(torch.tensor([[[cos, -sin, tx], [sin, cos, ty]]]), [1, 3, 16, 16], align_corners=True)
+    torch.testing.assert_close(turned, F.grid_sample(image, grid, align_corners=True), rtol=0, atol=1e-5)
+    torch.testing.assert_close(turned, degrade.resample(image, warp), rtol=0, atol=0)  # the warp is in box units
+
+
+def test_stn_samples_in_full_precision_under_autocast() -> None:
+    image = torch.rand(1, 3, 16, 16)
+    stn = fixed_stn(3, 16, WARP[0])
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        turned, warp = stn(image)
+    assert turned.dtype == warp.dtype == torch.float32
+    torch.testing.assert_close(turned, degrade.resample(image, warp), rtol=0, atol=0)
+
+
+def test_stn_learns_known_rotations_from_the_upright_image_alone() -> None:
+    torch.manual_seed(0)
+    image = degrade.resize(torch.rand(1, 3, 3, 3, generator=torch.Generator().manual_seed(4)), 32).clamp(0, 1)
+    angles = torch.linspace(-0.6, 0.6, 9)
+    warps = torch.stack([angles, *torch.tensor([[1.0], [0.0], [0.0]]).expand(3, 9)], 1)
+    turned = degrade.resample(image.expand(9, -1, -1, -1), degrade.inverse(warps))
+    # What a warp there and back leaves of the image: the corners are lost.
+    target, known = degrade.resample(turned, warps), slice(8, 24)
+    stn = STN(locnet(3, 32, AT_32))
+    optimiser = torch.optim.Adam(stn.parameters(), lr=2e-3)
+    for _ in range(250):
+        optimiser.zero_grad()
+        F.mse_loss(stn(turned)[0][..., known, known], target[..., known, known]).backward()
+        optimiser.step()
+    error = torch.rad2deg((stn(turned)[1][:, 0] - angles).abs())
+    assert error.max() < 2
+
+
+def test_residual_is_the_sum_of_its_published_layers() -> None:
+    torch.manual_seed(0)
+    block, x = Residual(4, 6), torch.randn(3, 4, 8, 8)
+    norm1, _, conv3, norm2, _, conv1 = block.body
+    with torch.no_grad():
+        for parameter in block.parameters():
+            parameter.normal_()
+        y = F.batch_norm(x, None, None, norm1.weight, norm1.bias, training=True)
+        y = F.conv2d(F.relu(y), conv3.weight, conv3.bias, padding=1)
+        y = F.batch_norm(y, None, None, norm2.weight, norm2.bias, training=True)
+        y = F.conv2d(F.relu(y), conv1.weight, conv1.bias)
+        torch.testing.assert_close(block(x), y + F.conv2d(x, block.skip.weight, block.skip.bias))
+    assert isinstance(Residual(4, 4).skip, nn.Identity)
+
+
+def test_frozen_bias_does_not_matter_before_a_normalisation() -> None:
+    torch.manual_seed(0)
+    conv, norm = freeze_bias(nn.Conv2d(3, 5, 3)), nn.BatchNorm2d(5)
+    x = torch.randn(2, 3, 8, 8)
+    before = norm(conv(x))
+    with torch.no_grad():
+        conv.bias.normal_()
+    torch.testing.assert_close(norm(conv(x)), before)
+    assert not conv.bias.requires_grad
+
+
+def test_discriminator_gives_a_logit_a_face_and_scales_with_its_width() -> None:
+    critic = Discriminator(width=2).eval()
+    faces = torch.rand(3, 3, 128, 128)
+    assert critic(faces).shape == (3,)
+    torch.testing.assert_close(critic(faces[:1]), critic(faces)[:1])
+    assert [m.out_channels for m in critic.modules() if isinstance(m, nn.Conv2d)] == [2, 4, 8, 6]
+
+
+def test_plain_dropout_keeps_the_scale_in_training_and_lowers_it_in_evaluation() -> None:
+    torch.manual_seed(0)
+    dropout, x = PlainDropout2d(0.2), torch.ones(40, 50, 4, 4)
+    dropped = dropout(x)
+    assert set(dropped.unique().tolist()) == {0.0, 1.0}
+    torch.testing.assert_close(dropped.amin((2, 3)), dropped.amax((2, 3)))  # whole channels
+    assert dropped.mean().item() == pytest.approx(0.8, abs=0.03)
+    torch.testing.assert_close(dropout.eval()(x), 0.8 * x)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_evaluating_gives_the_mode_back(training: bool) -> None:
+    module = nn.Linear(2, 2).train(training)
+    with evaluating(module):
+        assert not module.training
+        assert not module(torch.rand(1, 2)).requires_grad
+    assert module.training is training
+    assert module(torch.rand(1, 2)).requires_grad
+
+
+def reference_layers(weights: dict[str, Tensor], padded: bool) -> nn.Sequential:
+    """torchvision's VGG-19 to ReLU3_2 with these weights."""
+    layers = vgg.make_layers(vgg.cfgs["E"])[:14]
+    layers.load_state_dict({name.removeprefix("features."): w for name, w in weights.items()})
+    for conv in (m for m in layers if isinstance(m, nn.Conv2d) and not padded):
+        conv.padding = (0, 0)
+    return layers
+
+
+def some_weights() -> dict[str, Tensor]:
+    torch.manual_seed(0)
+    return {f"features.{name}": w for name, w in vgg.make_layers(vgg.cfgs["E"])[:14].state_dict().items()}
+
+
+def caffe_input(image: Tensor) -> Tensor:
+    """0..255 BGR less the mean, from RGB in [-1, 1]."""
+    red, green, blue = ((image + 1) * 127.5).unbind(1)
+    return torch.stack([blue - 103.939, green - 116.779, red - 123.68], 1)
+
+
+@pytest.mark.parametrize("padded", [False, True])
+def test_vgg_features_are_torchvisions_layers(padded: bool, tmp_path: Path) -> None:
+    weights, image = some_weights(), torch.rand(1, 3, 128, 128) * 2 - 1
+    path = tmp_path / "vgg.safetensors"
+    save_file(weights, path, {"order": "BGR"})
+    psi = VGGFeatures(path, padded=padded)
+    expected = reference_layers(weights, padded)(caffe_input(image)) / 127.5
+    assert expected.shape == ((1, 256, 32, 32) if padded else (1, 256, 25, 25))
+    torch.testing.assert_close(psi(image), expected)
+    assert psi.source == "vgg.safetensors"
+    assert not any(p.requires_grad for p in psi.parameters())
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not CAFFE.is_file(), reason=f"no {CAFFE}")
+def test_caffe_weights_tell_a_face_from_its_channels_swapped(pairs) -> None:
+    """The published weights, read as they are, agree with the reference on a face and depend on the channels' order."""
+    from safetensors.torch import load_file
+
+    image = torch.from_numpy(pairs.hr[:1]).permute(0, 3, 1, 2) / 127.5 - 1
+    psi, reference = VGGFeatures(CAFFE), reference_layers(load_file(CAFFE), padded=False)
+    torch.testing.assert_close(psi(image), reference(caffe_input(image)) / 127.5, rtol=1e-4, atol=1e-4)
+    assert (psi(image.flip(1)) - psi(image)).abs().mean() > 0.05 * psi(image).abs().mean()
+
+
+def test_torchvision_weights_see_standardised_rgb(monkeypatch: pytest.MonkeyPatch) -> None:
+    weights, image = some_weights(), torch.rand(1, 3, 64, 64)
+    monkeypatch.setattr(VGG19_Weights, "get_state_dict", lambda *_, **__: weights)
+    psi = VGGFeatures(TORCHVISION, padded=True)
+    assert "torchvision" in psi.source
+    expected = reference_layers(weights, padded=True)(VGG19_Weights.IMAGENET1K_V1.transforms(crop_size=64)(image))
+    torch.testing.assert_close(psi(image * 2 - 1), expected * 0.452, rtol=1e-4, atol=1e-4)
+
+
+def test_torchvision_download_fails_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def offline(*_, **__):
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(VGG19_Weights, "get_state_dict", offline)
+    with pytest.raises(BadInput, match="no route to host"):
+        VGGFeatures(TORCHVISION)
+
+
+def test_random_vgg_follows_its_seed_alone() -> None:
+    image = torch.rand(1, 3, 64, 64) * 2 - 1
+    torch.manual_seed(0)
+    first = VGGFeatures(None, seed=5)
+    torch.manual_seed(1)
+    assert torch.equal(first(image), VGGFeatures(None, seed=5)(image))
+    assert not torch.equal(first(image), VGGFeatures(None, seed=6)(image))
+    assert first.source == "random, seed 5"
+
+
+def test_unfit_vgg_files_are_refused_in_one_line(tmp_path: Path) -> None:
+    weights = some_weights()
+    save_file(weights, tmp_path / "rgb.safetensors", {"order": "RGB"})
+    save_file({"features.0.weight": weights["features.0.weight"]}, tmp_path / "part.safetensors", {"order": "BGR"})
+    (tmp_path / "text.safetensors").write_text("no weights at all")
+    for name, says in {"rgb": "RGB", "part": "features.0", "text": "text", "absent": "no such file"}.items():
+        with pytest.raises(BadInput, match=says) as error:
+            VGGFeatures(tmp_path / f"{name}.safetensors")
+        assert "\n" not in str(error.value)

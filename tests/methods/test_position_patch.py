@@ -1,0 +1,179 @@
+"""Ma et al.'s method against the textbook: the N x N solve for every patch of every face, in NumPy."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from datasets import degrade, pack
+from datasets.face import BadInput
+from methods.interface import Context
+from methods.position_patch.method import PositionPatch
+
+N_TRAIN, N_TEST = 300, 2
+
+
+def smooth_faces(n: int, seed: int) -> torch.Tensor:
+    """HR images (n, 3, 128, 128) in [0, 1] with structure at several scales, one corner black as alignment leaves it."""
+    generator = torch.Generator().manual_seed(seed)
+    image = sum(
+        degrade.resize(torch.rand(n, 3, size, size, generator=generator) - 0.5, 128) * amplitude
+        for size, amplitude in ((4, 1.0), (16, 0.6), (64, 0.3))
+    )
+    image = (image + 0.5).clamp(0, 1)
+    image[:, :, :32, :32] = 0
+    return degrade.quantise(image)
+
+
+def make_pairs(hr: torch.Tensor, validation: int = 0) -> pack.Pairs:
+    """Pairs whose stored LR faces are upright; the last `validation` of them form the fold."""
+    n = len(hr)
+    lr = degrade.quantise(degrade.resize(hr, 16))
+    faces = pd.DataFrame({"name": [str(i) for i in range(n)], "points": 68, "validation": 0})
+    faces.loc[n - validation :, "validation"] = 1
+    return pack.Pairs(
+        hr=pack.to_uint8(hr).numpy(),
+        lr=pack.to_uint8(lr).numpy(),
+        warp=np.tile(np.float32([0, 1, 0, 0]), (n, 1)),
+        landmarks=np.zeros((n, 68, 2), np.float32),
+        visible=np.ones((n, 68), bool),
+        faces=faces,
+    )
+
+
+def upright(seed: int = 0) -> Context:
+    return Context(device=torch.device("cpu"), seed=seed, align=lambda lr: lr)
+
+
+def textbook(train_lr, train_hr, lr, patch: int, stride: int) -> np.ndarray:
+    """One face (3, 128, 128) by Ma et al.'s algorithm as written: for every patch, weights from an N x N system."""
+    total, count = np.zeros((3, 128, 128)), np.zeros((128, 128))
+    n = len(train_lr)
+    for y in range(0, 16 - patch + 1, stride):
+        for x in range(0, 16 - patch + 1, stride):
+            candidates = train_lr[:, :, y : y + patch, x : x + patch].reshape(n, -1).T
+            z = candidates - lr[:, y : y + patch, x : x + patch].reshape(-1, 1)
+            gram = z.T @ z
+            if np.trace(gram) == 0:  # every weight rebuilds the patch; the least norm is the mean
+                w = np.full(n, 1 / n)
+            else:
+                w = np.linalg.solve(gram + 1e-6 * np.trace(gram) * np.eye(n), np.ones(n))
+                w /= w.sum()
+            window = np.s_[8 * y : 8 * (y + patch), 8 * x : 8 * (x + patch)]
+            total[:, *window] += np.tensordot(w, train_hr[:, :, *window], 1)
+            count[window] += 1
+    return (total / count).clip(0, 1)
+
+
+@pytest.fixture(scope="module")
+def faces() -> tuple[torch.Tensor, torch.Tensor]:
+    return smooth_faces(N_TRAIN, 0), smooth_faces(N_TEST, 1)
+
+
+@pytest.mark.parametrize(("patch", "overlap"), [(4, 2), (4, 3), (3, 2), (4, 0)])
+def test_equals_the_textbook_solve(faces, patch, overlap):
+    train, test = faces
+    train_lr = degrade.quantise(degrade.resize(train, 16)).double().numpy()
+    # A patch far from every training one makes the ridge differ most between patches.
+    lr = torch.cat([degrade.resize(test, 16).clamp(0, 1), torch.ones(1, 3, 16, 16)])
+    method = PositionPatch({"patch": patch, "overlap": overlap})
+    method.fit(make_pairs(train), upright())
+    sr = method.upscale(lr).numpy()
+    for i in range(len(lr)):
+        expected = textbook(train_lr, train.double().numpy(), lr[i].double().numpy(), patch, patch - overlap)
+        assert np.abs(sr[i] - expected).max() < 1e-4
+
+
+def test_equals_the_textbook_with_fewer_faces_than_dimensions(faces):
+    train, test = faces[0][:20], faces[1]
+    lr = degrade.quantise(degrade.resize(test, 16))
+    method = PositionPatch()
+    method.fit(make_pairs(train), upright())
+    train_lr = degrade.quantise(degrade.resize(train, 16)).double().numpy()
+    expected = textbook(train_lr, train.double().numpy(), lr[0].double().numpy(), 4, 2)
+    assert np.abs(method.upscale(lr)[0].numpy() - expected).max() < 1e-4
+
+
+def test_rebuilds_a_training_face_among_few(faces):
+    """With fewer faces than dimensions a training face is its own best combination."""
+    few = faces[0][:20]
+    method = PositionPatch()
+    method.fit(make_pairs(few), upright())
+    sr = method.upscale(degrade.quantise(degrade.resize(few, 16)))
+    assert (sr - few).abs().max() < 0.02
+
+
+def test_patches_without_variation_give_the_mean_face(faces):
+    same = faces[0][:1].expand(5, -1, -1, -1)
+    method = PositionPatch()
+    method.fit(make_pairs(same), upright())
+    assert torch.allclose(method.upscale(torch.rand(3, 3, 16, 16)), same[:3], atol=1e-5)
+
+
+def test_the_validation_fold_is_left_out(faces):
+    train = faces[0][:40]
+    with_fold, without = PositionPatch(), PositionPatch()
+    with_fold.fit(make_pairs(train, validation=10), upright())
+    without.fit(make_pairs(train[:30]), upright())
+    lr = torch.rand(2, 3, 16, 16)
+    assert torch.equal(with_fold.upscale(lr), without.upscale(lr))
+
+
+def test_faces_draws_that_many_by_the_seed(faces):
+    train, lr = faces[0][:60], torch.rand(2, 3, 16, 16)
+    outputs = []
+    for seed in (0, 0, 1):
+        method = PositionPatch({"faces": 20})
+        method.fit(make_pairs(train), upright(seed))
+        outputs.append(method.upscale(lr))
+    assert torch.equal(outputs[0], outputs[1])
+    assert not torch.allclose(outputs[0], outputs[2], atol=1e-3)
+    whole = PositionPatch({"faces": 60})
+    whole.fit(make_pairs(train), upright())
+    assert not torch.allclose(outputs[0], whole.upscale(lr), atol=1e-3)
+
+
+def test_fits_on_the_aligned_faces(faces):
+    """The LR faces, and only they, go through context.align."""
+    pairs, lr = make_pairs(faces[0]), torch.rand(2, 3, 16, 16)
+    mirrored = dataclasses.replace(pairs, lr=np.ascontiguousarray(pairs.lr[:, :, ::-1]))
+    expected, by_align, as_stored = PositionPatch(), PositionPatch(), PositionPatch()
+    expected.fit(mirrored, upright())
+    by_align.fit(pairs, Context(device=torch.device("cpu"), align=lambda lr: lr.flip(3)))
+    as_stored.fit(pairs, upright())
+    assert torch.equal(by_align.upscale(lr), expected.upscale(lr))
+    assert not torch.allclose(by_align.upscale(lr), as_stored.upscale(lr), atol=1e-2)
+
+
+def test_the_oracle_turns_the_training_faces_upright(faces):
+    """Fitted on turned LR faces with their true warps, as on LR faces turned back beforehand."""
+    pairs, lr = make_pairs(faces[0][:40]), torch.rand(2, 3, 16, 16)
+    warp = degrade.sample_warps(40, torch.Generator().manual_seed(0))
+    turned = dataclasses.replace(pairs, warp=warp.numpy())
+    by_oracle, by_align = PositionPatch(), PositionPatch()
+    by_oracle.fit(turned, Context(device=torch.device("cpu"), oracle=True))
+    by_align.fit(turned, Context(device=torch.device("cpu"), align=lambda lr: degrade.align(lr, warp)))
+    assert torch.equal(by_oracle.upscale(lr), by_align.upscale(lr))
+
+
+@pytest.mark.parametrize("options", [{"overlap": 4}, {"overlap": -1}, {"patch": 17}, {"patch": 0}, {"patch": 5, "overlap": 2}])
+def test_refuses_a_grid_that_misses_the_border(options):
+    with pytest.raises(BadInput, match="position_patch patch"):
+        PositionPatch(options)
+
+
+def test_refuses_more_faces_than_there_are(faces):
+    with pytest.raises(BadInput, match="faces 50"):
+        PositionPatch({"faces": 50}).fit(make_pairs(faces[0][:40]), upright())
+
+
+def test_refuses_to_work_unfitted(tmp_path: Path):
+    with pytest.raises(BadInput, match="not fitted"):
+        PositionPatch().upscale(torch.zeros(1, 3, 16, 16))
+    with pytest.raises(BadInput, match="no weights"):
+        PositionPatch().load(tmp_path)
