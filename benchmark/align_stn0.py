@@ -6,6 +6,7 @@ import argparse
 import json
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -44,9 +45,9 @@ def warp_errors(estimate: Tensor, truth: Tensor) -> dict[str, float]:
 
 def score(method: STN0, test: Pairs) -> dict[str, Any]:
     """Errors of STN_0 on the test faces, and of guessing that nothing has to be undone."""
-    lr = to_float(torch.from_numpy(test.lr[:]))
+    lr = to_float(torch.from_numpy(np.array(test.lr)))
     estimate = torch.cat([method.align(part.to(method.device))[1].cpu() for part in lr.split(_BATCH)])
-    truth = torch.from_numpy(test.warp[:])
+    truth = torch.from_numpy(np.array(test.warp))
     identity = truth.new_tensor([0.0, 1.0, 0.0, 0.0]).expand_as(truth)
     return {"faces": len(test), "stn0": warp_errors(estimate, truth), "identity": warp_errors(identity, truth)}
 
@@ -71,8 +72,13 @@ def main(args: argparse.Namespace) -> None:
     parallel.stop()
 
 
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    options = cli.stage_parser(__doc__)
+    options.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: CUDA if there is one")
+    options.add_argument("--step", choices=("auto", "eager", "graph", "compile"), default="auto", help="see train")
+    return options
+
+
 if __name__ == "__main__":
-    parser = cli.stage_parser(__doc__)
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    parser.add_argument("--step", choices=("auto", "eager", "graph", "compile"), default="auto")
-    cli.run(main, parser)
+    cli.run(main, parser())

@@ -15,6 +15,7 @@ from benchmark.cli import whole_file
 
 _DIGEST = hashlib.sha256().digest_size
 _KEEP = 2
+_NAMES = "[0-9]*.ckpt"  # not what a killed writer left half done
 
 
 class Checkpoints:
@@ -25,7 +26,7 @@ class Checkpoints:
 
     def last(self) -> Path | None:
         """The newest checkpoint, whole or not; None where there is none."""
-        return max(self.folder.glob("*.ckpt"), default=None)
+        return max(self.folder.glob(_NAMES), default=None)
 
     def save(self, state: dict[str, Any]) -> None:
         """Write the next checkpoint, then drop all but the last two."""
@@ -40,12 +41,12 @@ class Checkpoints:
             file.write(payload)
             file.flush()
             os.fsync(file.fileno())
-        for old in sorted(self.folder.glob("*.ckpt"))[:-_KEEP]:
+        for old in sorted(self.folder.glob(_NAMES))[:-_KEEP]:
             old.unlink()
 
     def load(self, device: torch.device) -> dict[str, Any] | None:
         """The newest whole checkpoint, its tensors on `device`; damaged ones are named and passed over."""
-        for path in sorted(self.folder.glob("*.ckpt"), reverse=True):
+        for path in sorted(self.folder.glob(_NAMES), reverse=True):
             content = path.read_bytes()
             if hashlib.sha256(content[_DIGEST:]).digest() == content[:_DIGEST]:
                 return torch.load(io.BytesIO(content[_DIGEST:]), map_location=device, weights_only=True)

@@ -45,13 +45,14 @@ def whole_folder(target: Path) -> Iterator[Path]:
 
     What an earlier, killed run left half written is removed first; `target` is never seen half written.
     """
-    part = target.with_name(f".{target.name}.tmp")
+    part, old = target.with_name(f".{target.name}.tmp"), target.with_name(f".{target.name}.old")
+    if old.exists() and not target.exists():  # killed between the two renames below
+        old.rename(target)
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     try:
         yield part
         if target.exists():
-            old = target.with_name(f".{target.name}.old")
             shutil.rmtree(old, ignore_errors=True)
             target.rename(old)
             part.rename(target)

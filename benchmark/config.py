@@ -88,7 +88,7 @@ def load(experiment: str | None = None, path: Path = PARAMS) -> Experiment:
     except OSError as error:
         raise BadInput(f"{path}: {error.strerror}; run from the project's folder") from error
     except yaml.YAMLError as error:
-        raise BadInput(f"{path}: not YAML: {error}") from error
+        raise BadInput(f"{path}: not YAML: {' '.join(str(error).split())}") from error
     name = experiment or os.environ.get("EXPERIMENT") or params["experiment"]
     if name not in params["experiments"]:
         raise BadInput(f"{path}: no experiment '{name}'; it has {', '.join(params['experiments'])}")

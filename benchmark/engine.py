@@ -18,7 +18,7 @@ from benchmark import parallel
 from benchmark.metrics import psnr
 from benchmark.optimise import learning_rate, set_rate
 from benchmark.progress import Progress, save_grid, write_log
-from benchmark.state import OutOfTime, Run, Settings, TrainingStopped, prepare
+from benchmark.state import DEFAULTS, OutOfTime, Run, Settings, TrainingStopped, prepare
 from benchmark.step import Step, make_step, upright
 from datasets import degrade
 from datasets.pack import Pairs, to_uint8
@@ -31,7 +31,7 @@ _VALIDATION_BATCH = 64
 _LOOK_EVERY = 50  # updates between two looks at the losses on CUDA
 
 
-def train(method: TrainedMethod, pairs: Pairs, context: Context, settings: Settings = Settings()) -> None:
+def train(method: TrainedMethod, pairs: Pairs, context: Context, settings: Settings = DEFAULTS) -> None:
     """Train `method` on pairs.training(), watched on pairs.validation(); see methods.interface.Phase.
 
     Writes context.log, a row an epoch, and into context.workdir checkpoints and sample grids; goes on from the last

@@ -98,7 +98,6 @@ def provenance(run: config.Run) -> dict[str, Any]:
     """What the numbers are tied to: data hash, commit, versions, and what training and prediction recorded."""
     manifest = json.loads((run.experiment.data / "manifest.json").read_text())
     trained = [json.loads(p.read_text()) for s in run.seeds if (p := run.weights(s) / "config.json").exists()]
-    seconds = (run.images(run.seeds[0]) / "seconds.txt").read_text().split()
     return {
         "run": run.name,
         "method": run.method,
@@ -106,10 +105,14 @@ def provenance(run: config.Run) -> dict[str, Any]:
         "commit": _commit(),
         "python": platform.python_version(),
         "numpy": np.__version__,
-        "predict_seconds": float(seconds[0]),
-        "predict_device": seconds[-1],
         "training": trained,
-    }
+    } | _timing(run.images(run.seeds[0]) / "seconds.txt")
+
+
+def _timing(path: Path) -> dict[str, Any]:
+    """Seconds a face and the device, as predict recorded them; images from elsewhere come without."""
+    seconds, *_, device = path.read_text().split() if path.exists() else ("nan", "unknown")
+    return {"predict_seconds": float(seconds), "predict_device": device}
 
 
 def _commit() -> str | None:

@@ -26,8 +26,8 @@ from methods.interface import Context, Method, TrainedMethod
 
 _ROOT = Path(__file__).parent.parent
 # Code that decides what a training run computes, beside the method's own folder.
-_CODE = ("benchmark/engine.py", "benchmark/step.py", "benchmark/optimise.py", "methods/*.py", "datasets/degrade.py")
-_CODE += ("datasets/heatmaps.py", "datasets/pack.py")
+_CODE = [f"benchmark/{name}.py" for name in ("engine", "state", "step", "optimise", "parallel", "fitting")]
+_CODE += ["methods/*.py", *(f"datasets/{name}.py" for name in ("degrade", "heatmaps", "pack"))]
 
 
 def choose_device(name: str) -> torch.device:
@@ -85,15 +85,15 @@ def forget(work: Path) -> None:
 def _facts(method: Method, context: Context) -> dict[str, Any]:
     """What a result must state of how it came about."""
     log = pd.read_csv(context.log)
-    seconds = float(log["seconds"].sum())
-    speed = float((log["images_per_second"] * log["seconds"]).sum()) / seconds if "images_per_second" in log else None
+    # The median, because the first epoch may hold a compilation.
+    speed = float(log["images_per_second"].median()) if "images_per_second" in log else None
     cuda = context.device.type == "cuda"
     return {
         "options": dataclasses.asdict(method.options),
         "seed": context.seed,
         "parameters": method.parameters_count(),
         "notes": context.notes,
-        "seconds": seconds,
+        "seconds": float(log["seconds"].sum()),
         "images_per_second": speed,
         "device": torch.cuda.get_device_name(context.device) if cuda else f"CPU ({platform.machine()})",
         "processes": parallel.world(),

@@ -1,33 +1,33 @@
-"""How weights descend: the optimisers of a phase, their learning rates, and the moving average of the weights."""
+"""How weights descend: optimisers, learning rates, the moving average of weights, and the two players of a phase."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from benchmark import parallel
 from methods.interface import Optimiser
 
 
-def make_optimiser(module: nn.Module, recipe: Optimiser) -> torch.optim.Optimizer:
-    """The optimiser of the trainable parameters of `module`, fit for a CUDA graph where they are on CUDA."""
+def make_optimiser(module: nn.Module, recipe: Optimiser, captured: bool = False) -> torch.optim.Optimizer:
+    """The optimiser of the trainable parameters of `module`; captured: made for being recorded in a CUDA graph."""
     parameters = [p for p in module.parameters() if p.requires_grad]
-    cuda = parameters[0].is_cuda
-    # A captured step must read the rate from the device: a number would be frozen into the graph.
-    rate: Any = torch.tensor(recipe.lr, device=parameters[0].device) if cuda else recipe.lr
-    decay = recipe.weight_decay
+    fused = parameters[0].is_cuda
+    # A graph must read the rate from the device: a number would be frozen into it.
+    rate: Any = torch.tensor(recipe.lr, device=parameters[0].device) if captured else recipe.lr
+    shared: dict[str, Any] = {"lr": rate, "weight_decay": recipe.weight_decay}
     if recipe.kind == "rmsprop":
-        return torch.optim.RMSprop(
-            parameters, lr=rate, alpha=recipe.alpha, eps=recipe.eps, weight_decay=decay, capturable=cuda
-        )
+        return torch.optim.RMSprop(parameters, alpha=recipe.alpha, eps=recipe.eps, capturable=captured, **shared)
     if recipe.kind == "adam":
         return torch.optim.Adam(
-            parameters, lr=rate, betas=recipe.betas, eps=recipe.eps, weight_decay=decay, capturable=cuda, fused=cuda
+            parameters, betas=recipe.betas, eps=recipe.eps, capturable=captured, fused=fused, **shared
         )
-    # Only the fused form takes a rate from the device without waiting for it.
-    return torch.optim.SGD(parameters, lr=rate, momentum=recipe.momentum, weight_decay=decay, fused=cuda)
+    # Of SGD only the fused form takes a rate from the device without waiting for it.
+    return torch.optim.SGD(parameters, momentum=recipe.momentum, fused=fused, **shared)
 
 
 def learning_rate(recipe: Optimiser, epoch: int, update: int, updates: int) -> float:
@@ -82,3 +82,38 @@ class Average:
             own = parameter.clone()
             parameter.copy_(average)
             average.copy_(own)
+
+
+class _Objective(nn.Module):
+    """A loss as a module's forward pass, which is what DistributedDataParallel watches."""
+
+    def __init__(self, module: nn.Module, loss: Callable[..., Any]):
+        super().__init__()
+        self.module, self.loss = module, loss
+
+    def forward(self, *inputs: Any) -> Any:
+        return self.loss(*inputs)
+
+
+class Player:
+    """The generator or the critic: a module with its loss and its optimiser."""
+
+    def __init__(self, module: nn.Module, loss: Callable[..., Any], recipe: Optimiser, captured: bool):
+        if next(module.parameters()).is_cuda:
+            module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.module, self.recipe = module, recipe
+        self.objective = parallel.distribute(_Objective(module, loss), module)
+        self.optimiser = make_optimiser(module, recipe, captured)
+
+    def hold(self, still: bool) -> None:
+        """Let the trainable parameters pass gradients on without collecting any, or end that."""
+        for parameter in self.optimiser.param_groups[0]["params"]:
+            parameter.requires_grad_(not still)
+
+    def descend(self, terms: dict[str, Tensor]) -> None:
+        """One step down the sum of the terms."""
+        self.optimiser.zero_grad(set_to_none=True)
+        torch.stack(list(terms.values())).sum().backward()
+        if self.recipe.clip:
+            nn.utils.clip_grad_norm_(self.optimiser.param_groups[0]["params"], self.recipe.clip)
+        self.optimiser.step()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,9 +15,12 @@ from tqdm import tqdm
 
 from benchmark import cli, config
 from benchmark.align_stn0 import load_stn0
+from benchmark.fitting import choose_device
+from benchmark.train import make_method
 from datasets import degrade
+from datasets.face import BadInput
 from datasets.pack import Pairs, to_float, to_uint8
-from methods.interface import Method, create
+from methods.interface import Method
 
 BATCH = 64
 
@@ -24,26 +28,28 @@ BATCH = 64
 def main(arguments: argparse.Namespace) -> None:
     experiment = config.load(arguments.experiment)
     run = experiment.run(arguments.run)
-    device = torch.device(arguments.device if arguments.device != "auto" else _best_device())
+    device = choose_device(arguments.device)
     pairs = Pairs.load(experiment.data / "test")
+    unaligned, warp = to_float(torch.from_numpy(np.array(pairs.lr))).to(device), torch.from_numpy(np.array(pairs.warp))
     with cli.whole_folder(run.images(0).parent) as folder:
         for seed in run.seeds:
-            method = create(run.method, run.options)
+            method = make_method(run)
             method.load(run.weights(seed))
             method.to(device)
-            lr = input_faces(pairs, run.alignment(method.wants), experiment, device)
+            lr = align_faces(unaligned, run.alignment(method.wants), experiment, warp.to(device))
             predict(method, lr, list(pairs.faces["name"]), folder / f"seed{seed}", run.name)
 
 
-def input_faces(pairs: Pairs, alignment: str, experiment: config.Experiment, device: torch.device) -> Tensor:
-    """The LR faces (N, 3, 16, 16) in [0, 1] as the run is to see them: unaligned, or turned upright by STN_0 or oracle."""
-    lr = to_float(torch.from_numpy(np.array(pairs.lr))).to(device)
+def align_faces(lr: Tensor, alignment: str, experiment: config.Experiment, warp: Tensor | None = None) -> Tensor:
+    """LR faces (N, 3, 16, 16) in [0, 1] as a run is to see them: as they are, or upright by STN_0 or true warps."""
+    if alignment == "none":
+        return lr
     if alignment == "oracle":
-        return degrade.align(lr, torch.from_numpy(np.array(pairs.warp)).to(device))
-    if alignment == "stn0":
-        align = load_stn0(experiment, device)
-        return torch.cat([align(part) for part in lr.split(BATCH)])
-    return lr
+        if warp is None:
+            raise BadInput("oracle alignment: the true warp is known for test faces alone; take a run without it")
+        return degrade.align(lr, warp)
+    align = load_stn0(experiment, lr.device)
+    return torch.cat([align(part) for part in lr.split(BATCH)])
 
 
 @torch.no_grad()
@@ -52,6 +58,7 @@ def predict(method: Method, lr: Tensor, names: list[str], folder: Path, label: s
     folder.mkdir(parents=True)
     estimates: list[dict[str, Tensor]] = []
     seconds = 0.0
+    method.upscale(lr[:BATCH])  # untimed: the first call of a network sets up its kernels
     for start in tqdm(range(0, len(lr), BATCH), desc=f"predict {label}", unit="batch"):
         part = lr[start : start + BATCH]
         began = time.perf_counter()
@@ -61,13 +68,9 @@ def predict(method: Method, lr: Tensor, names: list[str], folder: Path, label: s
             Image.fromarray(image).save(folder / f"{name}.png", compress_level=1)
         estimates.append(method.inspect(part))
     if estimates[0]:
-        merged = {k: torch.cat([e[k] for e in estimates]).half().cpu().numpy() for k in estimates[0]}
+        merged: dict[str, Any] = {k: torch.cat([e[k] for e in estimates]).half().cpu().numpy() for k in estimates[0]}
         np.savez_compressed(folder / "inspect.npz", **merged)
     (folder / "seconds.txt").write_text(f"{seconds / len(lr):.6g} seconds a face on {lr.device.type}\n")
-
-
-def _best_device() -> str:
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import argparse
 import multiprocessing
 import os
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -36,6 +37,7 @@ def main(arguments: argparse.Namespace) -> None:
         check_skipped(crops, skipped)
         entries = [crop.entry for crop in crops]
         sides = split(entries, options["test_fraction"], options["validation_fraction"], options["seed"])
+        check_sides(sides)
         images = np.memmap(folder / "crops.raw", np.uint8, "r", shape=(len(crops), 128, 128, 3))
         for side, members in (("train", sides != "test"), ("test", sides == "test")):
             rows = np.flatnonzero(members)
@@ -56,6 +58,10 @@ def jobs(experiment: config.Experiment) -> list[tuple[str, Path, Entry]]:
     ]
     if not found:
         raise BadInput(f"{experiment.raw}: no faces; run the corpus stage, or name a corpus in params.yaml")
+    # Images of results are files of that name.
+    twice = [name for name, n in Counter(entry.name for *_, entry in found).items() if n > 1]
+    if twice:
+        raise BadInput(f"{experiment.raw}: {len(twice)} names stand for two faces, first {twice[0]}; rename one")
     return found
 
 
@@ -78,11 +84,23 @@ def _results(faces: list[tuple[str, Path, Entry]], annotator: str, workers: int)
     columns: tuple[Any, ...] = tuple(zip(*faces, strict=True))
     # Forked workers share what is imported here; elsewhere than on Linux they start afresh.
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-    with ProcessPoolExecutor(workers, context) as pool:
+    with ProcessPoolExecutor(workers, context, initializer=_end_with_parent) as pool:
         try:
             yield from pool.map(crop_face, *columns, [annotator] * len(faces), chunksize=8)
         except BrokenProcessPool as error:
             raise BadInput("prepare: a worker process was killed (out of memory?); use fewer --workers") from error
+
+
+def _end_with_parent() -> None:
+    """Let a worker end when its parent is killed: it would wait for ever for work, its memory in use."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def check_skipped(crops: list[Crop], skipped: list[Skipped]) -> None:
@@ -95,6 +113,15 @@ def check_skipped(crops: list[Crop], skipped: list[Skipped]) -> None:
         raise BadInput(
             f"prepare: {len(skipped)} of {total} faces cannot be used ({corpora}), over {MAX_SKIPPED:.0%}; "
             f"first: {skipped[0].reason if skipped else 'no face at all'}"
+        )
+
+
+def check_sides(sides: np.ndarray) -> None:
+    """BadInput where no face is left for training, or none for the test."""
+    if {"train", "test"} - set(sides):
+        raise BadInput(
+            f"prepare: {dict(Counter(sides.tolist()))} of {len(sides)} faces, nothing else; use more people, or change "
+            "test_fraction and validation_fraction in params.yaml"
         )
 
 

@@ -1,18 +1,69 @@
-"""Stage `report`: the tables of the experiment from the metrics at hand."""
+"""Stage `report`: tables, claims, figures, plots and report.html of the experiment, from its metrics and images.
+
+Without data and images, as in a fresh clone, the figures of faces are left out and the rest is made from metrics/.
+"""
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
-from benchmark import cli, config, tables
+from benchmark import (
+    architecture,
+    claims,
+    cli,
+    config,
+    deviations,
+    figures,
+    html,
+    measurements,
+    plots,
+    supplement,
+    tables,
+)
+from benchmark.gallery import Gallery
+from datasets.face import BadInput
 
 
 def main(arguments: argparse.Namespace) -> None:
     experiment = config.load(arguments.experiment)
+    scored = measurements.rows(experiment)
+    if not scored:
+        raise BadInput(f"{experiment.results}/metrics: no run has been evaluated; run `dvc repro` first")
+    for run in (run for run in experiment.runs if run not in scored):
+        print(f"{run}: not evaluated, left out")
     with cli.whole_folder(experiment.results / "tables") as folder:
-        for table in tables.TITLES:
-            tables.write(table, experiment, folder)
+        write_tables(experiment, folder)
+    judged = claims.judge(experiment)
+    claims.write(judged, experiment.name, experiment.results)
+    gallery = Gallery.load(experiment, scored)
+    drawn = draw(experiment, gallery)
+    html.write(experiment, gallery, judged, drawn)
     print((experiment.results / "tables" / "table1.md").read_text())
+    print((experiment.results / "claims.md").read_text().splitlines()[0])
+
+
+def write_tables(experiment: config.Experiment, folder: Path) -> None:
+    """Write into `folder` the paper's three tables, the supplement, and the deviations."""
+    for table in tables.TITLES:
+        tables.write(table, experiment, folder)
+    supplement.write(experiment, folder)
+    deviations.write(folder)
+
+
+def draw(experiment: config.Experiment, gallery: Gallery | None) -> list[Path]:
+    """Write figures/; returns those without faces: Figure 2 and the plots."""
+    if gallery is None:
+        print(f"{experiment.data}/test: no faces here; figures 1, 3, 4 and 5 and the report's faces are left out")
+    else:
+        figures.write(gallery)
+    drawn = plots.write(experiment)
+    network = architecture.draw(experiment)
+    if network is not None:
+        target = experiment.results / "figures" / "fig2.png"
+        figures.save(network, target)
+        drawn = [target, *drawn]
+    return drawn
 
 
 if __name__ == "__main__":

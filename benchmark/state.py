@@ -39,6 +39,9 @@ class Settings:
     checkpoint_seconds: float = 60.0
 
 
+DEFAULTS = Settings()
+
+
 @dataclass
 class Position:
     """Where a run stands: the update to make next, and what the log says so far."""
@@ -88,9 +91,10 @@ class Run:
         self.saved_at = time.monotonic()
         if not parallel.main():
             return
-        for name, weight in self.method.module.named_parameters():
-            if not weight.isfinite().all():
-                raise self.stopped(f"weight {name} is not finite")
+        for module in self.modules():
+            for name, weight in module.named_parameters():
+                if not weight.isfinite().all():
+                    raise self.stopped(f"weight {name} is not finite")
         states = [module.state_dict() for module in self.modules()]
         state = {"position": asdict(self.at), "modules": states, "step": step.state() if step else None}
         self.store.save(state)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from benchmark import parallel
-from benchmark.optimise import Average, make_optimiser, restore
+from benchmark.optimise import Average, Player, restore
 from datasets import degrade
 from datasets.face import BadInput
 from datasets.pack import Batch, DeviceFaces
@@ -18,36 +19,6 @@ from methods.interface import Context, Optimiser, Phase
 
 Mode = Literal["auto", "eager", "graph", "compile"]
 _WARM_UP = 3  # updates run before a capture, so that libraries have chosen their kernels and optimisers their memory
-
-
-class _Objective(nn.Module):
-    """A loss as a module's forward pass, which is what DistributedDataParallel watches."""
-
-    def __init__(self, module: nn.Module, loss: Callable[..., Any]):
-        super().__init__()
-        self.module, self.loss = module, loss
-
-    def forward(self, *inputs: Any) -> Any:
-        return self.loss(*inputs)
-
-
-class _Player:
-    """The generator or the critic: a module with its loss and its optimiser."""
-
-    def __init__(self, module: nn.Module, loss: Callable[..., Any], recipe: Optimiser):
-        if next(module.parameters()).is_cuda:
-            module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.module, self.recipe = module, recipe
-        self.objective = parallel.distribute(_Objective(module, loss), module)
-        self.optimiser = make_optimiser(module, recipe)
-
-    def descend(self, terms: dict[str, Tensor]) -> None:
-        """One step down the sum of the terms."""
-        self.optimiser.zero_grad(set_to_none=True)
-        torch.stack(list(terms.values())).sum().backward()
-        if self.recipe.clip:
-            nn.utils.clip_grad_norm_(self.optimiser.param_groups[0]["params"], self.recipe.clip)
-        self.optimiser.step()
 
 
 def upright(batch: Batch, context: Context) -> Batch:
@@ -67,16 +38,18 @@ class Step:
     is; then the critic, on the SR faces that the generator made before its own step.
     """
 
+    captured = False
+
     def __init__(self, phase: Phase, faces: DeviceFaces, context: Context, compiled: bool = False):
         self.phase, self.faces, self.context = phase, faces, context
         self.cuda = context.device.type == "cuda"
         self.names: list[str] = []  # of the loss terms, known after the first call
-        self.generator = _Player(phase.module, phase.loss, phase.optimiser)
-        self.critic: _Player | None = None
+        self.generator = Player(phase.module, phase.loss, phase.optimiser, self.captured)
+        self.critic: Player | None = None
         if phase.critic is not None:
             if phase.critic_optimiser is None or phase.critic_loss is None:
                 raise TypeError(f"phase {phase.name}: a critic needs critic_optimiser and critic_loss")
-            self.critic = _Player(phase.critic, phase.critic_loss, phase.critic_optimiser)
+            self.critic = Player(phase.critic, phase.critic_loss, phase.critic_optimiser, self.captured)
         self.players = [self.generator] + ([self.critic] if self.critic else [])
         self.average = Average(phase.module, phase.optimiser.ema) if phase.optimiser.ema else None
         self.compiled = compiled
@@ -101,9 +74,9 @@ class Step:
     def _update(self, rows: Tensor, warp: Tensor | None, flip: Tensor | None, epoch: int) -> Tensor:
         batch = upright(self.faces.batch(rows, warp, flip), self.context)
 
-        # The generator's step. The critic passes gradients on but collects none.
+        # The generator's step.
         if self.critic:
-            self.critic.module.requires_grad_(False)
+            self.critic.hold(True)
         with self._precision():
             terms, sr = self.generator.objective(batch, epoch)
         self.generator.descend(terms)
@@ -112,7 +85,7 @@ class Step:
         if self.critic:
             if sr is None:
                 raise TypeError(f"phase {self.phase.name}: has a critic, but its loss returns no SR faces")
-            self.critic.module.requires_grad_(True)
+            self.critic.hold(False)
             with self._precision():
                 critic_terms = self.critic.objective(batch, sr.detach())
             self.critic.descend(critic_terms)
@@ -178,6 +151,7 @@ class GraphStep(Step):
     first calls run as they are. Every batch must have the same size.
     """
 
+    captured = True
     inputs: tuple[Any, ...]
     graph: torch.cuda.CUDAGraph | None = None
     epoch = -1
@@ -205,7 +179,8 @@ class GraphStep(Step):
         """An update on a side stream, as capturing asks for."""
         side = torch.cuda.Stream()
         side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):
+        with torch.cuda.stream(side), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*capturable=True")  # it will be captured soon
             terms = super().__call__(*inputs)
         torch.cuda.current_stream().wait_stream(side)
         return terms
@@ -214,12 +189,13 @@ class GraphStep(Step):
         """Record the step for `epoch`; False, noted, where CUDA refuses (a step that waits for the device, say)."""
         for optimiser, _ in self.optimisers():
             optimiser.zero_grad(set_to_none=True)
+        rows, warp, flip = self.inputs
         graph = torch.cuda.CUDAGraph()
         # The epoch's graph before this one lives until this one is recorded, so that both share one pool of memory.
         pool = None if self.graph is None else self.graph.pool()
         try:
             with torch.cuda.graph(graph, pool=pool):
-                self.terms = self._update(*self.inputs, epoch)
+                self.terms = self._update(rows, warp, flip, epoch)
         except RuntimeError as error:
             for optimiser, _ in self.optimisers():
                 optimiser.zero_grad(set_to_none=True)

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-import json
+import re
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from benchmark import cli, config
+from benchmark.measurements import REFERENCE, measured
 
-REFERENCE = Path(__file__).parent / "reference" / "paper.csv"
 DASH = "–"
 MEASURES = {"psnr": ("PSNR", 2), "ssim": ("SSIM", 3)}
+LOSS = re.compile(r"\bL_([a-zA-Z](?:\+[a-z])*)\b")
+SPECIAL = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "†": r"\textsuperscript{\dag}",
+        "‡": r"\textsuperscript{\ddag}",
+        "°": r"$^\circ$",
+        DASH: "--",
+    }
+    | {sign: "\\" + sign for sign in "&%$#_{}"}
+)
 TITLES = {
     1: "Quantitative comparison on the whole test set (Table 1 of the paper)",
     2: "Position and depth of the heatmap branch (Table 2 of the paper)",
@@ -21,14 +35,8 @@ TITLES = {
 }
 
 
-def measured(experiment: config.Experiment) -> dict[str, dict[str, Any]]:
-    """metrics/RUN.json of every run of params.yaml that has been evaluated, by run."""
-    paths = {name: experiment.run(name).metrics for name in experiment.runs}
-    return {name: json.loads(path.read_text()) for name, path in paths.items() if path.exists()}
-
-
 def rows_of(table: int, runs: list[str]) -> pd.DataFrame:
-    """The rows of a table: run, label, psnr and ssim of the paper. Table 1 ends with the runs that no table of the paper has."""
+    """Label, PSNR and SSIM of the paper by run. Table 1 ends with the runs that no table of the paper has."""
     paper = pd.read_csv(REFERENCE)
     rows = paper[paper["table"] == table].drop(columns="table")
     if table == 1:
@@ -55,17 +63,18 @@ def shown(numbers: pd.DataFrame) -> pd.DataFrame:
     """The table as text: a dash where a number is missing, ours with its interval in brackets."""
     text = pd.DataFrame({"Method": numbers["label"]})
     for measure, (title, digits) in MEASURES.items():
-        text[f"{title}, paper"] = numbers[f"{measure}_paper"].map(lambda v: _number(v, 2))
+        text[f"{title}, paper"] = numbers[f"{measure}_paper"].map(lambda v: number(v, 2))
         text[f"{title}, ours [95 %]"] = [
-            f"{_number(v, digits)} [{_number(low, digits)}, {_number(high, digits)}]" if np.isfinite(v) else DASH
+            f"{number(v, digits)} [{number(low, digits)}, {number(high, digits)}]" if np.isfinite(v) else DASH
             for v, low, high in zip(*(numbers[f"{measure}_{k}"] for k in ("ours", "low", "high")), strict=True)
         ]
-        text[f"{title}, difference"] = numbers[f"{measure}_difference"].map(lambda v, d=digits: _number(v, d, "+"))
+        text[f"{title}, difference"] = numbers[f"{measure}_difference"].map(lambda v, d=digits: number(v, d, "+"))
     return text
 
 
-def _number(value: float, digits: int, sign: str = "") -> str:
-    return f"{value:{sign}.{digits}f}" if np.isfinite(value) else DASH
+def number(value: float, digits: int, sign: str = "") -> str:
+    """A number with so many digits, or a dash for NaN."""
+    return f"{value:{sign},.{digits}f}" if np.isfinite(value) else DASH
 
 
 def caption(table: int, experiment: config.Experiment) -> str:
@@ -103,17 +112,17 @@ def write(table: int, experiment: config.Experiment, folder: Path) -> None:
     """Write tableN.csv (numbers), tableN.md and tableN.tex (text) into `folder`."""
     numbers = compare(table, experiment)
     text, title = shown(numbers), caption(table, experiment)
-    best = _ranks(numbers)
+    best = ranks(numbers)
     with cli.whole_file(folder / f"table{table}.csv") as part:
-        numbers.to_csv(part, float_format="%.4f")
+        numbers.to_csv(part, float_format="%.4f", na_rep=DASH)
     with cli.whole_file(folder / f"table{table}.md") as part:
         marked = _mark(text, best, "**{}**", "<u>{}</u>")
         part.write_text(f"{title}\n\n{marked.to_markdown(index=False, disable_numparse=True)}\n")
     with cli.whole_file(folder / f"table{table}.tex") as part:
-        part.write_text(_latex(text, best, title, f"tab:table{table}"))
+        part.write_text(latex(text, best, title, f"tab:table{table}"))
 
 
-def _ranks(numbers: pd.DataFrame) -> dict[str, list[int]]:
+def ranks(numbers: pd.DataFrame) -> dict[str, list[int]]:
     """Rank of each row by ours, 1 the best; 0 where not run."""
     return {
         f"{title}, ours [95 %]": numbers[f"{measure}_ours"]
@@ -134,7 +143,8 @@ def _mark(text: pd.DataFrame, ranks: dict[str, list[int]], best: str, second: st
     return marked
 
 
-def _latex(text: pd.DataFrame, ranks: dict[str, list[int]], title: str, label: str) -> str:
+def latex(text: pd.DataFrame, ranks: dict[str, list[int]], title: str, label: str) -> str:
+    """A table of text as LaTeX with booktabs; `ranks` marks the best and the second in the columns that it has."""
     escaped = text.map(tex).rename(columns=tex)
     marked = _mark(escaped, {tex(c): r for c, r in ranks.items()}, r"\textbf{{{}}}", r"\underline{{{}}}")
     return marked.style.hide(axis="index").to_latex(
@@ -148,19 +158,8 @@ def _latex(text: pd.DataFrame, ranks: dict[str, list[int]], title: str, label: s
 
 
 def tex(text: str) -> str:
-    r"""Escape text for LaTeX; daggers become commands and L_x a subscript."""
-    for plain, command in (
-        ("\\", r"\textbackslash "),
-        ("&", r"\&"),
-        ("%", r"\%"),
-        ("$", r"\$"),
-        ("#", r"\#"),
-        ("_", r"\_"),
-        ("{", r"\{"),
-        ("}", r"\}"),
-        ("†", r"\textsuperscript{\dag}"),
-        ("‡", r"\textsuperscript{\ddag}"),
-        (DASH, "--"),
-    ):
-        text = text.replace(plain, command)
-    return text
+    """Escape text for LaTeX; daggers and degrees become commands, a loss such as L_p+f a symbol with its subscript."""
+    pieces = LOSS.split(text)
+    pieces[::2] = [piece.translate(SPECIAL) for piece in pieces[::2]]
+    pieces[1::2] = [rf"$\mathcal{{L}}_{{{name}}}$" for name in pieces[1::2]]
+    return "".join(pieces)

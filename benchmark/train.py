@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import yaml
 
@@ -35,11 +36,6 @@ def make_method(run: config.Run) -> Method:
     return method
 
 
-def alignment(run: config.Run, method: Method) -> str:
-    """How the run's LR faces are turned upright: "stn0", "oracle" or "none"."""
-    return run.align or ("stn0" if method.wants == "aligned" else "none")
-
-
 def aligned_pairs(pairs: Pairs, how: str, align: Align | None, device: torch.device) -> Pairs:
     """`pairs` with its LR faces turned upright and rounded to 8 bits, for methods that are fitted in one go.
 
@@ -47,17 +43,18 @@ def aligned_pairs(pairs: Pairs, how: str, align: Align | None, device: torch.dev
     """
     if how == "none":
         return pairs
-    lr, warp = to_float(torch.from_numpy(pairs.lr[:])), torch.from_numpy(pairs.warp[:])
+    lr, warp = to_float(torch.from_numpy(np.array(pairs.lr))), torch.from_numpy(np.array(pairs.warp))
     parts = []
     for rows in torch.arange(len(lr)).split(_CHUNK):
         part = lr[rows].to(device)
+        # Only the oracle comes without a function: it needs the true warps.
         upright = degrade.align(part, warp[rows].to(device)) if align is None else align(part)
         parts.append(to_uint8(upright).cpu())
     return dataclasses.replace(pairs, lr=torch.cat(parts).numpy())
 
 
 def vgg_weights(experiment: config.Experiment) -> Path | None:
-    """The file of VGG-19's weights, Path("torchvision") for a download, None for random ones; BadInput if it is absent."""
+    """The file of VGG-19's weights, Path("torchvision") for a download, None for random ones; BadInput if absent."""
     value = experiment.params["training"]["vgg"]
     if value is None or value == "torchvision":
         return None if value is None else Path(value)
@@ -88,7 +85,7 @@ def fit_seed(run: config.Run, seed: int, pairs: Pairs, device: torch.device, set
     """Fit the run with one seed; returns the folder of its resume state."""
     torch.manual_seed(seed)
     method = make_method(run)
-    how = alignment(run, method)
+    how = run.alignment(method.wants)
     record = resolved(run, method, how)
     parallel.say(yaml.safe_dump({**record, "seed": seed}, sort_keys=False).rstrip())
     work = work_folder(f"{run.experiment.name}-{run.name}-{seed}", run.method, record, run.experiment.data)
@@ -128,9 +125,9 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     options = cli.stage_parser(__doc__, per_run=True)
     options.epilog = (
-        "Weights and config.json go to results/EXPERIMENT/weights/RUN/seedN, log.csv to results/EXPERIMENT/logs, resume "
-        "state and sample grids to work/. A run that was killed goes on when the same command is given again. Several "
-        "GPUs: torchrun --nproc-per-node N -m benchmark.train --run RUN."
+        "Weights and config.json go to results/EXPERIMENT/weights/RUN/seedN, log.csv to results/EXPERIMENT/logs, "
+        "resume state and sample grids to work/. A run that was killed goes on when the same command is given again. "
+        "Several GPUs: torchrun --nproc-per-node N -m benchmark.train --run RUN."
     )
     options.add_argument("--seed", type=int, help="only this seed (default: the run's, one after the other)")
     options.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: CUDA if there is one")

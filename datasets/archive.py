@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import shutil
@@ -20,15 +19,17 @@ from datasets.face import BadInput
 
 # Where downloads are kept, so that a broken one goes on and a second experiment needs none.
 DOWNLOADS = Path("data/downloads")
-CHUNK = 1 << 20
+CHUNK = 1 << 14  # bytes; what a cut transfer loses at most
 RETRIES = 5
+PAUSE = 0.2  # seconds before the first retry, doubled with each
+TIMEOUT = (10.0, 30.0)  # seconds without a connection, without a byte
 
 
 def obtain(location: str, known_hash: str | None, target: Path, remedy: str) -> Path:
     """Put the file at `location` (path or http(s) URL) to `target`, once its checksum holds and, a zip, it is whole.
 
     known_hash is "sha256:..." or "md5:...", None where the owner publishes none. A folder is packed into a zip.
-    BadInput names the file and `remedy`; `target` is complete or absent.
+    BadInput names the file and `remedy`; `target` is complete, or what it was before.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".tmp")
@@ -46,7 +47,9 @@ def obtain(location: str, known_hash: str | None, target: Path, remedy: str) -> 
 
 
 def _copy(source: Path, known_hash: str | None, part: Path, remedy: str) -> None:
-    if source.is_dir():
+    if source.is_dir() and part.stem.endswith(".zip"):
+        if known_hash:
+            raise BadInput(f"{source}: a folder has no checksum to compare with {known_hash}; leave that option out")
         _zip_folder(source, part)
         return
     if not source.is_file():
@@ -54,7 +57,7 @@ def _copy(source: Path, known_hash: str | None, part: Path, remedy: str) -> None
     if known_hash:
         algorithm, _, expected = known_hash.rpartition(":")
         actual = pooch.file_hash(str(source), alg=algorithm or "sha256")
-        if actual != expected:
+        if actual != expected.lower():
             raise BadInput(f"{source}: {algorithm or 'sha256'} is {actual}, expected {expected}; {remedy}")
     shutil.copyfile(source, part)
 
@@ -63,9 +66,10 @@ def _zip_folder(source: Path, part: Path) -> None:
     files = sorted(p for p in source.rglob("*") if p.is_file())
     if not files:
         raise BadInput(f"{source}: the folder is empty; give a folder or a zip that holds the corpus")
-    with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
-        for path in tqdm(files, desc=f"pack {source.name}", unit="file"):
-            archive.write(path, f"{source.name}/{path.relative_to(source).as_posix()}")
+    top = part.name.split(".")[0]  # the name that the corpus's owner gives the folder, whatever it is called here
+    with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED, strict_timestamps=False) as archive:
+        for path in tqdm(files, desc=f"pack {source}", unit="file"):
+            archive.write(path, f"{top}/{path.relative_to(source).as_posix()}")
 
 
 def _download(url: str, known_hash: str | None, name: str, remedy: str) -> Path:
@@ -81,7 +85,7 @@ def resuming_downloader(part: Path, url: str, output_file: str, _: object) -> No
     """A downloader for pooch that goes on where an earlier try stopped, retries a stalled or cut transfer, shows a bar.
 
     part: where the bytes that have come so far are kept. requests.RequestException after RETRIES tries in a row that
-    brought nothing.
+    brought nothing, and at once where the server refuses.
     """
     failures = 0
     while True:
@@ -89,19 +93,21 @@ def resuming_downloader(part: Path, url: str, output_file: str, _: object) -> No
         try:
             _receive(url, part)
             break
-        except requests.RequestException:
+        except requests.RequestException as error:
+            if error.response is not None and error.response.status_code < 500:
+                raise
             failures = 0 if part.exists() and part.stat().st_size > before else failures + 1
             if failures >= RETRIES:
                 raise
-            time.sleep(0.2 * 2**failures)
+            time.sleep(PAUSE * 2**failures)
     part.replace(output_file)
 
 
-def _receive(url: str, part: Path, timeout: tuple[float, float] = (10, 30)) -> None:
+def _receive(url: str, part: Path) -> None:
     """One request for the bytes that `part` lacks; raises requests.RequestException where the transfer is cut."""
     have = part.stat().st_size if part.exists() else 0
     headers = {"Range": f"bytes={have}-", "Accept-Encoding": "identity"} if have else {"Accept-Encoding": "identity"}
-    with requests.get(url, stream=True, timeout=timeout, headers=headers) as response:
+    with requests.get(url, stream=True, timeout=TIMEOUT, headers=headers) as response:
         if response.status_code == 416:  # nothing past what we hold: the checksum decides whether it is whole
             return
         response.raise_for_status()
@@ -110,16 +116,17 @@ def _receive(url: str, part: Path, timeout: tuple[float, float] = (10, 30)) -> N
         resumed = response.status_code == 206
         length = int(response.headers.get("content-length", 0))
         have = have if resumed else 0
+        total = have + length
         with (
             part.open("ab" if resumed else "wb") as out,
-            tqdm(total=have + length or None, initial=have, unit="B", unit_scale=True, desc=part.name) as bar,
+            tqdm(total=total or None, initial=have, unit="B", unit_scale=True, desc=part.name) as bar,
         ):
             for chunk in response.iter_content(CHUNK):
                 out.write(chunk)
                 bar.update(len(chunk))
                 have += len(chunk)
-            if length and bar.n < bar.total:
-                raise requests.ConnectionError(f"received {bar.n} of {bar.total} bytes")
+        if length and have < total:
+            raise requests.ConnectionError(f"received {have} of {total} bytes")
 
 
 def check_zip(path: Path, shown: str, remedy: str) -> None:
@@ -131,9 +138,7 @@ def check_zip(path: Path, shown: str, remedy: str) -> None:
                 if pure.is_absolute() or ".." in pure.parts or (pure.parts and ":" in pure.parts[0]):
                     raise BadInput(f"{shown}: member {name!r} climbs out of its folder; do not use this archive")
             broken = archive.testzip()
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            raise
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:  # the last: encrypted, unknown
         raise BadInput(f"{shown}: not a whole zip ({error}); {remedy}") from error
     if broken:
         raise BadInput(f"{shown}: member {broken} fails its checksum; {remedy}")
@@ -157,9 +162,9 @@ class Source:
         try:
             return self._zip.read(name) if self._zip else (self.path / name).read_bytes()
         except (KeyError, FileNotFoundError) as error:
-            raise BadInput(f"{self.path}: no member {name}") from error
+            raise BadInput(f"{self.path}: no member {name}; restore it, or remove what goes with it") from error
         except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-            raise BadInput(f"{self.path}: member {name}: {error}") from error
+            raise BadInput(f"{self.path}: member {name}: {error}; replace the archive") from error
 
 
 def source(root: Path, name: str) -> Source:

@@ -52,10 +52,11 @@ def _published() -> dict[str, tuple[str, str]]:
 
 def entries(root: Path) -> list[Entry]:
     """Every face of the text files (or the seeded draw of `faces` of them), sorted by name."""
-    origin, count = (root / "source.txt").read_text().split() if (root / "source.txt").exists() else ("celeba", "all")
+    label = root / "source.txt"
+    origin, count = (label.read_text() if label.exists() else "celeba all").rsplit(maxsplit=1)
     people = _identities(root / FILES["identity"])
     found = []
-    for name, points in _landmarks(root / FILES["landmarks"]).items():
+    for name, points in sorted(_landmarks(root / FILES["landmarks"]).items()):
         if name not in people:
             raise BadInput(f"{root / FILES['identity']}: no person for {name}; replace the file by the official one")
         key = f"{origin}_{people[name]}"
@@ -81,14 +82,15 @@ def _identities(path: Path) -> dict[str, str]:
 def _landmarks(path: Path) -> dict[str, np.ndarray]:
     """Image name to its five points (5, 2): eyes, nose, mouth corners, the image's left first."""
     points = {}
-    for number, line in enumerate(_lines(path), 1):
-        if number <= 2:  # the number of faces, the names of the columns
-            continue
-        name, *values = line.split()
+    lines = _lines(path)
+    for number, line in enumerate(lines[2:], 3):  # after the number of faces and the names of the columns
         try:
+            name, *values = line.split()
             points[name] = np.array(values, np.float64).reshape(5, 2)
         except ValueError as error:
             raise BadInput(f"{path}, line {number}: expected a name and 10 numbers, found {line!r}") from error
+    if not lines or lines[0].strip() != str(len(points)):
+        raise BadInput(f"{path}: lists {len(points)} faces, not as many as its first line says; replace the file")
     return points
 
 

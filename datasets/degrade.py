@@ -67,7 +67,7 @@ def degrade(hr: Tensor, warp: Tensor) -> Tensor:
 
 def align(lr: Tensor, warp: Tensor) -> Tensor:
     """Turn unaligned LR faces (B, 3, 16, 16) upright, given their warps (B, 4): the oracle, or an STN's estimate."""
-    return resample(lr, warp)
+    return resample(lr, warp).clamp(0, 1)  # interpolation may pass 1 by a rounding error
 
 
 def warp_points(points: Tensor, warp: Tensor, size: int = HR) -> Tensor:

@@ -22,6 +22,7 @@ REQUEST = "https://ibug.doc.ic.ac.uk/resources/2nd-facial-landmark-tracking-comp
 # Names that tell who is shown: person number after the source; or the photograph before the face's number.
 _PERSON = re.compile(r"(?P<source>cfp|synthetic)_(?P<key>\d+)_")
 _PHOTO = re.compile(r"(?P<source>helen_train|helen_test|afw)_(?P<key>.+)_\d+$")
+_NUMBERED = re.compile(r"(?P<source>.+?)_+(image_)?\d")
 
 
 def get(options: Mapping[str, Any], raw: Path) -> None:
@@ -60,7 +61,8 @@ def _entry(part: str, image: str, stem: str) -> Entry:
         origin, shot = photo["source"], f"{photo['source']}_{photo['key']}"
         key = shot
     else:
-        origin, key, shot = re.split(r"_+(image_)?\d", stem)[0] or "menpo", stem, stem
+        numbered = _NUMBERED.match(stem)
+        origin, key, shot = numbered["source"] if numbered else "menpo", stem, stem
     return Entry("menpo", f"{part}_{stem}", f"{part}/{image}", key, shot, origin)
 
 
@@ -68,7 +70,8 @@ def read(root: Path, entry: Entry) -> Face:
     """Decode one face; BadInput where image or .pts is missing, cannot be read or has another number of points."""
     part, name = entry.image.split("/", 1)
     members = source(root, part)
-    landmarks = parse_pts(members.read(str(PurePosixPath(name).with_suffix(".pts"))), f"{name}.pts", PARTS[part])
+    pts = str(PurePosixPath(name).with_suffix(".pts"))
+    landmarks = parse_pts(members.read(pts), pts, PARTS[part])
     image = decode(members.read(name), name)
     return Face(entry, image, landmarks, np.ones(len(landmarks), bool))
 

@@ -26,6 +26,7 @@ from datasets.split import unit_numbers
 
 CHUNK = 256  # faces degraded at a time
 ARRAYS = ("hr", "lr", "warp", "landmarks", "visible")
+TEXTS = ("name", "corpus", "source", "person", "photo")
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Pairs:
         require_folder(folder, "run `dvc repro prepare` (or `python -m benchmark.prepare`) first")
         arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in ARRAYS}
         # Rows are addressed by position everywhere, so the names must not be read as numbers.
-        faces = pd.read_csv(folder / "faces.csv", dtype={"name": str, "person": str, "photo": str})
+        faces = pd.read_csv(folder / "faces.csv", dtype=dict.fromkeys(TEXTS, str), keep_default_na=False)
         for name, array in arrays.items():
             if len(array) != len(faces):
                 raise BadInput(f"{folder / name}.npy: {len(array)} rows, faces.csv has {len(faces)}; prepare again")
@@ -83,19 +84,20 @@ def write_pairs(
     """
     folder.mkdir()
     warp = degrade.warps_from_unit(torch.from_numpy(unit_numbers([c.entry.name for c in crops], seed, 4)))
-    hr = np.lib.format.open_memmap(folder / "hr.npy", "w+", np.uint8, (len(rows), 128, 128, 3))
     lr = np.empty((len(rows), 16, 16, 3), np.uint8)
-    for start in range(0, len(rows), CHUNK):
-        part = slice(start, start + CHUNK)
-        hr[part] = images[rows[part]]
-        lr[part] = to_uint8(degrade.degrade(to_float(torch.from_numpy(hr[part])), warp[part])).numpy()
-    hr.flush()
+    with (folder / "hr.npy").open("wb") as out:  # written, not mapped: a full disk kills who writes to a map
+        header = {"descr": "|u1", "fortran_order": False, "shape": (len(rows), 128, 128, 3)}
+        np.lib.format.write_array_header_1_0(out, header)
+        for start in range(0, len(rows), CHUNK):
+            part = slice(start, start + CHUNK)
+            hr = images[rows[part]]
+            out.write(hr.tobytes())
+            lr[part] = to_uint8(degrade.degrade(to_float(torch.from_numpy(hr)), warp[part])).numpy()
     np.save(folder / "lr.npy", lr)
     np.save(folder / "warp.npy", warp.numpy())
     np.save(folder / "landmarks.npy", np.stack([c.landmarks for c in crops]))
     np.save(folder / "visible.npy", np.stack([c.visible for c in crops]))
-    columns = ("name", "corpus", "source", "person", "photo")
-    table = pd.DataFrame([[getattr(c.entry, k) for k in columns] for c in crops], columns=list(columns))
+    table = pd.DataFrame({text: [getattr(c.entry, text) for c in crops] for text in TEXTS})
     table["points"] = [c.points for c in crops]
     table["yaw"] = [round(c.yaw, 2) for c in crops]
     table["validation"] = validation.astype(int)

@@ -31,21 +31,22 @@ def split(entries: Sequence[Entry], test: float, validation: float, seed: int) -
     """Side of each face, (N,) of "train", "validation" or "test".
 
     test: fraction of all faces; validation: fraction of the rest. Within each source, groups are ranked by a hash of
-    their name and the seed, so that both sides hold every source and a face added or lost moves few others.
+    their name and the seed, so that both sides hold every source and a face added or lost moves few others. A group
+    falls where its middle lies, so that a source of one group is all train.
     """
     members: dict[int, list[int]] = defaultdict(list)
     for face, group in enumerate(groups(entries)):
         members[int(group)].append(face)
     by_source: dict[str, list[list[int]]] = defaultdict(list)
     for faces in members.values():
-        by_source[entries[faces[0]].source].append(faces)
+        by_source[min(entries[i].source for i in faces)].append(faces)
     sides = np.full(len(entries), "train", dtype="<U10")
     for sets in by_source.values():
         sets.sort(key=lambda faces: _rank(min(entries[i].person for i in faces), seed))
         total = sum(len(faces) for faces in sets)
         taken = 0
         for faces in sets:
-            share = taken / total
+            share = (taken + len(faces) / 2) / total
             if share < test + (1 - test) * validation:
                 sides[faces] = "test" if share < test else "validation"
             taken += len(faces)

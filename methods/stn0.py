@@ -22,7 +22,7 @@ class Options:
 
     epochs: int = 20
     batch_size: int = 64
-    lr: float = 1e-3
+    lr: float = 3e-3
 
 
 class STN0(TrainedMethod):

@@ -106,10 +106,10 @@ def batch(pairs: Pairs) -> Batch:
 
 def train_briefly(method: TrainedMethod, pairs: Pairs, context: Context, updates: int = 2, size: int = 4) -> None:
     """A stand-in for the engine: `updates` steps of every phase with Adam, on batches of at most `size` faces."""
+    torch.manual_seed(context.seed)
     for phase in method.phases(context):
         rows = np.ones(len(pairs), bool) if phase.faces is None else phase.faces(pairs)
         faces, generator = DeviceFaces(pairs[rows], context.device), torch.Generator().manual_seed(context.seed)
-        torch.manual_seed(context.seed)
         modules = [m.train() for m in (phase.module, phase.critic) if m is not None]
         optimisers = [torch.optim.Adam([p for p in m.parameters() if p.requires_grad]) for m in modules]
         for _ in range(updates):

@@ -14,10 +14,15 @@ SIZES = (32, 64, 128)  # what each cascade makes
 
 
 def convolutions(*channels: int) -> nn.Sequential:
-    """3 x 3 convolutions that keep the size, with ReLUs between them and none after the last."""
+    """3 x 3 convolutions that keep the size, with ReLUs between them and none after the last.
+
+    He's initialisation, without which a long chain hands on next to nothing.
+    """
     layers: list[nn.Module] = []
     for i, o in pairwise(channels):
-        layers += [nn.Conv2d(i, o, 3, padding=1), nn.ReLU()]
+        conv = nn.Conv2d(i, o, 3, padding=1)
+        nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
+        layers += [conv, nn.ReLU()]
     return nn.Sequential(*layers[:-1])
 
 
@@ -28,7 +33,12 @@ def branch(inputs: int, depth: int, width: float) -> nn.Sequential:
     """
     w32, w64, w128 = (max(1, round(c * width)) for c in (32, 64, 128))
     third = depth // 3
-    return convolutions(inputs, *[w64] * third, *[w128] * third, *[w32] * (depth - 2 * third - 1), 3)
+    chain = convolutions(inputs, *[w64] * third, *[w128] * third, *[w32] * (depth - 2 * third - 1), 3)
+    last = chain[-1]
+    assert isinstance(last, nn.Conv2d)
+    # Start near the image that the branch adds to.
+    nn.init.normal_(last.weight, std=0.1 * (2 / (9 * last.in_channels)) ** 0.5)
+    return chain
 
 
 class Locator(nn.Module):
@@ -51,7 +61,7 @@ class Locator(nn.Module):
         nn.init.zeros_(last.bias)
 
     def forward(self, image: Tensor, coefficients: Tensor) -> Tensor:
-        return coefficients + self.head(torch.cat([self.features(image), coefficients], 1))
+        return coefficients + self.head(torch.cat([self.features(2 * image - 1), coefficients], 1))
 
 
 def gated(s: Tensor, high: Tensor, common: Tensor) -> Tensor:

@@ -81,11 +81,17 @@ class MTUN(TrainedMethod):
             if critic is not None:
                 terms["L_U"] = self.beta(epoch) * losses.L_U(critic, estimates.sr)
             if o.stacks:
-                target = batch.heatmaps(o.heb_at, o.sigma * o.heb_at / 64, "upright" if o.heb_at == 64 else "lr")
-                terms["L_h"] = o.heatmap_weight * losses.L_h(estimates.heatmaps, target)
+                terms["L_h"] = o.heatmap_weight * losses.L_h(estimates.heatmaps, self.target(batch))
             return terms, estimates.sr
 
         return loss
+
+    def target(self, batch: Batch) -> Tensor:
+        """Target heatmaps (B, 4, heb_at, heb_at), over the face as it lies where the HEB stands."""
+        o = self.options
+        # Half precision would move landmarks by a good part of a pixel.
+        with torch.autocast(batch.hr.device.type, enabled=False):
+            return batch.heatmaps(o.heb_at, o.sigma * o.heb_at / 64, "upright" if o.heb_at == 64 else "lr")
 
     def beta(self, epoch: int) -> float:
         """Weight of L_U in an epoch, counted from 0."""

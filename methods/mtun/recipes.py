@@ -49,7 +49,7 @@ class Deviation:
 
 DEVIATIONS = (
     # Optimisation
-    Deviation("optimiser", "rmsprop", "rmsprop", "adam", "Adam reached a higher PSNR in fewer epochs", "optimiser"),
+    Deviation("optimiser", "rmsprop", "rmsprop", "adam", "for a short budget of epochs", "optimiser"),
     Deviation(
         "RMSprop's smoothing",
         0.9,

@@ -42,8 +42,8 @@ class PositionPatch(Method):
         patch, overlap = self.options.patch, self.options.overlap
         if not 0 <= overlap < patch <= LR or (LR - patch) % (patch - overlap):
             raise BadInput(
-                f"params.yaml: position_patch patch {patch}, overlap {overlap}: patch is at most {LR}, overlap less than "
-                f"patch, and patch - overlap divides {LR} - patch"
+                f"params.yaml: position_patch patch {patch}, overlap {overlap}: patch is at most {LR}, overlap less "
+                f"than patch, and patch - overlap divides {LR} - patch"
             )
         self.grid = Grid(patch, patch - overlap)
         self.maps: PositionMaps | None = None

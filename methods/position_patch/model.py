@@ -6,9 +6,9 @@ local Gram matrix C = Z^T Z and the usual ridge r = 1e-6 tr(C), the textbook sol
 
     minimise  w^T (C + r I) w  under  1^T w = 1          =>    w = (C + r I)^-1 1 / (1^T (C + r I)^-1 1)
 
-The same w from d x d: let m, n be the mean patches, X~ = X - m 1^T, Y~ = Y - n 1^T, and w = 1/N + v with 1^T v = 0. Then
-x - X w = x - m - X~ v and |w|^2 = |v|^2 + 1/N, so v minimises |x - m - X~ v|^2 + r |v|^2. The free minimum of this ridge
-regression,
+The same w from d x d: let m, n be the mean patches, X~ = X - m 1^T, Y~ = Y - n 1^T, w = 1/N + v with 1^T v = 0. Then
+x - X w = x - m - X~ v and |w|^2 = |v|^2 + 1/N, so v minimises |x - m - X~ v|^2 + r |v|^2. The free minimum of this
+ridge regression,
 
     v = X~^T (S + r I)^-1 (x - m),    S = X~ X~^T  (d, d),
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 from torch import Tensor, nn
 
@@ -59,7 +60,7 @@ class SRGANDiscriminator(nn.Module):
         super().__init__()
         layers: list[nn.Module] = [nn.Conv2d(3, width, 3, padding=1), nn.LeakyReLU(0.2)]
         channels = [width * 2 ** (n // 2) for n in range(8)]
-        for n, (i, o) in enumerate(zip(channels[:-1], channels[1:], strict=True)):
+        for n, (i, o) in enumerate(pairwise(channels)):
             conv = nn.Conv2d(i, o, 3, stride=2 - n % 2, padding=1)
             layers += [freeze_bias(conv), nn.BatchNorm2d(o), nn.LeakyReLU(0.2)]
         inputs = channels[-1] * (size // 16) ** 2

@@ -8,5 +8,4 @@ TINY = {
     "epochs_encoder": 1,
     "epochs_second_decoder": 1,
     "batch_size": 4,
-    "yaw_threshold": 90.0,
 }

@@ -15,8 +15,9 @@ class VDSRNet(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         for i, o in zip([channels] + [width] * (depth - 1), [width] * (depth - 1) + [channels], strict=True):
-            layers += [nn.Conv2d(i, o, 3, padding=1, bias=False), nn.ReLU(inplace=True)]
-            nn.init.kaiming_normal_(layers[-2].weight, nonlinearity="relu")
+            conv = nn.Conv2d(i, o, 3, padding=1, bias=False)
+            nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
+            layers += [conv, nn.ReLU(inplace=True)]
         self.body = nn.Sequential(*layers[:-1])
 
     def forward(self, image: Tensor) -> Tensor:

@@ -1,0 +1,31 @@
+"""Fixtures of the tests that read a whole experiment's results."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import made_up
+import pytest
+
+from benchmark import config
+from datasets.pack import Pairs
+
+
+@pytest.fixture(scope="session")
+def made_up_root(pairs: Pairs, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a made-up experiment `toy`; tests get copies of it."""
+    root = tmp_path_factory.mktemp("toy")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        made_up.make(root, pairs)
+    return root
+
+
+@pytest.fixture
+def toy(made_up_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> config.Experiment:
+    """The made-up experiment in a folder of the test's own, which is the working directory."""
+    root = tmp_path / "project"
+    shutil.copytree(made_up_root, root)
+    monkeypatch.chdir(root)
+    return config.load()

@@ -5,11 +5,12 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from datasets.face import BadInput
-from datasets.pack import Batch
+from datasets.pack import Batch, Pairs
 from methods.cbn import CBN
 from methods.cbn.method import landmark_error
 from methods.cbn.model import BiNetwork, Cascades, Locator, branch, gated
@@ -199,10 +200,6 @@ def test_loss_reaches_every_parameter(tmp_path):
 
 
 def test_fit_uses_no_landmark_of_the_validation_fold(tmp_path):
-    import pandas as pd
-
-    from datasets.pack import Pairs
-
     data = shapes(12).astype(np.float32)
     data[8:] += 1000
     faces = pd.DataFrame({"points": 68, "yaw": 0.0, "validation": [0] * 8 + [1] * 4})

@@ -218,7 +218,8 @@ def test_torchvision_weights_see_standardised_rgb(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(VGG19_Weights, "get_state_dict", lambda *_, **__: weights)
     psi = VGGFeatures(TORCHVISION, padded=True)
     assert "torchvision" in psi.source
-    expected = reference_layers(weights, padded=True)(VGG19_Weights.IMAGENET1K_V1.transforms(crop_size=64)(image))
+    standardised = VGG19_Weights.IMAGENET1K_V1.transforms(crop_size=64, resize_size=64)(image)
+    expected = reference_layers(weights, padded=True)(standardised)
     torch.testing.assert_close(psi(image * 2 - 1), expected * 0.452, rtol=1e-4, atol=1e-4)
 
 

@@ -19,7 +19,7 @@ N_TRAIN, N_TEST = 300, 2
 
 
 def smooth_faces(n: int, seed: int) -> torch.Tensor:
-    """HR images (n, 3, 128, 128) in [0, 1] with structure at several scales, one corner black as alignment leaves it."""
+    """HR images (n, 3, 128, 128) in [0, 1] with structure at several scales and a black corner, as alignment leaves."""
     generator = torch.Generator().manual_seed(seed)
     image = sum(
         degrade.resize(torch.rand(n, 3, size, size, generator=generator) - 0.5, 128) * amplitude
@@ -161,7 +161,9 @@ def test_the_oracle_turns_the_training_faces_upright(faces):
     assert torch.equal(by_oracle.upscale(lr), by_align.upscale(lr))
 
 
-@pytest.mark.parametrize("options", [{"overlap": 4}, {"overlap": -1}, {"patch": 17}, {"patch": 0}, {"patch": 5, "overlap": 2}])
+@pytest.mark.parametrize(
+    "options", [{"overlap": 4}, {"overlap": -1}, {"patch": 17}, {"patch": 0}, {"patch": 5, "overlap": 2}]
+)
 def test_refuses_a_grid_that_misses_the_border(options):
     with pytest.raises(BadInput, match="position_patch patch"):
         PositionPatch(options)

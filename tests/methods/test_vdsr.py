@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 import torch
+from skimage.color import rgb2ycbcr
 from torch import nn
 
 from datasets import degrade
@@ -56,8 +57,6 @@ def test_without_a_residual_it_is_bicubic_three_times():
 
 def test_luma_alone_changes():
     """Y, Cb and Cr by scikit-image: chroma stays that of bicubic interpolation, luma does not."""
-    from skimage.color import rgb2ycbcr
-
     lr = 0.4 + 0.2 * torch.rand(2, 3, 16, 16)  # far from black and white, where clamping would change chroma
     torch.manual_seed(0)
     method = VDSR(TINY)
@@ -70,6 +69,15 @@ def test_luma_alone_changes():
     # Chroma must be the bicubic one at every step, not only at the last.
     assert abs(after[..., 1:] - before[..., 1:]).max() < 0.02
     assert abs(after[..., 0] - before[..., 0]).max() > 1
+
+
+def test_luma_is_bt601s():
+    """scikit-image gives luma the range 16 to 235."""
+    image = torch.rand(2, 3, 8, 8)
+    expected = (rgb2ycbcr(image.permute(0, 2, 3, 1).numpy())[..., 0] - 16) / 219
+    assert abs(VDSR(TINY).view(image)[:, 0].numpy() - expected).max() < 1e-5
+    rgb = VDSR({**TINY, "colour": "rgb"})
+    assert torch.equal(rgb.view(image), image)
 
 
 def test_loss_is_the_error_of_bicubic_where_nothing_is_added(batch):

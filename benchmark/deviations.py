@@ -1,0 +1,58 @@
+"""The table of deviations: every point where the paper, its authors' code and this project differ, from the recipes.
+
+A method offers rows as DEVIATIONS in its package, or in the module `recipes` of it: objects with the attributes point,
+paper, authors, tuned and why.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from benchmark import cli
+from methods.interface import discover
+
+COLUMNS = {"point": "Point", "paper": "Paper", "authors": "Authors' code", "tuned": "Recipe `tuned`", "why": "Remark"}
+
+
+def rows() -> pd.DataFrame:
+    """Every deviation as text: the method's folder, then COLUMNS."""
+    found = [
+        {"Method": name} | {title: _text(getattr(row, key)) for key, title in COLUMNS.items()}
+        for name in discover()
+        for row in offered(name)
+    ]
+    return pd.DataFrame(found, columns=["Method", *COLUMNS.values()])
+
+
+def offered(name: str) -> tuple[Any, ...]:
+    """The rows that the method `name` offers; () where it has none."""
+    package = importlib.import_module(f"methods.{name}")
+    if hasattr(package, "DEVIATIONS"):
+        return tuple(package.DEVIATIONS)
+    if importlib.util.find_spec(f"methods.{name}.recipes") is None:
+        return ()
+    return tuple(getattr(importlib.import_module(f"methods.{name}.recipes"), "DEVIATIONS", ()))
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value == () or value is None:
+        return "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def write(folder: Path) -> None:
+    """Write deviations.md."""
+    head = (
+        "Where the paper, its authors' public code and this project differ. The recipes `paper` and `authors` follow "
+        "the columns of these names.\n\n"
+    )
+    table = rows().map(lambda text: text.replace("|", r"\|"))
+    with cli.whole_file(folder / "deviations.md") as part:
+        part.write_text(head + table.to_markdown(index=False, disable_numparse=True) + "\n")

@@ -1,0 +1,1 @@
+"""Draws synthetic people: datasets/synthetic.py makes a corpus of them."""

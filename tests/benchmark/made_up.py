@@ -1,0 +1,109 @@
+"""A made-up experiment on disk: faces, images and metrics of a few runs, as the pipeline's stages leave them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+import yaml
+from PIL import Image
+
+from benchmark import config, evaluate
+from benchmark.estimates import score_estimates
+from datasets import pack
+from datasets.pack import Pairs
+
+FACES = 12
+# A run's method and options, its number of seeds, and the noise (standard deviation of 255) that stands for its errors.
+RUNS: dict[str, tuple[dict[str, Any], int, float]] = {
+    "bicubic": ({"method": "bicubic"}, 1, 60.0),
+    "nearest": ({"method": "nearest"}, 1, 80.0),
+    "tdae_retrained": ({"method": "tdae"}, 1, 40.0),
+    "ours_no_skip": ({"method": "mtun", "skip": False, "seeds": 2}, 2, 30.0),
+    "ours": ({"method": "mtun", "seeds": 2}, 2, 20.0),
+}
+PARAMS = {
+    "experiment": "toy",
+    "experiments": {
+        "toy": {
+            "corpora": {"synthetic": {"faces": FACES}},
+            "prepare": {"seed": 0, "sigma": 1.5},
+            "training": {"recipe": "tuned", "seeds": 2, "vgg": None},
+            "stn0": {"epochs": 1, "batch_size": 4},
+            "methods": {"bicubic": {}, "nearest": {}, "tdae": {}, "mtun": {"width": 4}},
+        }
+    },
+    "runs": {name: item for name, (item, _, _) in RUNS.items()},
+}
+
+
+def make(root: Path, pairs: Pairs) -> config.Experiment:
+    """Write params.yaml, data/toy/test and results/toy below `root`, which must be the working directory."""
+    (root / "params.yaml").write_text(yaml.safe_dump(PARAMS, sort_keys=False))
+    experiment = config.load()
+    faces = pairs[np.arange(FACES)]
+    yaw = np.linspace(-70, 70, FACES).round(2)
+    source = np.where(np.arange(FACES) % 2, "north", "south_2")
+    faces = Pairs(
+        *(getattr(faces, name) for name in pack.ARRAYS), faces=faces.faces.assign(yaw=yaw, source=source, validation=0)
+    )
+    write_faces(experiment.data / "test", faces)
+    for name, (_, seeds, noise) in RUNS.items():
+        run = experiment.run(name)
+        for seed in range(seeds):
+            write_images(run, seed, faces, noise)
+            write_log(run, seed)
+        write_metrics(run, faces)
+    return experiment
+
+
+def write_faces(folder: Path, pairs: Pairs) -> None:
+    """The test faces as benchmark.prepare leaves them."""
+    folder.mkdir(parents=True)
+    for name in pack.ARRAYS:
+        np.save(folder / f"{name}.npy", getattr(pairs, name))
+    pairs.faces.to_csv(folder / "faces.csv", index=False)
+
+
+def write_images(run: config.Run, seed: int, pairs: Pairs, noise: float) -> None:
+    """SR images: HR with noise that grows by a quarter over the faces; heatmaps and warps for mtun."""
+    rng = np.random.default_rng([seed, int(noise)])
+    folder = run.images(seed)
+    folder.mkdir(parents=True)
+    level = noise * np.linspace(1, 1.25, len(pairs))[:, None, None, None] * (1 + 0.02 * seed)
+    images = np.clip(pairs.hr + rng.normal(0, 1, pairs.hr.shape) * level, 0, 255).astype(np.uint8)
+    for name, image in zip(pairs.faces["name"], images, strict=True):
+        Image.fromarray(image).save(folder / f"{name}.png")
+    if run.method == "mtun":
+        maps = pack.DeviceFaces(pairs, "cpu").batch(torch.arange(len(pairs))).heatmaps(64, 1.5).half().numpy()
+        np.savez_compressed(folder / "inspect.npz", heatmaps=maps, warp_stn=pairs.warp.astype(np.float16))
+
+
+def write_log(run: config.Run, seed: int) -> None:
+    """log.csv of a training of four epochs."""
+    epochs = np.arange(1, 5)
+    table = pd.DataFrame({"phase": run.method, "epoch": epochs, "lr": 1e-3, "val_psnr": 15 + epochs + seed})
+    table = table.assign(images_per_second=100.0, seconds=2.5, L_p=0.1 / epochs, L_h=0.05 / epochs)
+    run.log(seed).parent.mkdir(parents=True, exist_ok=True)
+    table.to_csv(run.log(seed), index=False)
+
+
+def write_metrics(run: config.Run, pairs: Pairs) -> None:
+    """metrics/RUN.csv and .json, scored from the images by the project's own code."""
+    tables, estimates = [], {}
+    for seed in run.seeds:
+        table = evaluate.score_folder(run.images(seed), pairs)
+        table.insert(0, "seed", seed)
+        tables.append(table)
+        estimates[f"seed{seed}"] = score_estimates(run.images(seed) / "inspect.npz", pairs)
+    rows = pd.concat(tables, ignore_index=True)
+    training = [{"seed": s, "parameters": 1234, "seconds": 10.0, "notes": {}} for s in run.seeds]
+    facts = {"run": run.name, "method": run.method, "data": "made up", "training": training}
+    facts |= {"estimates": {k: v for k, v in estimates.items() if v}, "predict_seconds": 0.002, "predict_device": "cpu"}
+    run.metrics.parent.mkdir(parents=True, exist_ok=True)
+    rows.to_csv(run.metrics.with_suffix(".csv"), index=False, float_format="%.6f")
+    run.metrics.write_text(json.dumps(evaluate.summarise(rows) | facts, indent=1) + "\n")

@@ -1,0 +1,185 @@
+"""The command line's errors, atomic outputs, and params.yaml resolved."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from benchmark import cli, config
+from datasets.face import BadInput
+
+
+def stop(error: BaseException) -> Any:
+    def main(_: argparse.Namespace) -> None:
+        raise error
+
+    return main
+
+
+def exit_code(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> int | str | None:
+    monkeypatch.setattr("sys.argv", ["stage"])
+    with pytest.raises(SystemExit) as exit_:
+        cli.run(stop(error), cli.stage_parser("what it does"))
+    return exit_.value.code
+
+
+def test_bad_input_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    assert exit_code(BadInput("a.jpg: broken; mend it"), monkeypatch) == 2
+    assert capsys.readouterr().err == "error: a.jpg: broken; mend it\n"
+
+
+def test_full_disk_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    assert exit_code(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "hr.npy"), monkeypatch) == 2
+    assert capsys.readouterr().err == "error: hr.npy: the disk is full; free some space and run the stage again\n"
+
+
+@pytest.mark.parametrize("error", [ValueError("a bug"), PermissionError(errno.EACCES, "denied")])
+def test_bug_keeps_its_traceback(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["stage"])
+    with pytest.raises(type(error)):
+        cli.run(stop(error), cli.stage_parser("what it does"))
+
+
+def test_stage_of_a_run_wants_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert cli.stage_parser("").parse_args([]).experiment is None
+    with pytest.raises(SystemExit):
+        cli.stage_parser("", per_run=True).parse_args([])
+    assert cli.stage_parser("", per_run=True).parse_args(["--run", "ours"]).run == "ours"
+
+
+def fill(folder: Path, text: str) -> None:
+    (folder / "file").write_text(text)
+
+
+def test_folder_appears_when_it_is_whole(tmp_path: Path) -> None:
+    target = tmp_path / "deep" / "data"
+    with cli.whole_folder(target) as part:
+        fill(part, "first")
+        assert not target.exists()
+    assert (target / "file").read_text() == "first"
+    with cli.whole_folder(target) as part:
+        (part / "other").write_text("second")
+        assert (target / "file").read_text() == "first"
+    assert [p.name for p in target.iterdir()] == ["other"]
+    assert list(target.parent.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("error", [BadInput("x"), OSError(errno.ENOSPC, "full"), KeyboardInterrupt()])
+def test_failure_leaves_the_folder_that_was_there(error: BaseException, tmp_path: Path) -> None:
+    target = tmp_path / "data"
+    target.mkdir()
+    fill(target, "before")
+    with pytest.raises(type(error)), cli.whole_folder(target) as part:
+        fill(part, "half")
+        raise error
+    assert (target / "file").read_text() == "before"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_what_a_killed_run_left_is_not_mixed_in(tmp_path: Path) -> None:
+    part = tmp_path / ".data.tmp"
+    part.mkdir()
+    (part / "half").write_text("half")
+    with cli.whole_folder(tmp_path / "data") as again:
+        fill(again, "whole")
+    assert [p.name for p in (tmp_path / "data").iterdir()] == ["file"]
+    assert list(tmp_path.iterdir()) == [tmp_path / "data"]
+
+
+def test_run_killed_between_two_renames_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "data"
+    target.mkdir()
+    fill(target, "before")
+    (tmp_path / "data").rename(tmp_path / ".data.old")
+    with pytest.raises(BadInput), cli.whole_folder(target):
+        raise BadInput("the next run fails")
+    assert (target / "file").read_text() == "before"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_file_appears_when_it_is_whole(tmp_path: Path) -> None:
+    target = tmp_path / "deep" / "table.md"
+    with pytest.raises(BadInput), cli.whole_file(target) as part:
+        part.write_text("half")
+        raise BadInput("x")
+    assert list(target.parent.iterdir()) == []
+    with cli.whole_file(target) as part:
+        part.write_text("whole")
+        assert part.suffix == ".md"
+        assert not target.exists()
+    assert target.read_text() == "whole"
+    assert list(target.parent.iterdir()) == [target]
+
+
+PARAMS = {
+    "experiment": "small",
+    "experiments": {
+        "small": {"training": {"seeds": 2}, "methods": {"bicubic": None, "mtun": {"epochs": 3, "width": 4}}},
+        "large": {"training": {"seeds": 5}, "methods": {}},
+    },
+    "runs": {
+        "bicubic": {"method": "bicubic", "align": "oracle"},
+        "ours": {"method": "mtun", "seeds": 3, "width": 8},
+        "typo": {"method": "bicubic", "align": "stn1"},
+        "other": {"method": "vdsr"},
+    },
+}
+
+
+@pytest.fixture
+def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("EXPERIMENT", raising=False)
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(PARAMS))
+    return tmp_path / "params.yaml"
+
+
+def test_experiment_is_the_files_choice_or_ones_own(params: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert config.load().name == "small"
+    assert config.load("large").name == "large"
+    monkeypatch.setenv("EXPERIMENT", "large")
+    assert config.load().name == "large"
+    assert config.load("small").params["training"]["seeds"] == 2
+    with pytest.raises(BadInput, match=r"'huge'.*small, large"):
+        config.load("huge")
+
+
+def test_run_takes_the_experiments_budget_and_its_own_options(params: Path) -> None:
+    run = config.load().run("ours")
+    assert (run.method, run.options, run.seeds) == ("mtun", {"epochs": 3, "width": 8}, [0, 1])
+    assert run.alignment("unaligned") == "none"
+    assert run.alignment("aligned") == "stn0"
+    bicubic = config.load().run("bicubic")
+    assert (bicubic.options, bicubic.seeds, bicubic.alignment("aligned")) == ({}, [0], "oracle")
+
+
+def test_runs_of_an_experiment_do_not_share_folders(params: Path) -> None:
+    run = config.load().run("ours")
+    paths = [run.weights(0), run.weights(1), run.images(0), run.images(1), run.log(0), run.metrics]
+    paths += [config.load().run("bicubic").images(0), config.load("large").data, config.load().data]
+    assert len(set(paths)) == len(paths)
+    assert all("small" in str(path) for path in paths[:6])
+
+
+@pytest.mark.parametrize(("name", "says"), [("nope", "no run 'nope'"), ("typo", "'stn1'"), ("other", "'vdsr'")])
+def test_wrong_run_is_refused(name: str, says: str, params: Path) -> None:
+    with pytest.raises(BadInput, match=says):
+        config.load().run(name)
+
+
+def test_file_that_is_missing_or_no_yaml_is_one_line(params: Path) -> None:
+    params.write_text("experiment: [a\nb: {")
+    with pytest.raises(BadInput, match=r"params\.yaml: not YAML") as error:
+        config.load()
+    assert "\n" not in str(error.value)
+    params.unlink()
+    with pytest.raises(BadInput, match=r"params\.yaml: No such file.*project's folder"):
+        config.load()

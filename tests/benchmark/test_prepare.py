@@ -1,0 +1,285 @@
+"""The stages `corpus` and `prepare` from archives to packed pairs: what is written, and what bad input leaves."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+from raw_faces import write_celeba, write_face, write_menpo
+
+from benchmark import cli, corpus, prepare
+from datasets.archive import source
+from datasets.face import BadInput
+from datasets.pack import Pairs
+
+ROOT = Path(__file__).parents[2]
+PEOPLE, CELEBA = 30, 10
+ALL = 4 * PEOPLE + CELEBA
+
+
+def write_params(**changes: Any) -> None:
+    """params.yaml in the working directory, of one experiment `tiny`."""
+    official = {
+        "menpo": {"semifrontal": "official/menpo/semifrontal", "profile": "official/menpo/profile"},
+        "celeba": {
+            "images": "official/celeba/img_align_celeba",
+            "landmarks": "official/celeba/list_landmarks_align_celeba.txt",
+            "identity": "official/celeba/identity_CelebA.txt",
+            "source": "blobs",
+        },
+    }
+    options = {"annotator": "dlib", "test_fraction": 0.2, "validation_fraction": 0.1, "seed": 0, "sigma": 1.5}
+    block = {"corpora": official, "prepare": options, "training": {"seeds": 1}, "methods": {}} | changes
+    Path("params.yaml").write_text(yaml.safe_dump({"experiment": "tiny", "experiments": {"tiny": block}, "runs": {}}))
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory with params.yaml; `official/` is to hold the archives."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("EXPERIMENT", raising=False)
+    write_params()
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def official(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """120 faces in Menpo's layout, ten in CelebA's."""
+    folder = tmp_path_factory.mktemp("official")
+    write_menpo(folder / "menpo", PEOPLE)
+    write_celeba(folder / "celeba", CELEBA)
+    return folder
+
+
+@pytest.fixture
+def menpo_only(project: Path, official: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same with the faces in Menpo's layout, the corpus stage done, and no sheet drawn."""
+    shutil.copytree(official / "menpo", project / "official" / "menpo")
+    options = {"semifrontal": "official/menpo/semifrontal", "profile": "official/menpo/profile"}
+    write_params(corpora={"menpo": options})
+    run_corpus()
+    monkeypatch.setattr(prepare, "corpus_sheet", lambda *_: None)
+    return project
+
+
+def run_corpus() -> None:
+    corpus.main(argparse.Namespace(experiment=None))
+    source.__globals__["_source"].cache_clear()  # another process would open the archives anew
+
+
+def run_prepare(workers: int = 1) -> None:
+    prepare.main(argparse.Namespace(experiment=None, workers=workers))
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """Every file below `folder`, hidden ones too, by its path: SHA-256."""
+    files = (p for p in folder.rglob("*") if p.is_file())
+    return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+
+
+def test_real_layouts_become_pairs_manifest_and_sheet(project: Path, official: Path) -> None:
+    shutil.copytree(official, project / "official")
+    run_corpus()
+    assert not list((project / "data" / "raw").glob(".*"))
+    run_prepare()
+    train, test = (Pairs.load(project / "data" / "tiny" / side) for side in ("train", "test"))
+    manifest = json.loads((project / "data/tiny/manifest.json").read_text())
+
+    assert len(train) + len(test) == ALL
+    assert manifest["faces"] == {"train": len(train), "test": len(test)}
+    assert len(test) == pytest.approx(0.2 * ALL, abs=6)
+    assert manifest["validation"] == len(train.validation()) == pytest.approx(0.1 * len(train), abs=5)
+    assert not set(train.faces["person"]) & set(test.faces["person"])
+    assert not set(train.validation().faces["person"]) & set(train.training().faces["person"])
+    total = {k: sum(manifest["by_source"][side].get(k, 0) for side in ("train", "test")) for k in ("cfp", "blobs")}
+    assert total == {"cfp": 4 * PEOPLE, "blobs": CELEBA}
+    assert sum(manifest["by_points"][side]["39"] for side in ("train", "test")) == PEOPLE
+    assert manifest["skipped"] == []
+    for side, pairs in (("train", train), ("test", test)):
+        assert sum(manifest["by_yaw"][side].values()) == len(pairs)
+        assert manifest["people"][side] == pairs.faces["person"].nunique()
+        profiles = pairs.faces[pairs.faces["points"] == 39]
+        assert (profiles["yaw"] + 70).abs().max() < 5
+
+    # The crop shows the photograph: dark where the landmarks are.
+    at = np.nan_to_num(train.landmarks[:, 36:48], nan=0).round().astype(int).clip(0, 127)
+    rows = np.flatnonzero((train.faces["points"] == 68) & (train.faces["source"] == "cfp"))
+    assert np.mean([train.hr[i, at[i, :, 1], at[i, :, 0]].mean() / train.hr[i].mean() for i in rows]) < 0.6
+
+    for name, digest in manifest["files"].items():
+        assert hashlib.sha256((project / "data/tiny" / name).read_bytes()).hexdigest() == digest
+    found = set(contents(project / "data" / "tiny"))
+    assert found == {*manifest["files"], "manifest.json"}
+    assert {f"{s}/{n}" for s in ("train", "test") for n in ("hr.npy", "lr.npy", "faces.csv")} < found
+    with Image.open(project / "results/tiny/figures/corpus.png") as sheet:
+        assert sheet.width > 1000
+    assert not [p for p in project.rglob(".*")]
+
+
+def test_bytes_do_not_depend_on_the_run_or_on_the_workers(menpo_only: Path) -> None:
+    run_prepare()
+    first = contents(menpo_only / "data" / "tiny")
+    run_prepare(workers=2)
+    assert contents(menpo_only / "data" / "tiny") == first
+    assert (menpo_only / "data/tiny/manifest.json").stat().st_size > 500
+
+
+def spoil(project: Path, count: int) -> list[str]:
+    """Empty the .pts of `count` faces and get the corpus again; their names."""
+    stems = [f"cfp_{i:03d}_f1" for i in range(count)]
+    for stem in stems:
+        (project / "official/menpo/semifrontal" / f"{stem}.pts").write_text("")
+    run_corpus()
+    return [f"semifrontal_{stem}" for stem in stems]
+
+
+def test_skipped_face_is_counted_with_its_reason(menpo_only: Path, capsys: pytest.CaptureFixture) -> None:
+    (name,) = spoil(menpo_only, 1)
+    run_prepare()
+    manifest = json.loads((menpo_only / "data/tiny/manifest.json").read_text())
+    (skipped,) = manifest["skipped"]
+    assert skipped["name"] == name
+    assert skipped["reason"].startswith("semifrontal/cfp_000_f1.pts: not a .pts file")
+    assert sum(manifest["faces"].values()) == 4 * PEOPLE - 1
+    names = [n for s in ("train", "test") for n in Pairs.load(menpo_only / "data" / "tiny" / s).faces["name"]]
+    assert name not in names
+    assert f"skipped {name}" in capsys.readouterr().err
+
+
+def test_over_one_percent_skipped_fails_and_leaves_what_was_there(menpo_only: Path) -> None:
+    run_prepare()
+    before = contents(menpo_only / "data" / "tiny")
+    spoil(menpo_only, 2)
+    with pytest.raises(BadInput, match=r"2 of 120 faces cannot be used .*cfp_000_f1\.pts: not a \.pts file"):
+        run_prepare()
+    assert contents(menpo_only / "data" / "tiny") == before
+    assert not (menpo_only / "data" / ".tiny.tmp").exists()
+
+
+def test_failed_corpus_leaves_the_one_that_was_there(menpo_only: Path) -> None:
+    before = contents(menpo_only / "data")
+    write_params(corpora={"menpo": {"semifrontal": "official/menpo/semifrontal", "profile": "gone.zip"}})
+    with pytest.raises(BadInput, match=r"gone\.zip: no such file; check corpora\.menpo\.profile"):
+        run_corpus()
+    assert contents(menpo_only / "data") == before
+
+
+def test_full_disk_is_one_line_and_leaves_what_was_there(
+    menpo_only: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    run_prepare()
+    before = contents(menpo_only)
+    opened = Path.open
+
+    def full(path: Path, mode: str = "r", *rest: Any, **more: Any) -> Any:
+        return opened(Path("/dev/full") if path.name == "hr.npy" and "w" in mode else path, mode, *rest, **more)
+
+    monkeypatch.setattr(Path, "open", full)
+    monkeypatch.setattr(sys, "argv", ["prepare", "--workers", "1"])
+    parser = cli.stage_parser("")
+    parser.add_argument("--workers", type=int)
+    with pytest.raises(SystemExit) as exit_:
+        cli.run(prepare.main, parser)
+    assert exit_.value.code == 2
+    line = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error")]
+    assert len(line) == 1
+    assert "the disk is full" in line[0]
+    assert contents(menpo_only) == before
+
+
+def alive(process: str) -> bool:
+    """Whether a process, by its id, still runs; one that nobody has waited for does not."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs Linux's /proc")
+def test_killed_run_leaves_nothing_that_passes_for_whole_and_no_process(menpo_only: Path) -> None:
+    part = menpo_only / "data" / ".tiny.tmp"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmark.prepare", "--workers", "2"],
+        cwd=menpo_only,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 60
+    workers: list[str] = []
+    while len(workers) < 2 and time.monotonic() < deadline and process.poll() is None:
+        workers = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    process.kill()
+    process.wait()
+    assert len(workers) == 2
+    while any(map(alive, workers)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    left = [worker for worker in workers if alive(worker)]
+    for worker in left:
+        os.kill(int(worker), signal.SIGKILL)
+    assert not left
+
+    assert part.is_dir()
+    assert not (menpo_only / "data" / "tiny").exists()
+    with pytest.raises(BadInput, match="prepare"):
+        Pairs.load(menpo_only / "data" / "tiny" / "train")
+    run_prepare()
+    assert not part.exists()
+    assert sum(json.loads((menpo_only / "data/tiny/manifest.json").read_text())["faces"].values()) == 4 * PEOPLE
+
+
+def test_nothing_to_prepare_is_refused(project: Path) -> None:
+    write_params(corpora={})
+    with pytest.raises(BadInput, match="no faces"):
+        run_prepare()
+
+
+def test_corpus_stage_that_has_not_run_is_named(project: Path) -> None:
+    with pytest.raises(BadInput, match=r"data/raw/tiny/.*corpus stage"):
+        run_prepare()
+
+
+def test_unknown_corpus_is_refused(menpo_only: Path) -> None:
+    write_params(corpora={"mempo": {}})
+    with pytest.raises(BadInput, match="'mempo'"):
+        run_corpus()
+
+
+@pytest.mark.parametrize(("test", "missing"), [(0.0, "test"), (1.0, "train")])
+def test_side_without_faces_is_refused(test: float, missing: str, menpo_only: Path) -> None:
+    options = {"annotator": "dlib", "test_fraction": test, "validation_fraction": 0.1, "seed": 0, "sigma": 1.5}
+    params = yaml.safe_load(Path("params.yaml").read_text())["experiments"]["tiny"]
+    write_params(corpora=params["corpora"], prepare=options)
+    with pytest.raises(BadInput, match="test_fraction"):
+        run_prepare()
+    assert not (menpo_only / "data" / "tiny").exists()
+
+
+def test_two_faces_of_one_name_are_refused(menpo_only: Path) -> None:
+    write_face(menpo_only / "official/menpo/semifrontal/more", "cfp_000_f1")
+    run_corpus()
+    with pytest.raises(BadInput, match="semifrontal_cfp_000_f1"):
+        run_prepare()
+
+
+def test_dead_worker_is_reported(menpo_only: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def die(*_: object) -> None:
+        os._exit(1)
+
+    die.__module__, die.__qualname__ = "benchmark.prepare", "crop_face"
+    monkeypatch.setattr(prepare, "crop_face", die)
+    with pytest.raises(BadInput, match="--workers"):
+        run_prepare()
+    assert not (menpo_only / "data" / "tiny").exists()

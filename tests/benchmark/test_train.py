@@ -1,0 +1,187 @@
+"""The training stage: what it resolves, what it stores, and how a user is told what is wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import tiny
+import torch
+import yaml
+
+from benchmark import config, fitting, progress
+from benchmark import train as stage
+from datasets import degrade
+from datasets.face import BadInput
+from datasets.pack import to_float, to_uint8
+from methods import interface
+
+CPU = torch.device("cpu")
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project's folder with a tiny experiment, as the working directory; `tiny` is a method there."""
+    known = interface.discover() | {"tiny": tiny.Tiny}
+    monkeypatch.setattr(interface, "discover", lambda: known)
+    monkeypatch.chdir(tmp_path)
+    tiny.write_pairs(tiny.make_pairs(), tmp_path / "data/small/train")
+    (tmp_path / "data/small/manifest.json").write_text('{"hash": "abc"}')
+    write_params(tmp_path)
+    return tmp_path
+
+
+def write_params(folder: Path, **training: object) -> None:
+    block = {
+        "training": {"recipe": "tuned", "seeds": 2, "vgg": None, **training},
+        "stn0": {"epochs": 1, "batch_size": 8},
+        "methods": {"tiny": {"epochs": 1}, "bicubic": {}},
+    }
+    runs = {
+        "small": {"method": "tiny", "seeds": 2},
+        "authors": {"method": "tiny", "recipe": "authors"},
+        "by_stn0": {"method": "tiny", "align": "stn0"},
+        "bicubic": {"method": "bicubic", "align": "oracle"},
+    }
+    params = {"experiment": "small", "experiments": {"small": block}, "runs": runs}
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+
+
+def train(*arguments: str) -> None:
+    stage.main(stage.parser().parse_args(["--device", "cpu", *arguments]))
+
+
+def test_a_run_stores_weights_record_and_log_for_every_seed(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    train("--run", "small")
+    printed = capsys.readouterr().out
+    assert "no GPU" in printed
+    assert "recipe: tuned" in printed
+    weights = []
+    for seed in (0, 1):
+        folder = project / f"results/small/weights/small/seed{seed}"
+        facts = json.loads((folder / "config.json").read_text())
+        assert facts["options"] == {"dropout": 0.2, "norm": True, "epochs": 1, "delay": 0.0, "recipe": "tuned"}
+        assert facts["align"] == "none"
+        assert facts["seed"] == seed
+        assert facts["data"] == "abc"
+        assert facts["parameters"] == sum(p.numel() for p in tiny.Tiny().module.parameters())
+        log = pd.read_csv(project / f"results/small/logs/small/seed{seed}.csv")
+        assert list(log["phase"]) == ["pixels", "play"]
+        assert facts["seconds"] == pytest.approx(log["seconds"].sum())
+        method = tiny.Tiny()
+        method.load(folder)
+        weights.append(method.module[0].weight)
+    assert not torch.equal(*weights)
+    assert not list(project.glob("work/*/checkpoints"))
+    assert len(list(project.glob("work/*/samples/*.png"))) == 4
+
+
+def test_recipe_of_the_run_wins_over_the_experiments(project: Path) -> None:
+    run = config.load().run("authors")
+    assert stage.make_method(run).options.recipe == "authors"
+    assert stage.make_method(config.load().run("small")).options.recipe == "tuned"
+    assert stage.make_method(config.load().run("bicubic")).options is not None
+
+
+def test_time_limit_leaves_with_its_own_status_and_goes_on(project: Path) -> None:
+    train("--run", "small", "--seed", "0")
+    whole = (project / "results/small/weights/small/seed0/weights.safetensors").read_bytes()
+    for _ in range(5):  # updates: three in the first phase, two in the second
+        with pytest.raises(SystemExit, match="75"):
+            train("--run", "small", "--seed", "0", "--seconds", "0")
+    train("--run", "small", "--seed", "0", "--seconds", "0")
+    assert (project / "results/small/weights/small/seed0/weights.safetensors").read_bytes() == whole
+
+
+def test_a_later_seed_that_stops_costs_the_earlier_one_nothing(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DVC removes a stage's outputs before it runs again, so finished seeds must come back from their checkpoints."""
+    fitted = stage.fit_seed
+
+    def stop_at_one(run: config.Run, seed: int, *rest: object) -> Path:
+        if seed == 1:
+            raise BadInput("killed")
+        return fitted(run, seed, *rest)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stage, "fit_seed", stop_at_one)
+        with pytest.raises(BadInput, match="killed"):
+            train("--run", "small")
+    stored = project / "results/small/weights/small/seed0/weights.safetensors"
+    before = stored.read_bytes()
+    stored.unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(tiny.Tiny, "loss", None)
+        patch.setattr(tiny.Tiny, "pixel_loss", None)
+        train("--run", "small", "--seed", "0")
+    assert stored.read_bytes() == before
+
+
+def test_resume_folder_depends_on_parameters_code_and_data(project: Path) -> None:
+    def folder(parameters: dict[str, int], method: str = "vdsr", data: str = "data/small") -> Path:
+        return fitting.work_folder("x", method, parameters, Path(data))
+
+    first = folder({"epochs": 1})
+    assert first == folder({"epochs": 1})
+    others = {folder({"epochs": 2}), folder({"epochs": 1}, method="srgan"), folder({"epochs": 1}, data="elsewhere")}
+    assert len({first, *others}) == 4
+
+
+def test_closed_form_methods_get_aligned_pairs() -> None:
+    pairs = tiny.make_pairs()
+    lr, warp = to_float(torch.from_numpy(pairs.lr)), torch.from_numpy(pairs.warp)
+    by_truth = stage.aligned_pairs(pairs, "oracle", None, CPU)
+    assert np.array_equal(by_truth.lr, to_uint8(degrade.align(lr, warp)).numpy())
+    turned = stage.aligned_pairs(pairs, "stn0", lambda images: images.flip(3), CPU)
+    assert np.array_equal(turned.lr, pairs.lr[:, :, ::-1])
+    assert stage.aligned_pairs(pairs, "none", None, CPU) is pairs
+
+
+def test_closed_form_run_stores_the_same_files(project: Path) -> None:
+    train("--run", "bicubic")
+    facts = json.loads((project / "results/small/weights/bicubic/seed0/config.json").read_text())
+    assert facts["align"] == "oracle"
+    assert facts["images_per_second"] is None
+    assert list(pd.read_csv(project / "results/small/logs/bicubic/seed0.csv")["phase"]) == ["fit"]
+
+
+def test_alignment_by_stn0_asks_for_its_weights(project: Path) -> None:
+    with pytest.raises(BadInput, match="weights/stn0"):
+        train("--run", "by_stn0")
+
+
+def test_vgg_weights(project: Path) -> None:
+    assert stage.vgg_weights(config.load()) is None
+    write_params(project, vgg="torchvision")
+    assert stage.vgg_weights(config.load()) == Path("torchvision")
+    write_params(project, vgg="nowhere/vgg.safetensors")
+    with pytest.raises(BadInput, match=r"nowhere/vgg.safetensors: no such file; set .*torchvision"):
+        train("--run", "small")
+
+
+def test_device() -> None:
+    assert fitting.choose_device("cpu") == CPU
+    if not torch.cuda.is_available():
+        assert fitting.choose_device("auto") == CPU
+        with pytest.raises(BadInput, match="no CUDA device"):
+            fitting.choose_device("cuda")
+
+
+def test_durations_in_words() -> None:
+    words = [progress.duration(seconds) for seconds in (5, 89, 90, 5400, 200_000)]
+    assert words == ["5 seconds", "89 seconds", "1.5 minutes", "1.5 hours", "2.3 days"]
+
+
+def test_command_line_reports_a_wrong_run_in_one_line(project: Path) -> None:
+    command = [sys.executable, "-m", "benchmark.train", "--run", "ours2"]
+    answer = subprocess.run(
+        command, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
+    )
+    assert answer.returncode == 2
+    assert answer.stderr.splitlines() == ["error: params.yaml: no run 'ours2'; it has authors, bicubic, by_stn0, small"]

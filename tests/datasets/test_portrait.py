@@ -1,0 +1,198 @@
+"""The synthetic head: geometry and landmarks against independent computation, visibility, and what is drawn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from datasets.head import landmark_grid, mean_landmarks, pose_matrix
+from datasets.portrait import shapes
+from datasets.portrait.drawing import Drawing, draw, unhidden
+from datasets.portrait.render import TEXELS, Sheet, rasterise
+from datasets.portrait.template import base, sample
+from datasets.portrait.texture import Light
+
+PEOPLE = range(12)
+FRONT_LIGHT = Light(np.array([0.0, -0.2, 1.0]), np.full(3, 0.5), np.full(3, 0.5))
+EYES = [45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40]
+MOUTH = [54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65]
+MIRROR = [*range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1), *EYES, *MOUTH]
+
+
+def frontal(person: int, light: Light = FRONT_LIGHT) -> Drawing:
+    return draw(person, 0, 0, 0.0, pitch=0.0, roll=0.0, light=light)
+
+
+def colour(drawing: Drawing, point: np.ndarray) -> np.ndarray:
+    """Mean RGB of the 3 x 3 pixels about a point."""
+    x, y = np.round(point).astype(int)
+    return drawing.image[y - 1 : y + 2, x - 1 : x + 2].reshape(-1, 3).mean(0)
+
+
+def test_mean_landmarks_are_symmetric_and_on_the_mesh():
+    points = mean_landmarks(68)
+    np.testing.assert_allclose(points[MIRROR] * [-1, 1, 1], points, atol=0.02)
+    surface = base().reshape(-1, 3)
+    for n in (68, 39):
+        gap = np.linalg.norm(mean_landmarks(n)[:, None] - surface, axis=2).min(1)
+        assert gap.max() < 4  # half the diagonal of the grid's cells
+
+
+def test_profile_landmarks_are_the_right_half():
+    profile, full = mean_landmarks(39), mean_landmarks(68)
+    assert (profile[:, 0] > -0.01).all()
+    assert profile[:, 2].argmax() == 19  # the nose tip
+    for at39, at68 in ((9, 8), (19, 30), (24, 45), (22, 42), (30, 54), (27, 51), (33, 57)):
+        np.testing.assert_allclose(profile[at39], full[at68], atol=0.05)
+
+
+def test_pose_matrix_turns_as_documented():
+    nose = np.array([0.0, 0.0, 1.0])
+    assert (pose_matrix(30) @ nose)[0] == pytest.approx(0.5)
+    assert (pose_matrix(0, 30) @ nose)[1] == pytest.approx(-0.5)  # up in the image
+    assert (pose_matrix(0, 0, 30) @ [1, 0, 0])[1] == pytest.approx(0.5)
+    np.testing.assert_allclose(pose_matrix(20, 10, 5) @ pose_matrix(20, 10, 5).T, np.eye(3), atol=1e-12)
+
+
+@pytest.mark.parametrize("yaw", [-70.0, -20.0, 0.0, 35.0, 88.0])
+def test_landmarks_are_projections_of_the_points(yaw):
+    drawing = draw(3, 1, 5, yaw)
+    ψ, θ = np.radians([yaw, drawing.view.pitch])
+    x, y, z = drawing.points.T
+    turned_x, turned_z = x * np.cos(ψ) + z * np.sin(ψ), z * np.cos(ψ) - x * np.sin(ψ)
+    turned = np.stack([turned_x, y * np.cos(θ) - turned_z * np.sin(θ)])
+    expected = (drawing.matrix[:, :2] @ turned).T + drawing.matrix[:, 2]
+    inner = slice(17, 68) if abs(yaw) <= 45 else slice(0, 39)
+    np.testing.assert_allclose(drawing.landmarks[inner], expected[inner], atol=1e-3)
+    a, b = drawing.matrix[:, 0], drawing.matrix[:, 1]
+    assert a @ b == pytest.approx(0, abs=1e-9)
+    assert np.hypot(*a) == pytest.approx(np.hypot(*b))
+
+
+def test_mirrored_yaw_mirrors_the_landmarks():
+    left, right = (draw(4, 0, 1, yaw, pitch=5.0, roll=0.0) for yaw in (-38.0, 38.0))
+    centred = [d.landmarks - d.landmarks.mean(0) for d in (left, right)]
+    np.testing.assert_allclose(centred[0][MIRROR] * [-1, 1], centred[1], atol=0.05)
+
+
+@pytest.mark.parametrize(("yaw", "points"), [(-45.0, 68), (45.0, 68), (45.1, 39), (-60.0, 39), (90.0, 39)])
+def test_scheme_follows_the_yaw(yaw, points):
+    drawing = draw(1, 0, 0, yaw)
+    assert drawing.landmarks.shape == (points, 2)
+    assert drawing.visible.shape == (points,)
+
+
+@pytest.mark.parametrize("person", PEOPLE)
+def test_nothing_is_hidden_from_the_front(person):
+    assert frontal(person).visible.all()
+
+
+@pytest.mark.parametrize(("yaw", "hidden"), [(-60.0, [0, 3]), (60.0, [0, 3]), (-75.0, range(6)), (75.0, range(6))])
+def test_far_eye_is_hidden_in_profile_and_the_near_one_is_not(yaw, hidden):
+    drawing = draw(2, 0, 0, yaw, pitch=0.0)
+    rotation = pose_matrix(yaw)
+    seen = unhidden(sample(drawing.head, landmark_grid(68)) @ rotation.T, drawing.head @ rotation.T)
+    left, right = seen[36:42], seen[42:48]
+    near, far = (left, right) if yaw > 0 else (right, left)
+    assert near.all()
+    assert not far[list(hidden)].any()
+
+
+def test_far_contour_lies_on_the_outline():
+    drawing = draw(6, 0, 0, 40.0, pitch=0.0, roll=0.0)
+    hidden = np.flatnonzero(~drawing.visible[:17])
+    assert len(hidden)
+    assert (hidden > 8).all()  # the face looks to the image's right, so its far side is there
+    own = drawing.points[hidden] @ pose_matrix(40.0).T
+    projected = own[:, :2] @ drawing.matrix[:, :2].T + drawing.matrix[:, 2]
+    beyond = drawing.landmarks[hidden, 0] - projected[:, 0]
+    assert beyond.min() > -1e-3
+    assert beyond.max() > 5
+
+
+def test_positive_yaw_looks_to_the_right():
+    right, left = (draw(0, 0, 0, yaw, roll=0.0, pitch=0.0).landmarks for yaw in (70.0, -70.0))
+    assert right[19, 0] > right[:9, 0].max()
+    assert left[19, 0] < left[:9, 0].min()
+
+
+def test_blendshapes_move_what_they_name():
+    still = sample(shapes.deform({}), landmark_grid(68))
+    opened = sample(shapes.deform({"jaw": 2.0}), landmark_grid(68))
+    assert np.linalg.norm(opened[66] - opened[62]) > np.linalg.norm(still[66] - still[62]) + 8
+    np.testing.assert_allclose(opened[17:48], still[17:48], atol=0.5)
+    smiling = sample(shapes.deform({"smile": 1.0}), landmark_grid(68))
+    assert smiling[54, 0] - smiling[48, 0] > still[54, 0] - still[48, 0] + 4
+    assert (smiling[[48, 54], 1] < still[[48, 54], 1] - 2).all()
+
+
+def test_whites_of_the_eyes_are_brighter_than_the_pupils():
+    white, pupil = [], []
+    for person in PEOPLE:
+        drawing = frontal(person)
+        for outer, inner in ((36, 39), (42, 45)):
+            line = np.linspace(drawing.landmarks[outer], drawing.landmarks[inner], 15)[2:-2]
+            brightness = [drawing.image[round(y), round(x)].mean() for x, y in line]
+            white.append(max(brightness))
+            pupil.append(min(brightness))
+    assert np.mean(white) > np.mean(pupil) + 60
+
+
+def test_lips_are_redder_than_the_skin_beside_them():
+    def redness(rgb: np.ndarray) -> float:
+        return (rgb[0] - rgb[1]) / rgb.sum()
+
+    differences = []
+    for person in PEOPLE:
+        drawing = frontal(person)
+        points = drawing.landmarks
+        lip = colour(drawing, (points[57] + points[66]) / 2)
+        brow = colour(drawing, (points[21] + points[22]) / 2)
+        differences.append(redness(lip) - redness(brow))
+    assert (np.array(differences) > 0).all()
+
+
+def test_the_lamp_lights_its_side():
+    def left_minus_right(direction: float) -> float:
+        light = Light(np.array([direction, 0, 0.4]), np.full(3, 0.7), np.full(3, 0.3))
+        drawing = frontal(5, light=light)
+        points = drawing.landmarks
+        cheeks = [(points[jaw] + points[nose]) / 2 for jaw, nose in ((3, 31), (13, 35))]
+        left, right = (colour(drawing, cheek).mean() for cheek in cheeks)
+        return left - right
+
+    assert left_minus_right(-1) > 20
+    assert left_minus_right(1) < -20
+
+
+def test_drawing_is_deterministic_and_photos_differ():
+    once, again, other = draw(7, 0, 3), draw(7, 0, 3), draw(7, 1, 3)
+    np.testing.assert_array_equal(once.image, again.image)
+    np.testing.assert_array_equal(once.landmarks, again.landmarks)
+    assert once.view.yaw != other.view.yaw
+    assert draw(7, 0, 4).view.yaw != once.view.yaw
+
+
+def plane(z: float, value: np.ndarray | int) -> Sheet:
+    """A square sheet from (10, 10) to (30, 30) at depth z."""
+    y, x = np.meshgrid(np.linspace(10, 30, 5), np.linspace(10, 30, 5), indexing="ij")
+    texture = np.zeros((4 * TEXELS + 1, 4 * TEXELS + 1, 3), np.uint8)
+    texture[:] = value
+    return Sheet(np.stack([x, y, np.full_like(x, z)], 2).astype(np.float32), texture)
+
+
+def test_rasteriser_places_the_texture_to_the_pixel():
+    ramp = np.linspace(0, 160, 4 * TEXELS + 1).astype(np.uint8)[None, :, None]
+    image = rasterise([plane(0, ramp)], np.eye(2, 3), (40, 40))
+    x = np.arange(12, 29)
+    np.testing.assert_allclose(image[20, 12:29, 0], (x - 10) * 8, atol=1.5)
+    assert (image[12:29, 12:29, 3] == 255).all()
+    assert (image[:8, :, 3] == 0).all()
+
+
+def test_rasteriser_draws_near_sheets_over_far_ones_and_none_from_behind():
+    both = [plane(5, 200), plane(-5, 50)]
+    assert rasterise(both, np.eye(2, 3), (40, 40))[20, 20, 0] == 200
+    assert rasterise(both[::-1], np.eye(2, 3), (40, 40))[20, 20, 0] == 200
+    mirrored = np.array([[-1.0, 0, 40], [0, 1, 0]])
+    assert rasterise(both, mirrored, (40, 40))[20, 20, 3] == 0

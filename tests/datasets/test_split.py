@@ -1,0 +1,93 @@
+"""The split keeps people and photographs whole, keeps its fractions, and stays when the corpus changes a little."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from datasets.face import Entry
+from datasets.split import groups, split, unit_numbers
+
+
+def entry(i: int, person: str, photo: str, source: str = "s") -> Entry:
+    return Entry("menpo", f"face{i}", f"{i}.jpg", person, photo, source)
+
+
+def random_corpus(seed: int, n: int = 300) -> list[Entry]:
+    """Faces of some people on some photographs, of three sources; some photographs show two people."""
+    rng = np.random.default_rng(seed)
+    people, photos = rng.integers(0, n // 3, n), rng.integers(0, 8 * n, n)
+    return [entry(i, f"p{a}", f"f{b}", f"s{a % 3}") for i, (a, b) in enumerate(zip(people, photos, strict=True))]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_no_person_and_no_photo_is_on_two_sides(seed: int) -> None:
+    faces = random_corpus(seed)
+    sides = split(faces, 0.2, 0.05, seed)
+    assert set(sides) == {"train", "validation", "test"}
+    for key in ("person", "photo"):
+        seen: dict[str, str] = {}
+        for face, side in zip(faces, sides, strict=True):
+            assert seen.setdefault(getattr(face, key), side) == side
+
+
+def test_groups_are_no_larger_than_needed() -> None:
+    faces = [entry(0, "a", "1"), entry(1, "a", "2"), entry(2, "b", "2"), entry(3, "c", "3"), entry(4, "d", "4")]
+    labels = groups(faces)
+    assert labels[0] == labels[1] == labels[2]
+    assert len(set(labels)) == 3
+
+
+def test_person_and_photo_of_one_name_are_different_keys() -> None:
+    assert len(set(groups([entry(0, "x", "y"), entry(1, "y", "z")]))) == 2
+
+
+def sizes(sides: np.ndarray) -> dict[str, int]:
+    return Counter(sides.tolist())
+
+
+def test_fractions_are_kept_in_every_source() -> None:
+    faces = [entry(i, f"p{i // 3}", f"f{i}", f"s{i // 1500}") for i in range(3000)]
+    sides = split(faces, 0.2, 0.05, 0)
+    for part in (sides[:1500], sides[1500:]):
+        counts = sizes(part)
+        assert counts["test"] == pytest.approx(300, abs=3)
+        assert counts["validation"] == pytest.approx(60, abs=3)  # 5 % of the other 1200
+
+
+def test_source_of_one_person_is_for_training() -> None:
+    faces = [entry(i, f"p{i}", f"f{i}", f"s{i}") for i in range(50)]
+    assert set(split(faces, 0.2, 0.05, 0)) == {"train"}
+
+
+def test_split_depends_on_the_seed_and_not_on_the_order() -> None:
+    faces = random_corpus(1)
+    sides = split(faces, 0.2, 0.05, 0)
+    order = np.random.default_rng(0).permutation(len(faces))
+    np.testing.assert_array_equal(split([faces[i] for i in order], 0.2, 0.05, 0), sides[order])
+    assert (split(faces, 0.2, 0.05, 1) != sides).mean() > 0.1
+
+
+def test_losing_a_face_moves_hardly_any_other() -> None:
+    faces = [entry(i, f"p{i // 2}", f"f{i}") for i in range(1000)]
+    sides = split(faces, 0.2, 0.05, 0)
+    for lost in (0, 333, 999):
+        kept = [i for i in range(1000) if i != lost]
+        again = split([faces[i] for i in kept], 0.2, 0.05, 0)
+        assert (again != sides[kept]).sum() <= 4
+
+
+def test_unit_numbers_are_uniform_and_follow_from_name_and_seed() -> None:
+    names = [f"face{i}" for i in range(4000)]
+    numbers = unit_numbers(names, 0, 4)
+    assert numbers.shape == (4000, 4)
+    assert numbers.dtype == np.float32
+    assert 0 <= numbers.min() < 0.01
+    assert 0.99 < numbers.max() <= 1
+    np.testing.assert_allclose(numbers.mean(0), 0.5, atol=0.02)
+    np.testing.assert_allclose(numbers.var(0), 1 / 12, atol=0.005)
+    assert np.abs(np.corrcoef(numbers.T) - np.eye(4)).max() < 0.06
+    np.testing.assert_array_equal(unit_numbers(names[7:8], 0, 4), numbers[7:8])
+    assert (unit_numbers(names, 1, 4) != numbers).all(1).mean() > 0.99

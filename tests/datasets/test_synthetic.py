@@ -1,0 +1,133 @@
+"""The synthetic corpus: layouts that the real readers read, disjoint people, the same bytes however it is made."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from datasets import synthetic
+from datasets.face import BadInput
+from datasets.portrait.drawing import CELEBA_POINTS, draw
+
+FACES = 40
+
+
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("synthetic") / "raw"
+    synthetic.get({"faces": FACES, "seed": 9}, folder)
+    return folder
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def test_real_readers_read_every_face(raw):
+    entries = synthetic.entries(raw)
+    assert len(entries) == FACES
+    for entry in entries:
+        face = synthetic.read(raw, entry)
+        height, width = face.image.shape[:2]
+        assert face.image.dtype == np.uint8
+        assert len(face.landmarks) in ((5,) if entry.corpus == "celeba" else (39, 68))
+        assert (face.landmarks > 0).all()
+        assert (face.landmarks < [width - 1, height - 1]).all()
+
+
+def test_entries_know_person_and_source(raw):
+    entries = synthetic.entries(raw)
+    assert {e.source for e in entries} == {"synthetic"}
+    people = {c: {int(e.person.split("_")[-1]) for e in entries if e.corpus == c} for c in ("menpo", "celeba")}
+    assert people["menpo"]
+    assert people["celeba"]
+    assert not people["menpo"] & people["celeba"]
+    photos = np.unique([e.person for e in entries], return_counts=True)[1]
+    assert photos.max() <= 6
+    assert np.sort(photos)[1:].min() >= 2  # the last person may be cut short
+
+
+def test_pts_files_are_in_menpos_format(raw):
+    for part, n in (("semifrontal", 68), ("profile", 39)):
+        files = sorted((raw / "menpo" / part).glob("*.pts"))
+        assert files
+        for file in files:
+            lines = file.read_text().splitlines()
+            assert lines[:3] == ["version: 1", f"n_points: {n}", "{"]
+            assert lines[-1] == "}"
+            assert len(lines) == n + 4
+            _, person, photo = file.stem.split("_")
+            drawn = draw(int(person), int(photo), 9)
+            assert (abs(drawn.view.yaw) <= 45) == (n == 68)
+            points = np.array([line.split() for line in lines[3:-1]], float)
+            np.testing.assert_allclose(points - 1, drawn.landmarks, atol=1e-3)
+
+
+def test_celeba_files_are_in_the_official_format(raw):
+    folder = raw / "celeba"
+    points = (folder / "list_landmarks_align_celeba.txt").read_text().splitlines()
+    people = (folder / "identity_CelebA.txt").read_text().splitlines()
+    images = sorted((folder / "img_align_celeba").iterdir())
+    assert int(points[0]) == len(points) - 2 == len(people) == len(images)
+    assert points[1].split()[:4] == ["lefteye_x", "lefteye_y", "righteye_x", "righteye_y"]
+    assert all(re.fullmatch(r"\d{6}\.jpg( [ \d]{3}\d){10}", line) for line in points[2:])
+    assert [p.name for p in images] == [f"{i:06d}.jpg" for i in range(1, len(images) + 1)]
+    assert all(Image.open(p).size == (178, 218) for p in images)
+    five = np.array([line.split()[1:] for line in points[2:]], int).reshape(-1, 5, 2)
+    np.testing.assert_allclose(five.mean(0)[[0, 1, 3, 4]], CELEBA_POINTS[[0, 1, 3, 4]], atol=3)
+
+
+def test_tasks_do_not_depend_on_how_many():
+    few, many = list(synthetic.tasks(50, 2)), list(synthetic.tasks(2000, 2))
+    assert many[:50] == few
+    assert len(many) == 2000
+    aligned = np.array([t.aligned for t in many])
+    assert 0.4 < 1 - aligned.mean() < 0.5
+    yaws = np.array([synthetic.draw(t.person, t.photo, 2).view.yaw for t in many[:120] if not t.aligned])
+    assert 0.1 < (np.abs(yaws) > 45).mean() < 0.45
+    assert np.abs(yaws).max() > 80
+
+
+def test_same_bytes_for_fewer_faces_and_more_workers(raw, tmp_path):
+    synthetic.get({"faces": 14, "seed": 9}, tmp_path / "few", workers=2)
+    whole, few = contents(raw), contents(tmp_path / "few")
+    pictures = [name for name in few if name.endswith((".jpg", ".pts"))]
+    assert sum(name.endswith(".jpg") for name in pictures) == 14
+    for name in pictures:
+        assert few[name] == whole[name], name
+
+
+def test_another_seed_draws_other_people(raw, tmp_path):
+    synthetic.get({"faces": 12, "seed": 10}, tmp_path / "other")
+    pictures = [{v for k, v in contents(folder).items() if k.endswith(".jpg")} for folder in (raw, tmp_path / "other")]
+    assert not pictures[0] & pictures[1]
+
+
+def test_a_killed_run_leaves_nothing_that_looks_whole(tmp_path, monkeypatch):
+    calls = []
+
+    def killed(*args, **kwargs):
+        calls.append(args)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return draw(*args, **kwargs)
+
+    raw = tmp_path / "raw"
+    with monkeypatch.context() as patch:
+        patch.setattr(synthetic, "draw", killed)
+        with pytest.raises(KeyboardInterrupt):
+            synthetic.get({"faces": 12, "seed": 0}, raw)
+    assert not raw.exists()
+    synthetic.get({"faces": 12, "seed": 0}, raw)
+    assert len(synthetic.entries(raw)) == 12
+    assert [p.name for p in tmp_path.iterdir()] == ["raw"]
+
+
+@pytest.mark.parametrize("options", [{"faces": 30}, {"faces": 30, "seed": 0, "people": 4}, {"faces": 3, "seed": 0}])
+def test_wrong_options_are_refused(options, tmp_path):
+    with pytest.raises(BadInput, match=r"seed|people|12"):
+        synthetic.get(options, tmp_path / "raw")
