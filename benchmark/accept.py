@@ -33,7 +33,7 @@ def read(name: str, folder: Path = ACCEPTED) -> dict[str, Any]:
 
 
 def compare(experiment: config.Experiment, accepted: dict[str, Any]) -> pd.DataFrame:
-    """Every score, a row a run and measure: accepted, measured, moved, tolerance, within. NaN where one side lacks it."""
+    """Every score, a row a run and measure: accepted, measured, moved, tolerance, within; NaN where absent."""
     ours = measurements.measured(experiment)
     lines = []
     for run in dict.fromkeys([*experiment.runs, *accepted["runs"]]):

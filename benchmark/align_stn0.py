@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from benchmark import cli, config, parallel
 from benchmark.engine import Settings
+from benchmark.estimates import warp_errors
 from benchmark.fitting import choose_device, data_hash, fit_and_save, forget, work_folder
 from datasets.pack import Pairs, to_float
 from methods.interface import Align, Context
@@ -26,21 +26,6 @@ def load_stn0(experiment: config.Experiment, device: torch.device) -> Align:
     method.load(experiment.results / "weights" / "stn0")
     method.to(device)
     return lambda lr: method.align(lr)[0]
-
-
-def warp_errors(estimate: Tensor, truth: Tensor) -> dict[str, float]:
-    """Mean errors of estimated warps (N, 4): rotation in degrees, shift in % of the box's side, scale in %.
-
-    Rotation and scale are absolute differences, the scale's relative to the true one; shift is a distance.
-    """
-    turn = (estimate[:, 0] - truth[:, 0] + torch.pi).remainder(2 * torch.pi) - torch.pi
-    shift = (estimate[:, 2:] - truth[:, 2:]).norm(dim=1) / 2  # the box is 2 wide
-    scale = estimate[:, 1] / truth[:, 1] - 1
-    return {
-        "rotation_degrees": torch.rad2deg(turn.abs().double().mean()).item(),
-        "shift_percent": 100 * shift.double().mean().item(),
-        "scale_percent": 100 * scale.abs().double().mean().item(),
-    }
 
 
 def score(method: STN0, test: Pairs) -> dict[str, Any]:

@@ -74,30 +74,23 @@ def pairs_of(claim: dict[str, Any]) -> list[Pair]:
 
 def _paper_margin(measure: str, better: str, than: str) -> float | None:
     paper = measurements.paper()
-    if measure not in paper or not {better, than} <= set(paper.index):
-        return None
-    return round(float(paper.loc[better, measure] - paper.loc[than, measure]), 2)
+    known = paper[measure].to_dict() if measure in paper else {}
+    return round(known[better] - known[than], 2) if {better, than} <= set(known) else None
 
 
 def examine(pair: Pair, measure: str, tables: dict[str, pd.DataFrame], lower: bool = False) -> Finding:
     """Test one pair on the rows of metrics/. lower: a lower `measure` is better."""
+    names = (pair.better, pair.than, pair.paper)
     absent = [run for run in (pair.better, pair.than) if run not in tables]
     if absent:
-        return Finding(**asdict(pair), verdict=OPEN, reason=f"not measured: {', '.join(absent)}")
+        return Finding(*names, OPEN, reason=f"not measured: {', '.join(absent)}")
     a, b = (measurements.scores(tables[run], measure).to_numpy() for run in (pair.better, pair.than))
-    seen = {"faces": len(a), "seeds": (a.shape[1], b.shape[1])}
-    if len(a) < 2:
-        return Finding(**asdict(pair), verdict=OPEN, reason="one face has no interval", **seen)
+    faces, seeds = len(a), (a.shape[1], b.shape[1])
+    if faces < 2:
+        return Finding(*names, OPEN, faces=faces, seeds=seeds, reason="one face has no interval")
     effect = difference(b, a) if lower else difference(a, b)
-    return Finding(
-        **asdict(pair),
-        verdict=verdict(effect.low, effect.high),
-        effect=effect.mean,
-        low=effect.low,
-        high=effect.high,
-        magnitude=magnitude(pair.paper, effect.low, effect.high),
-        **seen,
-    )
+    low, high = effect.low, effect.high
+    return Finding(*names, verdict(low, high), effect.mean, low, high, faces, seeds, magnitude(pair.paper, low, high))
 
 
 def verdict(low: float, high: float) -> str:

@@ -61,10 +61,12 @@ def _centre(maps: torch.Tensor) -> torch.Tensor:
 
 
 def warp_errors(estimate: torch.Tensor, truth: torch.Tensor) -> dict[str, float]:
-    """Mean absolute residual of warps (N, 4): rotation in degrees, shift in % of the box, scale in %."""
-    turn = torch.remainder(estimate[:, 0] - truth[:, 0] + torch.pi, 2 * torch.pi) - torch.pi
+    """Mean errors of warps (N, 4): rotation in degrees, shift in % of the box's side, scale in % of the true one."""
+    turn = (estimate[:, 0] - truth[:, 0] + torch.pi).remainder(2 * torch.pi) - torch.pi
+    shift = (estimate[:, 2:] - truth[:, 2:]).norm(dim=1) / 2  # the box is 2 wide
+    scale = estimate[:, 1] / truth[:, 1] - 1
     return {
-        "rotation_deg": float(turn.abs().rad2deg().mean()),
-        "shift_percent": float(((estimate[:, 2:] - truth[:, 2:]).norm(dim=1) / 2 * 100).mean()),
-        "scale_percent": float(((estimate[:, 1] / truth[:, 1] - 1).abs() * 100).mean()),
+        "rotation_degrees": torch.rad2deg(turn.abs().double().mean()).item(),
+        "shift_percent": 100 * shift.double().mean().item(),
+        "scale_percent": 100 * scale.abs().double().mean().item(),
     }

@@ -22,8 +22,8 @@ def summaries_against_rows(experiment: config.Experiment) -> list[str]:
     wrong = []
     rows, summaries = measurements.rows(experiment), measurements.measured(experiment)
     for run, table in rows.items():
-        for column, mean in table.groupby("name")[list(evaluate.COLUMNS)].mean().mean().items():
-            stated = summaries[run][column]
+        for column in evaluate.COLUMNS:
+            stated, mean = summaries[run][column], float(table.groupby("name")[column].mean().mean())
             if not math.isclose(stated, mean, abs_tol=ROUNDING):
                 path = experiment.run(run).metrics
                 wrong.append(f"{path}: {column} is {stated:.6f}, the rows of {run}.csv give {mean:.6f}")
@@ -53,22 +53,18 @@ def _differs(made: Path, stored: Path) -> str:
 def images_against_rows(experiment: config.Experiment, run: str, pairs: Pairs) -> list[str]:
     """Each SR image of the run must have the PSNR that metrics/RUN.csv gives it."""
     path = experiment.run(run).metrics.with_suffix(".csv")
-    table = pd.read_csv(path, dtype={"name": str}).set_index(["seed", "name"])["psnr"]
+    table = pd.read_csv(path, dtype={"name": str})
+    row_of = {name: row for row, name in enumerate(pairs.faces["name"])}
     wrong = []
-    for (seed, name), recorded in table.items():
+    for seed, name, recorded in zip(table["seed"], table["name"], table["psnr"], strict=True):
         image = experiment.run(run).images(seed) / f"{name}.png"
         if not image.is_file():
             wrong.append(f"{image}: missing")
             continue
-        reference = pairs.hr[_row(pairs, name)]
-        found = psnr(decode(image.read_bytes(), str(image)), reference)
+        found = psnr(decode(image.read_bytes(), str(image)), pairs.hr[row_of[name]])
         if not math.isclose(found, recorded, abs_tol=ROUNDING):
             wrong.append(f"{image}: PSNR {found:.6f}, {path.name} has {recorded:.6f}")
     return wrong
-
-
-def _row(pairs: Pairs, name: str) -> int:
-    return int(pairs.faces.index[pairs.faces["name"] == name][0])
 
 
 def pictures_against_lock(lock: Path) -> list[str]:

@@ -71,7 +71,7 @@ def _supplement(experiment: config.Experiment, names: dict[str, str]) -> list[di
 
 def _cells(title: str, caption: str, text: pd.DataFrame, classes: dict[str, list[str]]) -> dict[str, Any]:
     plain = [""] * len(text)
-    columns = [list(zip(text[name], classes.get(name, plain), strict=True)) for name in text]
+    columns = [list(zip(text[name], classes.get(str(name), plain), strict=True)) for name in text]
     return {"title": title, "caption": caption, "head": list(text), "rows": list(zip(*columns, strict=True))}
 
 
@@ -90,7 +90,7 @@ def faces(gallery: Gallery, names: dict[str, str]) -> dict[str, Any]:
             for name, yaw, source in zip(table["name"], table["yaw"], table["source"], strict=True)
         ],
         "methods": [{"id": run, "label": names[run], "first": run in first} for run in runs],
-        "psnr": {run: by_face.loc[table["name"], run].round(2).tolist() for run in by_face},
+        "psnr": {run: by_face[run][table["name"]].round(2).tolist() for run in by_face},
         "images": {"LR": [_png(face) for face in gallery.lr(rows)], "HR": [_webp(face) for face in gallery.hr(rows)]}
         | {run: [_webp(face) for face in gallery.sr(run, rows)] for run in runs},
         "heatmaps": {run: _overlays(found) for run, found in maps.items() if found is not None},

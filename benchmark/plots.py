@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -21,7 +22,7 @@ DPI = 130
 MARKERS = "osD^vP*X"
 
 
-def styles(experiment: config.Experiment) -> dict[str, dict[str, str]]:
+def styles(experiment: config.Experiment) -> dict[str, dict[str, Any]]:
     """Label, colour and marker of each run, the same in every plot."""
     colours, markers = plt.get_cmap("tab20"), cycle(MARKERS)
     return {
@@ -56,7 +57,7 @@ def curves(experiment: config.Experiment) -> plt.Figure | None:
     left.legend(fontsize=6, ncols=2)
     shown = REFERENCE_RUN if REFERENCE_RUN in trained else next(iter(trained))
     table = trained[shown][0]
-    for term in (column for column in table if column.startswith("L_")):
+    for term in (str(column) for column in table if str(column).startswith("L_")):
         right.plot(_epochs(table), table[term], label=term, lw=1.2)
     right.set(xlabel="epoch", ylabel="weighted term of the loss", yscale="log", title=style[shown]["label"])
     right.legend(fontsize=6)

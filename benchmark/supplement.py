@@ -13,7 +13,7 @@ from benchmark import cli, config, measurements, tables
 # Columns of the part on estimates: key in RUN.json, title, digits.
 HEATMAPS = {"peak_px": ("Heatmap error, px", 2), "visibility_accuracy": ("Visibility accuracy", 3)}
 WARPS = {
-    "rotation_deg": ("Rotation error, °", 2),
+    "rotation_degrees": ("Rotation error, °", 2),
     "shift_percent": ("Shift error, %", 2),
     "scale_percent": ("Scale error, %", 2),
 }
@@ -34,9 +34,12 @@ def numbers(experiment: config.Experiment) -> dict[str, pd.DataFrame]:
 
 def _by_group(table: pd.DataFrame, column: str) -> dict[tuple[str, str], float]:
     groups = measurements.ordered_bins(table[column]) if column == "yaw_bin" else sorted(table[column].unique())
-    means = table.groupby(column)[["psnr", "ssim"]].mean()
     sign = "°" if column == "yaw_bin" else ""
-    return {(measure, f"{group}{sign}"): means.loc[group, measure] for measure in ("psnr", "ssim") for group in groups}
+    return {
+        (measure, f"{group}{sign}"): float(table.loc[table[column] == group, measure].mean())
+        for measure in ("psnr", "ssim")
+        for group in groups
+    }
 
 
 def _luma(summary: dict[str, Any]) -> dict[tuple[str, str], float]:
@@ -67,7 +70,7 @@ def _cost(summary: dict[str, Any]) -> dict[tuple[str, str], float]:
 def shown(part: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:
     """A part as text, a dash where a number is missing. The first column names the run."""
     text = pd.DataFrame({"Method": [names[run] for run in part.index]}, index=part.index)
-    for measure, group in part.columns:
+    for measure, group in part.columns.to_flat_index().tolist():
         title, digits = _title(measure, group)
         text[title] = [tables.number(v, digits) for v in part[measure, group].astype(float)]
     return text

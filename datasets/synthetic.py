@@ -57,7 +57,6 @@ def tasks(faces: int, seed: int) -> Iterator[Task]:
 
 def _write(task: Task, seed: int, raw: Path) -> tuple[Task, np.ndarray]:
     """Draw and write one face; return its five points."""
-    cv2.setNumThreads(1)
     face = draw(task.person, task.photo, seed, aligned=task.aligned)
     if task.aligned:
         path = raw / "celeba" / "img_align_celeba" / f"{task.number:06d}.jpg"
@@ -101,7 +100,8 @@ def get(options: Mapping[str, Any], raw: Path, workers: int = 1) -> None:
     write = partial(_write, seed=options["seed"], raw=part)
     bar = partial(tqdm, total=len(todo), desc="faces", unit="face")
     if workers > 1:
-        with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+        spawn = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(workers, spawn, cv2.setNumThreads, (1,)) as pool:
             written = list(bar(pool.map(write, todo, chunksize=32)))
     else:
         written = list(bar(map(write, todo)))

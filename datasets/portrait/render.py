@@ -129,6 +129,9 @@ def rasterise(sheets: list[Sheet], matrix: np.ndarray, size: tuple[int, int], ov
     atlas, tops = _atlas(sheets)
     fine = np.column_stack([matrix[:, :2], matrix[:, 2] + 0.5]) * oversample - [0, 0, 0.5]
     quads, maps = _painted(sheets, tops, fine, (size[0] * oversample, size[1] * oversample))
+    image = np.zeros((*size, 4), np.uint8)
+    if not len(quads):
+        return image
     # Only the part of the image that the sheets reach is worked on: left, top, right, bottom in its pixels.
     ends = quads.reshape(-1, 2).T
     reach = np.concatenate([ends.min(1) // oversample, ends.max(1) // oversample + 2])
@@ -144,6 +147,5 @@ def rasterise(sheets: list[Sheet], matrix: np.ndarray, size: tuple[int, int], ov
     index = ids.astype(np.intp)
     u, v = (a.take(index) + b.take(index) * x + c.take(index) * y[:, None] for a, b, c in np.split(table, 2))
     part = cv2.remap(atlas, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-    image = np.zeros((*size, 4), np.uint8)
     image[top:bottom, left:right] = cv2.resize(part, (right - left, bottom - top), interpolation=cv2.INTER_AREA)
     return image

@@ -52,7 +52,7 @@ def test_only_what_is_between_the_markers_changes(reported: config.Experiment) -
     "page", ["nothing", f"{readme.END} {readme.BEGIN}", f"{readme.BEGIN} {readme.BEGIN} {readme.END}"]
 )
 def test_pages_without_a_place_for_it_are_refused(page: str) -> None:
-    with pytest.raises(BadInput, match="README.md: needs one"):
+    with pytest.raises(BadInput, match=r"README\.md: needs one"):
         readme.filled(page, "text")
 
 
@@ -64,8 +64,8 @@ def test_an_experiment_without_a_report_is_named(toy: config.Experiment) -> None
 def test_check_notices_a_typed_number(tmp_path: Path) -> None:
     # With nothing accepted in this folder's experiments the section is a sentence; the mechanism is the same.
     (tmp_path / "README.md").write_text(f"{readme.BEGIN}\n22.95 dB\n{readme.END}\n")
-    os.symlink(ROOT / "params.yaml", tmp_path / "params.yaml")
-    os.symlink(ROOT / "results", tmp_path / "results")
+    (tmp_path / "params.yaml").symlink_to(ROOT / "params.yaml")
+    (tmp_path / "results").symlink_to(ROOT / "results")
 
     def call(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "benchmark.readme", *arguments]

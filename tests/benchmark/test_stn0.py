@@ -11,7 +11,8 @@ import tiny
 import torch
 
 from benchmark import align_stn0, config
-from benchmark.align_stn0 import load_stn0, score, warp_errors
+from benchmark.align_stn0 import load_stn0, score
+from benchmark.estimates import warp_errors
 from benchmark.engine import Settings, train
 from datasets import degrade
 from datasets.face import BadInput

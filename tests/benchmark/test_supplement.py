@@ -42,10 +42,10 @@ def test_estimates_are_averaged_over_seeds_and_absent_where_nothing_is_estimated
     path = toy.run("ours").metrics
     summary = json.loads(path.read_text())
     for seed, value in (("seed0", 2.0), ("seed1", 4.0)):
-        summary["estimates"][seed]["warp_stn"]["rotation_deg"] = value
+        summary["estimates"][seed]["warp_stn"]["rotation_degrees"] = value
     path.write_text(json.dumps(summary))
     part = supplement.numbers(toy)["Estimates"]
-    assert part.loc["ours", ("rotation_deg", "warp_stn")] == 3.0
+    assert part.loc["ours", ("rotation_degrees", "warp_stn")] == 3.0
     assert part.loc["ours", ("visibility_accuracy", "heatmaps")] == 1.0
     assert part.loc["bicubic"].isna().all()
     assert set(supplement.shown(part, measurements.labels(toy)).loc["bicubic"]) == {"Bicubic", tables.DASH}

@@ -7,9 +7,9 @@ import pytest
 
 from datasets.head import landmark_grid, mean_landmarks, pose_matrix
 from datasets.portrait import shapes
-from datasets.portrait.drawing import Drawing, draw, unhidden
+from datasets.portrait.drawing import CELEBA_POINTS, Drawing, draw, unhidden
 from datasets.portrait.render import TEXELS, Sheet, rasterise
-from datasets.portrait.template import base, sample
+from datasets.portrait.template import sample
 from datasets.portrait.texture import Light
 
 PEOPLE = range(12)
@@ -29,13 +29,16 @@ def colour(drawing: Drawing, point: np.ndarray) -> np.ndarray:
     return drawing.image[y - 1 : y + 2, x - 1 : x + 2].reshape(-1, 3).mean(0)
 
 
-def test_mean_landmarks_are_symmetric_and_on_the_mesh():
+def test_mean_landmarks_are_symmetric_and_have_celebas_proportions():
     points = mean_landmarks(68)
     np.testing.assert_allclose(points[MIRROR] * [-1, 1, 1], points, atol=0.02)
-    surface = base().reshape(-1, 3)
-    for n in (68, 39):
-        gap = np.linalg.norm(mean_landmarks(n)[:, None] - surface, axis=2).min(1)
-        assert gap.max() < 4  # half the diagonal of the grid's cells
+    five = np.stack([points[36:42].mean(0), points[42:48].mean(0), points[30], points[48], points[54]])[:, :2]
+    # The best similarity to CelebA's mean points, by linear least squares in its four parameters.
+    x, y = five.T
+    ones, zeros = np.ones(5), np.zeros(5)
+    design = np.concatenate([np.stack([x, -y, ones, zeros], 1), np.stack([y, x, zeros, ones], 1)])
+    residual = design @ np.linalg.lstsq(design, CELEBA_POINTS.T.ravel())[0] - CELEBA_POINTS.T.ravel()
+    assert np.abs(residual).max() < 2  # pixels, where the eyes are 38 apart
 
 
 def test_profile_landmarks_are_the_right_half():

@@ -1,0 +1,280 @@
+"""From LR faces to scored images: `predict` writes them, `evaluate` and `estimates` judge them against the truth."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import yaml
+from PIL import Image
+
+from benchmark import config, evaluate, predict
+from benchmark.estimates import score_estimates, warp_errors
+from benchmark.train import make_method
+from datasets import degrade
+from datasets.face import BadInput
+from datasets.heatmaps import heatmaps
+from datasets.pack import Pairs, to_float, to_uint8
+from methods.interface import create
+
+PARAMS = {
+    "experiment": "tiny",
+    "experiments": {
+        "tiny": {
+            "training": {"seeds": 1, "recipe": "paper", "vgg": None},
+            "stn0": {},
+            "methods": {"bicubic": {}, "mtun": {"width": 2}},
+        }
+    },
+    "runs": {
+        "oracle": {"method": "bicubic", "align": "oracle"},
+        "unaligned": {"method": "bicubic", "align": "none"},
+        "aligned": {"method": "bicubic"},
+        "ours": {"method": "mtun", "stacks": 1},
+    },
+}
+
+
+@pytest.fixture
+def experiment(pairs_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> config.Experiment:
+    """An experiment in the working directory with 24 test faces and nothing else."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("EXPERIMENT", raising=False)
+    Path("params.yaml").write_text(yaml.safe_dump(PARAMS))
+    shutil.copytree(pairs_folder, "data/tiny/test")
+    Path("data/tiny/manifest.json").write_text('{"hash": "abc"}')
+    return config.load()
+
+
+@pytest.fixture
+def test_pairs(experiment: config.Experiment) -> Pairs:
+    return Pairs.load(experiment.data / "test")
+
+
+def run_predict(name: str) -> None:
+    predict.main(argparse.Namespace(experiment=None, run=name, device="cpu"))
+
+
+def run_evaluate(name: str) -> tuple[dict, pd.DataFrame]:
+    evaluate.main(argparse.Namespace(experiment=None, run=name))
+    metrics = config.load().run(name).metrics
+    return json.loads(metrics.read_text()), pd.read_csv(metrics.with_suffix(".csv"), dtype={"name": str})
+
+
+def read(path: Path) -> np.ndarray:
+    return np.array(Image.open(path))
+
+
+def write_images(folder: Path, pairs: Pairs, change: int = 0) -> None:
+    """The HR faces, drawn towards the middle and then brighter by `change` levels, as a run's images."""
+    folder.mkdir(parents=True)
+    for name, hr in zip(pairs.faces["name"], pairs.hr, strict=True):
+        Image.fromarray((hr.astype(int) + change).clip(0, 255).astype(np.uint8)).save(folder / f"{name}.png")
+
+
+def test_predict_writes_what_the_method_gives_for_every_face(
+    experiment: config.Experiment, test_pairs: Pairs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predict, "BATCH", 7)  # the last batch is smaller
+    for name in ("oracle", "unaligned"):
+        run_predict(name)
+    lr = to_float(torch.from_numpy(np.array(test_pairs.lr)))
+    upright = degrade.align(lr, torch.from_numpy(np.array(test_pairs.warp)))
+    for name, seen in (("oracle", upright), ("unaligned", lr)):
+        folder = experiment.run(name).images(0)
+        expected = to_uint8(degrade.resize(seen, 128)).numpy()
+        for face, image in zip(test_pairs.faces["name"], expected, strict=True):
+            np.testing.assert_array_equal(read(folder / f"{face}.png"), image)
+        assert len(list(folder.glob("*.png"))) == len(test_pairs)
+        assert not (folder / "inspect.npz").exists()
+
+
+def test_oracle_alignment_scores_higher_than_none(experiment: config.Experiment) -> None:
+    scores = {}
+    for name in ("oracle", "unaligned"):
+        run_predict(name)
+        scores[name] = run_evaluate(name)[0]
+    assert scores["oracle"]["psnr"] > scores["unaligned"]["psnr"] + 1
+    assert scores["oracle"]["ssim"] > scores["unaligned"]["ssim"]
+
+
+def test_predict_makes_the_network_that_was_trained(experiment: config.Experiment, test_pairs: Pairs) -> None:
+    # The experiment's recipe decides the architecture: with MTUN's own default the weights would not fit.
+    run = experiment.run("ours")
+    method = make_method(run)
+    run.weights(0).mkdir(parents=True)
+    method.save(run.weights(0))
+    run_predict("ours")
+    lr = to_float(torch.from_numpy(np.array(test_pairs.lr)))
+    again = create("mtun", {"width": 2, "stacks": 1, "recipe": "paper"})
+    again.load(run.weights(0))
+    np.testing.assert_array_equal(read(run.images(0) / "0003.png"), to_uint8(again.upscale(lr[3:4]))[0].numpy())
+    with np.load(run.images(0) / "inspect.npz") as estimates:
+        assert estimates["heatmaps"].shape == (24, 4, 64, 64)
+        assert any(name.startswith("warp_") for name in estimates.files)
+
+
+def test_predict_without_stn0_names_what_to_train(experiment: config.Experiment) -> None:
+    with pytest.raises(BadInput, match="stn0"):
+        run_predict("aligned")
+    assert not experiment.run("aligned").images(0).parent.exists()
+
+
+def test_constant_error_has_its_known_psnr(experiment: config.Experiment, test_pairs: Pairs) -> None:
+    middling = (np.array(test_pairs.hr) // 2 + 60).astype(np.uint8)
+    np.save(experiment.data / "test" / "hr.npy", middling)
+    pairs = Pairs.load(experiment.data / "test")
+    write_images(experiment.run("oracle").images(0), pairs, 10)
+    summary, rows = run_evaluate("oracle")
+    expected = 20 * np.log10(255 / 10)
+    assert summary["psnr"] == pytest.approx(expected)
+    assert summary["psnr_interval"] == pytest.approx([expected, expected])
+    assert rows["psnr"].to_numpy() == pytest.approx(expected, abs=1e-6)
+    # 10 levels of RGB are 10 * 219 / 255 of Y.
+    assert rows["psnr_y"].to_numpy() == pytest.approx(20 * np.log10(255 / (10 * 219 / 255)), abs=0.6)
+    assert (rows["ssim"] < 1).all()
+    assert list(rows["name"]) == list(pairs.faces["name"])
+    assert list(rows["seed"]) == [0] * 24
+    assert set(rows.loc[pairs.faces["points"] == 39, "yaw_bin"]) == {"45-90"}
+    assert set(rows["source"]) == {"fixture"}
+    assert (summary["faces"], summary["seeds"], summary["data"], summary["run"]) == (24, 1, "abc", "oracle")
+
+
+def test_means_are_of_the_rows(experiment: config.Experiment) -> None:
+    run_predict("oracle")
+    summary, rows = run_evaluate("oracle")
+    for column in evaluate.COLUMNS:
+        assert summary[column] == pytest.approx(rows[column].mean(), abs=1e-6)
+        low, high = summary[f"{column}_interval"]
+        assert low < summary[column] < high
+
+
+def test_seeds_of_a_face_are_averaged_before_the_interval() -> None:
+    rows = pd.DataFrame({"seed": [0, 0, 1, 1], "name": ["a", "b", "a", "b"]})
+    for column in evaluate.COLUMNS:
+        rows[column] = [10.0, 20.0, 30.0, 20.0]
+    summary = evaluate.summarise(rows)
+    assert (summary["faces"], summary["seeds"], summary["psnr"]) == (2, 2, 20.0)
+    assert summary["psnr_interval"] == [20.0, 20.0]  # both faces have 20: only the seeds differ
+
+
+def test_tampering_with_an_image_changes_its_row_alone(experiment: config.Experiment) -> None:
+    run_predict("oracle")
+    _, before = run_evaluate("oracle")
+    path = experiment.run("oracle").images(0) / "0005.png"
+    image = read(path)
+    image[40, 50] ^= 0x40
+    Image.fromarray(image).save(path)
+    _, after = run_evaluate("oracle")
+    changed = (before[list(evaluate.COLUMNS)] != after[list(evaluate.COLUMNS)]).any(axis=1)
+    assert list(before["name"][changed]) == ["0005"]
+
+
+@pytest.mark.parametrize("kind", ["missing", "extra", "small", "broken", "empty", "none"])
+def test_incomplete_set_is_refused_by_name_and_scores_nothing(
+    kind: str, experiment: config.Experiment, test_pairs: Pairs
+) -> None:
+    folder = experiment.run("oracle").images(0)
+    write_images(folder, test_pairs, 3)
+    path = folder / "0007.png"
+    says = {
+        "missing": r"1 of 24 images missing: 0007\.png",
+        "extra": r"1 of 24 images not of the test set: 9999\.png",
+        "small": r"0007\.png: 64 x 128, expected 128 x 128",
+        "broken": r"0007\.png: cannot be decoded",
+        "empty": r"0007\.png: cannot be decoded",
+        "none": r"no images.*benchmark\.predict --run oracle",
+    }
+    if kind == "missing":
+        path.unlink()
+    elif kind == "extra":
+        shutil.copy(path, folder / "9999.png")
+    elif kind == "small":
+        Image.fromarray(read(path)[:, :64]).save(path)
+    elif kind == "none":
+        shutil.rmtree(folder)
+    else:
+        path.write_bytes(path.read_bytes()[: 500 if kind == "broken" else 0])
+    with pytest.raises(BadInput, match=says[kind]):
+        run_evaluate("oracle")
+    assert not (experiment.results / "metrics").exists()
+
+
+def test_images_from_elsewhere_are_scored_too(experiment: config.Experiment, test_pairs: Pairs) -> None:
+    write_images(experiment.run("oracle").images(0), test_pairs)
+    summary, rows = run_evaluate("oracle")
+    assert np.isinf(rows["psnr"]).all()
+    assert (rows["ssim"] == 1).all()
+    assert summary["estimates"] == {}
+
+
+def truth(pairs: Pairs, size: int, frame: str = "upright") -> torch.Tensor:
+    points = torch.from_numpy(np.array(pairs.landmarks))
+    if frame == "lr":
+        points = degrade.warp_points(points, torch.from_numpy(np.array(pairs.warp)))
+    return heatmaps(points, torch.from_numpy(pairs.component), size, 1.5 * size / 64)
+
+
+def estimates(path: Path, pairs: Pairs, **arrays: torch.Tensor) -> dict:
+    np.savez(path, **{name: value.numpy() for name, value in arrays.items()})
+    return score_estimates(path, pairs)
+
+
+def test_perfect_estimates_have_no_error(pairs: Pairs, tmp_path: Path) -> None:
+    path = tmp_path / "inspect.npz"
+    for size, name in ((64, "heatmaps"), (32, "heatmaps_lr"), (16, "heatmaps_lr")):
+        frame = "lr" if name == "heatmaps_lr" else "upright"
+        scores = estimates(path, pairs, **{name: truth(pairs, size, frame)})
+        assert scores["peak_px"] == pytest.approx(0, abs=1e-3)
+        assert scores["visibility_accuracy"] == 1
+        assert {f"peak_px_{c}" for c in ("eyes", "nose", "mouth", "chin")} < set(scores)
+    scores = estimates(path, pairs, warp_stn=torch.from_numpy(np.array(pairs.warp)))
+    assert scores["warp_stn"] == pytest.approx({"rotation_degrees": 0, "shift_percent": 0, "scale_percent": 0}, abs=1e-4)
+    assert score_estimates(tmp_path / "none.npz", pairs) == {}
+
+
+def test_heatmaps_in_the_wrong_frame_are_off(pairs: Pairs, tmp_path: Path) -> None:
+    assert estimates(tmp_path / "a.npz", pairs, heatmaps=truth(pairs, 64, "lr"))["peak_px"] > 3
+    assert estimates(tmp_path / "a.npz", pairs, heatmaps_lr=truth(pairs, 64))["peak_px"] > 3
+
+
+def test_shifted_heatmaps_are_off_by_the_shift(pairs: Pairs, tmp_path: Path) -> None:
+    maps = truth(pairs, 64)
+    shifted = torch.roll(maps, (2, 1), (2, 3))
+    inside = [0, 1, 2]  # the chin reaches the border, over which it rolls
+    scores = estimates(tmp_path / "a.npz", pairs, heatmaps=shifted)
+    for i in inside:
+        name = ("eyes", "nose", "mouth")[i]
+        assert scores[f"peak_px_{name}"] == pytest.approx(2 * 5**0.5, abs=0.02)
+
+
+def test_component_that_is_not_called_visible_costs_accuracy(pairs: Pairs, tmp_path: Path) -> None:
+    maps = truth(pairs, 64)
+    maps[:6, 2] *= 0.4
+    scores = estimates(tmp_path / "a.npz", pairs, heatmaps=maps)
+    assert scores["visibility_accuracy"] == pytest.approx(1 - 6 / (24 * 4))
+    assert scores["peak_px"] == pytest.approx(0, abs=1e-3)  # where it is, it still says
+
+
+@pytest.mark.parametrize("degrees", [-30.0, 7.0])
+def test_rotation_offset_is_measured_in_degrees_across_the_wrap(degrees: float) -> None:
+    true = torch.tensor([[r, 0.9, 0.0, 0.0] for r in np.radians([-45, 0, 45, 175, -175])], dtype=torch.float32)
+    estimate = true.clone()
+    estimate[:, 0] += np.radians(degrees)
+    estimate[:, 0] += 2 * torch.pi * torch.tensor([0, 1, -1, -1, 2])
+    scores = warp_errors(estimate, true)
+    assert scores["rotation_degrees"] == pytest.approx(abs(degrees), abs=1e-3)
+    assert scores["shift_percent"] == scores["scale_percent"] == 0
+
+
+def test_shift_and_scale_errors_are_percent() -> None:
+    true = torch.tensor([[0.0, 0.8, 0.1, 0.0]])
+    scores = warp_errors(torch.tensor([[0.0, 0.88, 0.1 - 0.06, 0.08]]), true)
+    assert scores["shift_percent"] == pytest.approx(5)  # 0.1 of a box that is 2 wide
+    assert scores["scale_percent"] == pytest.approx(10, abs=1e-4)
