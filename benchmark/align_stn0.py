@@ -12,7 +12,8 @@ import torch
 from benchmark import cli, config, parallel
 from benchmark.engine import Settings
 from benchmark.estimates import warp_errors
-from benchmark.fitting import choose_device, data_hash, fit_and_save, forget, work_folder
+from benchmark.fitting import choose_device, fit_and_save, forget, work_folder
+from benchmark.provenance import data_hash
 from datasets.pack import Pairs, to_float
 from methods.interface import Align, Context
 from methods.stn0 import STN0

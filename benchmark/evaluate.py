@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import platform
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from tqdm import tqdm
 from benchmark import cli, config
 from benchmark.estimates import score_estimates
 from benchmark.metrics import luma, psnr, ssim
+from benchmark.provenance import data_hash, git_commit
 from benchmark.statistics import mean_interval
 from datasets import pose
 from datasets.face import BadInput
@@ -96,13 +96,12 @@ def summarise(rows: pd.DataFrame) -> dict[str, Any]:
 
 def provenance(run: config.Run) -> dict[str, Any]:
     """What the numbers are tied to: data hash, commit, versions, and what training and prediction recorded."""
-    manifest = json.loads((run.experiment.data / "manifest.json").read_text())
     trained = [json.loads(p.read_text()) for s in run.seeds if (p := run.weights(s) / "config.json").exists()]
     return {
         "run": run.name,
         "method": run.method,
-        "data": manifest["hash"],
-        "commit": _commit(),
+        "data": data_hash(run.experiment.data),
+        "commit": git_commit(),
         "python": platform.python_version(),
         "numpy": np.__version__,
         "training": trained,
@@ -111,13 +110,10 @@ def provenance(run: config.Run) -> dict[str, Any]:
 
 def _timing(path: Path) -> dict[str, Any]:
     """Seconds a face and the device, as predict recorded them; images from elsewhere come without."""
-    seconds, *_, device = path.read_text().split() if path.exists() else ("nan", "unknown")
+    if not path.exists():
+        return {"predict_seconds": None, "predict_device": None}
+    seconds, *_, device = path.read_text().split()
     return {"predict_seconds": float(seconds), "predict_device": device}
-
-
-def _commit() -> str | None:
-    done = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-    return done.stdout.strip() or None
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""Figures 1, 3, 4 and 5 of the paper as grids: the same columns in the same order, a row a face."""
+"""Figures 1, 3, 4 and 5 of the paper as grids, same columns in the same order, a row a face; and a grid of all runs."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +11,12 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 
-from benchmark import cli
+from benchmark import cli, measurements
 from benchmark.gallery import Gallery, on_black
 from benchmark.sheet import overlay
 
 mpl.use("Agg")
-ROWS = 6
+ROWS, ROWS_OF_ALL = 6, 3
 HEAD, FOOT = 0.25, 0.3  # inches above and below the grid
 DPI = 128  # with an axis of an inch: a pixel of the figure for a pixel of a face
 
@@ -87,15 +88,28 @@ FIGURES = {
 
 def draw(number: int, gallery: Gallery) -> plt.Figure:
     """Figure `number` of the paper. Columns of runs without images are left out and named below; letters stay."""
-    rows = gallery.choose(ROWS, seed=number)
-    lettered = [(f"({chr(ord('a') + i)}) {column.title}", column) for i, column in enumerate(FIGURES[number])]
-    shown = [(title, column) for title, column in lettered if column.at_hand(gallery)]
-    absent = [title for title, column in lettered if not column.at_hand(gallery)]
+    columns = [
+        dataclasses.replace(column, title=f"({chr(ord('a') + i)}) {column.title}")
+        for i, column in enumerate(FIGURES[number])
+    ]
+    return grid(columns, gallery, gallery.choose(ROWS, seed=number))
+
+
+def draw_all(gallery: Gallery) -> plt.Figure:
+    """Every run of params.yaml, in its order, on fewer faces."""
+    runs = [sr(label, run) for run, label in measurements.labels(gallery.experiment).items()]
+    return grid([LR, HR, *runs], gallery, gallery.choose(ROWS_OF_ALL, seed=0))
+
+
+def grid(columns: list[Column], gallery: Gallery, rows: np.ndarray) -> plt.Figure:
+    """Pictures of the faces `rows`, a column each of `columns` that is at hand."""
+    shown = [column for column in columns if column.at_hand(gallery)]
+    absent = [column.title for column in columns if column not in shown]
     height = len(rows) + HEAD + FOOT
     figure, axes = plt.subplots(len(rows), len(shown), figsize=(len(shown), height), squeeze=False)
     figure.subplots_adjust(0, FOOT / height, 1, 1 - HEAD / height, wspace=0.03, hspace=0.03)
-    for line, (title, column) in zip(axes.T, shown, strict=True):
-        line[0].set_title(title, fontsize=6.5, pad=3)
+    for line, column in zip(axes.T, shown, strict=True):
+        line[0].set_title(column.title, fontsize=6.5, pad=3)
         for axis, picture in zip(line, column.pictures(gallery, rows), strict=True):
             axis.imshow(picture, interpolation="nearest")
             axis.axis("off")
@@ -111,9 +125,11 @@ def note(gallery: Gallery, rows: np.ndarray, absent: list[str]) -> str:
 
 
 def write(gallery: Gallery) -> None:
-    """Write figures/figN.png of the experiment."""
+    """Write figures/figN.png of the paper's figures, and figures/all.png."""
+    folder = gallery.experiment.results / "figures"
     for number in FIGURES:
-        save(draw(number, gallery), gallery.experiment.results / "figures" / f"fig{number}.png")
+        save(draw(number, gallery), folder / f"fig{number}.png")
+    save(draw_all(gallery), folder / "all.png")
 
 
 def save(figure: plt.Figure, target: Path, dpi: int = DPI) -> None:

@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 import json
 import platform
-import subprocess
 import time
 from collections.abc import Mapping
 from functools import partial
@@ -20,6 +19,7 @@ from benchmark import engine, parallel
 from benchmark.checkpoint import Checkpoints
 from benchmark.cli import whole_folder
 from benchmark.progress import write_log
+from benchmark.provenance import data_hash, git_commit
 from datasets.face import BadInput
 from datasets.pack import Pairs
 from methods.interface import Context, Method, TrainedMethod
@@ -35,12 +35,6 @@ def choose_device(name: str) -> torch.device:
     if name == "cuda" and not torch.cuda.is_available():
         raise BadInput("--device cuda: no CUDA device is to be found; take --device cpu")
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
-
-
-def data_hash(data: Path) -> str | None:
-    """The hash of the prepared data, from its manifest; None where there is no manifest."""
-    manifest = data / "manifest.json"
-    return json.loads(manifest.read_text())["hash"] if manifest.is_file() else None
 
 
 def work_folder(name: str, method: str, parameters: Mapping[str, Any], data: Path) -> Path:
@@ -98,14 +92,5 @@ def _facts(method: Method, context: Context) -> dict[str, Any]:
         "device": torch.cuda.get_device_name(context.device) if cuda else f"CPU ({platform.machine()})",
         "processes": parallel.world(),
         "torch": torch.__version__,
-        "commit": _commit(),
+        "commit": git_commit(),
     }
-
-
-def _commit() -> str | None:
-    """The project's git commit; None outside a checkout or without git."""
-    try:
-        answer = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        return None
-    return answer.stdout.strip() or None

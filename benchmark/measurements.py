@@ -78,3 +78,9 @@ def mean_of_seeds(summary: dict[str, Any], key: str) -> float:
     """Mean over a run's seeds of a number that training recorded (seconds, parameters); NaN where none did."""
     values = [record[key] for record in summary["training"] if record.get(key) is not None]
     return float(np.mean(values)) if values else float("nan")
+
+
+def predict_seconds(summary: dict[str, Any]) -> float:
+    """Seconds of inference a face; NaN for images that came without."""
+    value = summary["predict_seconds"]
+    return float("nan") if value is None else float(value)

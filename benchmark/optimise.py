@@ -99,8 +99,7 @@ class Player:
     """The generator or the critic: a module with its loss and its optimiser."""
 
     def __init__(self, module: nn.Module, loss: Callable[..., Any], recipe: Optimiser, captured: bool):
-        if next(module.parameters()).is_cuda:
-            module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # faster on GPU and CPU alike
         self.module, self.recipe = module, recipe
         self.objective = parallel.distribute(_Objective(module, loss), module)
         self.optimiser = make_optimiser(module, recipe, captured)

@@ -114,7 +114,7 @@ def quality_and_time(experiment: config.Experiment) -> plt.Figure:
     style, summaries = styles(experiment), measurements.measured(experiment)
     figure, axes = plt.subplots(1, 2, figsize=(12, 5), sharey=True)
     seconds = {
-        "inference, s a face": {name: m["predict_seconds"] for name, m in summaries.items()},
+        "inference, s a face": {name: measurements.predict_seconds(m) for name, m in summaries.items()},
         "training, s": {name: measurements.mean_of_seeds(m, "seconds") for name, m in summaries.items()},
     }
     for axis, (title, times) in zip(axes, seconds.items(), strict=True):

@@ -63,14 +63,14 @@ def _cost(summary: dict[str, Any]) -> dict[tuple[str, str], float]:
     return {
         ("parameters", ""): measurements.mean_of_seeds(summary, "parameters"),
         ("train_seconds", ""): measurements.mean_of_seeds(summary, "seconds"),
-        ("predict_ms", ""): 1000 * summary["predict_seconds"],
+        ("predict_ms", ""): 1000 * measurements.predict_seconds(summary),
     }
 
 
 def shown(part: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:
     """A part as text, a dash where a number is missing. The first column names the run."""
     text = pd.DataFrame({"Method": [names[run] for run in part.index]}, index=part.index)
-    for measure, group in part.columns.to_flat_index().tolist():
+    for measure, group in (tuple(column) for column in part.columns):
         title, digits = _title(measure, group)
         text[title] = [tables.number(v, digits) for v in part[measure, group].astype(float)]
     return text
@@ -88,7 +88,7 @@ def _title(measure: str, group: str) -> tuple[str, int]:
 def write(experiment: config.Experiment, folder: Path) -> None:
     """Write supplement.csv (numbers, all parts side by side), supplement.md and supplement.tex (text, part by part)."""
     parts, names = numbers(experiment), measurements.labels(experiment)
-    devices = sorted({m["predict_device"] for m in tables.measured(experiment).values()})
+    devices = sorted({m["predict_device"] for m in tables.measured(experiment).values() if m["predict_device"]})
     notes = {"Cost": f" Inference on {' and '.join(devices)}, in batches, with the copies to and from the device."}
     wide = pd.concat(parts.values(), axis=1)
     wide.columns = pd.Index([" ".join(filter(None, column)) for column in wide.columns])

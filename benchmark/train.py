@@ -16,7 +16,8 @@ import yaml
 from benchmark import cli, config, parallel
 from benchmark.align_stn0 import load_stn0
 from benchmark.engine import OutOfTime, Settings
-from benchmark.fitting import choose_device, data_hash, fit_and_save, forget, work_folder
+from benchmark.fitting import choose_device, fit_and_save, forget, work_folder
+from benchmark.provenance import data_hash
 from datasets import degrade
 from datasets.face import BadInput
 from datasets.pack import Pairs, to_float, to_uint8

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from datasets.archive import obtain, source
-from datasets.face import BadInput, Entry, Face
+from datasets.face import BadInput, Entry, Face, check_options
 from datasets.images import decode
 
 IMAGES = "img_align_celeba"
@@ -31,6 +31,8 @@ def get(options: Mapping[str, Any], raw: Path) -> None:
 
     faces: how many to use (a seeded draw), all without it. source: the name to report, default "celeba".
     """
+    known = [f"{name}{suffix}" for name in FILES for suffix in ("", "_hash")]
+    check_options("celeba", options, [*known, "faces", "source"])
     published = _published()
     for option, name in FILES.items():
         by_hand = f"get {name} by hand from {PAGE} and set corpora.celeba.{option} in params.yaml to its path"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -52,3 +53,10 @@ def require_folder(path: Path, remedy: str) -> Path:
     if not path.is_dir():
         raise BadInput(f"{path}: no such folder; {remedy}")
     return path
+
+
+def check_options(corpus: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """BadInput for an option that the corpus does not have: a misspelt checksum must not go unused."""
+    unknown = sorted(set(given) - set(known))
+    if unknown:
+        raise BadInput(f"params.yaml: corpora.{corpus} has no option '{unknown[0]}'; it has {', '.join(known)}")

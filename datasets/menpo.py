@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from datasets.archive import obtain, source
-from datasets.face import BadInput, Entry, Face
+from datasets.face import BadInput, Entry, Face, check_options
 from datasets.images import EXTENSIONS, decode
 
 PARTS = {"semifrontal": 68, "profile": 39}
@@ -30,6 +30,7 @@ def get(options: Mapping[str, Any], raw: Path) -> None:
 
     BadInput where a path is not set: Menpo is handed out on request only.
     """
+    check_options("menpo", options, [f"{part}{suffix}" for part in PARTS for suffix in ("", "_hash")])
     for part in PARTS:
         if not options.get(part):
             raise BadInput(

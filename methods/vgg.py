@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -22,7 +23,8 @@ class VGGFeatures(nn.Module):
 
     path: a safetensors file with the Caffe model's weights under torchvision's names (`features.N.weight`, metadata
     order: BGR), Path("torchvision") for torchvision's own (downloaded, checksum verified), None for weights drawn from
-    `seed`. `source` names what was taken. padded: False leaves out the convolutions' padding, as the authors do.
+    `seed`, and with random_width channels in its first layer in place of 64, which a demonstration can afford. `source`
+    names what was taken. padded: False leaves out the convolutions' padding, as the authors do.
 
     The Caffe model sees BGR 0..255 less its mean; its features are divided by 127.5, so that the effective weight is
     0.01 / 127.5^2 = 6.15e-7 as in the authors' code. A network of ReLUs scales with its input, so that this is nearly
@@ -33,13 +35,15 @@ class VGGFeatures(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, path: Path | None, seed: int = 0, padded: bool = False):
+    def __init__(self, path: Path | None, seed: int = 0, padded: bool = False, random_width: int = 64):
         super().__init__()
         padding = 1 if padded else 0
-        layers = {f"features.{n}": nn.Conv2d(i, o, 3, padding=padding) for n, (i, o) in CONVOLUTIONS.items()}
+        width = random_width if path is None else 64
+        channels = {n: (i * width // 64 if i > 3 else i, o * width // 64) for n, (i, o) in CONVOLUTIONS.items()}
+        layers = {f"features.{n}": nn.Conv2d(i, o, 3, padding=padding) for n, (i, o) in channels.items()}
         self.convolutions = nn.ModuleList(layers.values())
         if path is None:
-            weights, self.source = _random(seed), f"random, seed {seed}"
+            weights, self.source = _random(seed, channels), f"random, width {width}, seed {seed}"
         elif path == TORCHVISION:
             weights, self.source = _torchvision(), "torchvision, IMAGENET1K_V1"
         else:
@@ -65,11 +69,11 @@ class VGGFeatures(nn.Module):
         return x * self.scale
 
 
-def _random(seed: int) -> dict[str, Tensor]:
+def _random(seed: int, channels: Mapping[int, tuple[int, int]]) -> dict[str, Tensor]:
     """He-normal weights and zero biases from a seed."""
     generator = torch.Generator().manual_seed(seed)
     weights = {}
-    for n, (i, o) in CONVOLUTIONS.items():
+    for n, (i, o) in channels.items():
         weights[f"features.{n}.weight"] = torch.randn(o, i, 3, 3, generator=generator) * (2 / (9 * i)) ** 0.5
         weights[f"features.{n}.bias"] = torch.zeros(o)
     return weights

@@ -1,4 +1,4 @@
-"""Small faces in the official layouts of Menpo and CelebA, for tests of what reads them: shaded blobs with landmarks."""
+"""Small faces in the official layouts of Menpo and CelebA, for tests of what reads them: blobs with landmarks."""
 
 from __future__ import annotations
 

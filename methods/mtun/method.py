@@ -46,7 +46,7 @@ class MTUN(TrainedMethod):
             if o.adversarial:
                 critic = Discriminator(o.width, r.inverted_dropout).to(self.device)
         if o.feature:
-            psi = VGGFeatures(context.vgg, padded=r.vgg_padded).to(self.device)
+            psi = VGGFeatures(context.vgg, padded=r.vgg_padded, random_width=o.random_vgg_width).to(self.device)
             context.notes["vgg"] = psi.source
         optimiser = Optimiser(
             r.optimiser, r.lr, decay=r.decay, floor=r.floor, schedule=r.schedule, warmup=r.warmup, alpha=r.alpha

@@ -19,6 +19,7 @@ class Options:
     authors_trunk: with stacks 0, the authors' wider decoder without skip.
     feature, adversarial: whether L_f and L_U are minimised; L_p always is, L_h with stacks above 0.
     alpha, beta, heatmap_weight: weights of L_f, L_U and L_h. sigma: of the target heatmaps' kernels, pixels at 64 px.
+    random_vgg_width: channels of the first layer of a VGG-19 with random weights; real weights have 64.
     epochs, batch_size, lr, fresh (warps), flip, ema (decay): None takes the recipe's.
     """
 
@@ -35,6 +36,7 @@ class Options:
     beta: float = 0.01
     heatmap_weight: float = 1.0
     sigma: float = 1.5
+    random_vgg_width: int = 64
     epochs: int | None = None
     batch_size: int | None = None
     lr: float | None = None

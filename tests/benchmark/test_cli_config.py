@@ -53,6 +53,12 @@ def test_stage_of_a_run_wants_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     assert cli.stage_parser("", per_run=True).parse_args(["--run", "ours"]).run == "ours"
 
 
+def fail(part: Path, error: BaseException) -> None:
+    """Write half of what was to be written, then fail."""
+    (part / "file" if part.is_dir() else part).write_text("half")
+    raise error
+
+
 def fill(folder: Path, text: str) -> None:
     (folder / "file").write_text(text)
 
@@ -76,8 +82,7 @@ def test_failure_leaves_the_folder_that_was_there(error: BaseException, tmp_path
     target.mkdir()
     fill(target, "before")
     with pytest.raises(type(error)), cli.whole_folder(target) as part:
-        fill(part, "half")
-        raise error
+        fail(part, error)
     assert (target / "file").read_text() == "before"
     assert list(tmp_path.iterdir()) == [target]
 
@@ -106,8 +111,7 @@ def test_run_killed_between_two_renames_loses_nothing(tmp_path: Path, monkeypatc
 def test_file_appears_when_it_is_whole(tmp_path: Path) -> None:
     target = tmp_path / "deep" / "table.md"
     with pytest.raises(BadInput), cli.whole_file(target) as part:
-        part.write_text("half")
-        raise BadInput("x")
+        fail(part, BadInput("x"))
     assert list(target.parent.iterdir()) == []
     with cli.whole_file(target) as part:
         part.write_text("whole")

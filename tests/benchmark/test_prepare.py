@@ -126,7 +126,7 @@ def test_real_layouts_become_pairs_manifest_and_sheet(project: Path, official: P
     assert {f"{s}/{n}" for s in ("train", "test") for n in ("hr.npy", "lr.npy", "faces.csv")} < found
     with Image.open(project / "results/tiny/figures/corpus.png") as sheet:
         assert sheet.width > 1000
-    assert not [p for p in project.rglob(".*")]
+    assert not list(project.rglob(".*"))
 
 
 def test_bytes_do_not_depend_on_the_run_or_on_the_workers(menpo_only: Path) -> None:

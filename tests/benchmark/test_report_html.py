@@ -1,4 +1,4 @@
-"""report.html in a real headless Chromium: opens, sorts, picks, drags and overlays, by mouse and keys, on a phone too."""
+"""report.html in a real headless Chromium: opens, sorts, picks, drags, overlays, by mouse and by keys, on a phone."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def experiment(pairs_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.fixture
-def test_pairs(experiment: config.Experiment) -> Pairs:
+def held_out(experiment: config.Experiment) -> Pairs:
     return Pairs.load(experiment.data / "test")
 
 
@@ -79,19 +79,19 @@ def write_images(folder: Path, pairs: Pairs, change: int = 0) -> None:
 
 
 def test_predict_writes_what_the_method_gives_for_every_face(
-    experiment: config.Experiment, test_pairs: Pairs, monkeypatch: pytest.MonkeyPatch
+    experiment: config.Experiment, held_out: Pairs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(predict, "BATCH", 7)  # the last batch is smaller
     for name in ("oracle", "unaligned"):
         run_predict(name)
-    lr = to_float(torch.from_numpy(np.array(test_pairs.lr)))
-    upright = degrade.align(lr, torch.from_numpy(np.array(test_pairs.warp)))
+    lr = to_float(torch.from_numpy(np.array(held_out.lr)))
+    upright = degrade.align(lr, torch.from_numpy(np.array(held_out.warp)))
     for name, seen in (("oracle", upright), ("unaligned", lr)):
         folder = experiment.run(name).images(0)
         expected = to_uint8(degrade.resize(seen, 128)).numpy()
-        for face, image in zip(test_pairs.faces["name"], expected, strict=True):
+        for face, image in zip(held_out.faces["name"], expected, strict=True):
             np.testing.assert_array_equal(read(folder / f"{face}.png"), image)
-        assert len(list(folder.glob("*.png"))) == len(test_pairs)
+        assert len(list(folder.glob("*.png"))) == len(held_out)
         assert not (folder / "inspect.npz").exists()
 
 
@@ -104,14 +104,14 @@ def test_oracle_alignment_scores_higher_than_none(experiment: config.Experiment)
     assert scores["oracle"]["ssim"] > scores["unaligned"]["ssim"]
 
 
-def test_predict_makes_the_network_that_was_trained(experiment: config.Experiment, test_pairs: Pairs) -> None:
+def test_predict_makes_the_network_that_was_trained(experiment: config.Experiment, held_out: Pairs) -> None:
     # The experiment's recipe decides the architecture: with MTUN's own default the weights would not fit.
     run = experiment.run("ours")
     method = make_method(run)
     run.weights(0).mkdir(parents=True)
     method.save(run.weights(0))
     run_predict("ours")
-    lr = to_float(torch.from_numpy(np.array(test_pairs.lr)))
+    lr = to_float(torch.from_numpy(np.array(held_out.lr)))
     again = create("mtun", {"width": 2, "stacks": 1, "recipe": "paper"})
     again.load(run.weights(0))
     np.testing.assert_array_equal(read(run.images(0) / "0003.png"), to_uint8(again.upscale(lr[3:4]))[0].numpy())
@@ -126,8 +126,8 @@ def test_predict_without_stn0_names_what_to_train(experiment: config.Experiment)
     assert not experiment.run("aligned").images(0).parent.exists()
 
 
-def test_constant_error_has_its_known_psnr(experiment: config.Experiment, test_pairs: Pairs) -> None:
-    middling = (np.array(test_pairs.hr) // 2 + 60).astype(np.uint8)
+def test_constant_error_has_its_known_psnr(experiment: config.Experiment, held_out: Pairs) -> None:
+    middling = (np.array(held_out.hr) // 2 + 60).astype(np.uint8)
     np.save(experiment.data / "test" / "hr.npy", middling)
     pairs = Pairs.load(experiment.data / "test")
     write_images(experiment.run("oracle").images(0), pairs, 10)
@@ -178,10 +178,10 @@ def test_tampering_with_an_image_changes_its_row_alone(experiment: config.Experi
 
 @pytest.mark.parametrize("kind", ["missing", "extra", "small", "broken", "empty", "none"])
 def test_incomplete_set_is_refused_by_name_and_scores_nothing(
-    kind: str, experiment: config.Experiment, test_pairs: Pairs
+    kind: str, experiment: config.Experiment, held_out: Pairs
 ) -> None:
     folder = experiment.run("oracle").images(0)
-    write_images(folder, test_pairs, 3)
+    write_images(folder, held_out, 3)
     path = folder / "0007.png"
     says = {
         "missing": r"1 of 24 images missing: 0007\.png",
@@ -206,8 +206,8 @@ def test_incomplete_set_is_refused_by_name_and_scores_nothing(
     assert not (experiment.results / "metrics").exists()
 
 
-def test_images_from_elsewhere_are_scored_too(experiment: config.Experiment, test_pairs: Pairs) -> None:
-    write_images(experiment.run("oracle").images(0), test_pairs)
+def test_images_from_elsewhere_are_scored_too(experiment: config.Experiment, held_out: Pairs) -> None:
+    write_images(experiment.run("oracle").images(0), held_out)
     summary, rows = run_evaluate("oracle")
     assert np.isinf(rows["psnr"]).all()
     assert (rows["ssim"] == 1).all()
@@ -235,7 +235,9 @@ def test_perfect_estimates_have_no_error(pairs: Pairs, tmp_path: Path) -> None:
         assert scores["visibility_accuracy"] == 1
         assert {f"peak_px_{c}" for c in ("eyes", "nose", "mouth", "chin")} < set(scores)
     scores = estimates(path, pairs, warp_stn=torch.from_numpy(np.array(pairs.warp)))
-    assert scores["warp_stn"] == pytest.approx({"rotation_degrees": 0, "shift_percent": 0, "scale_percent": 0}, abs=1e-4)
+    assert scores["warp_stn"] == pytest.approx(
+        {"rotation_degrees": 0, "shift_percent": 0, "scale_percent": 0}, abs=1e-4
+    )
     assert score_estimates(tmp_path / "none.npz", pairs) == {}
 
 

@@ -1,8 +1,10 @@
-"""The supplement and the table of deviations: means against pandas, estimates and cost from the summaries, all formats."""
+"""The supplement and the deviations: means against pandas, estimates and cost from the summaries, every format."""
 
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 from types import SimpleNamespace
 
 import pandas as pd
@@ -55,6 +57,17 @@ def test_cost_counts_parameters_and_seconds(written: pd.DataFrame) -> None:
     assert written.loc["ours", ["parameters", "train_seconds", "predict_ms"]].tolist() == [1234, 10, 2]
 
 
+def test_images_that_came_without_a_time_have_a_dash(toy: config.Experiment) -> None:
+    path = toy.run("nearest").metrics
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"predict_seconds": None, "predict_device": None}))
+    (toy.results / "tables").mkdir()
+    supplement.write(toy, toy.results / "tables")
+    line = [
+        li for li in (toy.results / "tables" / "supplement.md").read_text().splitlines() if li.startswith("| nearest")
+    ]
+    assert line[-1].split("|")[-2].strip() == tables.DASH
+
+
 def test_every_run_is_in_every_part_of_every_format(toy: config.Experiment, written: pd.DataFrame) -> None:
     text = (toy.results / "tables" / "supplement.md").read_text()
     latex = (toy.results / "tables" / "supplement.tex").read_text()
@@ -64,6 +77,19 @@ def test_every_run_is_in_every_part_of_every_format(toy: config.Experiment, writ
     assert latex.count(r"Ours\textsuperscript{\dag} &") == latex.count(r"\toprule") == parts
     assert "45-90°" in text
     assert r"south\_2" in latex
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")
+def test_latex_compiles(toy: config.Experiment, written: pd.DataFrame) -> None:
+    # Debian's texlive-latex-base comes without booktabs.
+    rules = r"\let\toprule\hline\let\midrule\hline\let\bottomrule\hline"
+    head = rf"\documentclass{{article}}\IfFileExists{{booktabs.sty}}{{\usepackage{{booktabs}}}}{{{rules}}}"
+    folder = toy.results / "tables"
+    (folder / "bare.tex").write_text(rf"{head}\begin{{document}}\tiny\input{{supplement.tex}}\end{{document}}")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "bare.tex"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert b"Missing character" not in (folder / "bare.log").read_bytes()
 
 
 @pytest.mark.parametrize(

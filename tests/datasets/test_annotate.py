@@ -41,8 +41,9 @@ def test_box_is_square_about_the_face_and_scales_with_it() -> None:
 def test_annotation_far_off_its_five_points_is_rejected() -> None:
     five, _ = anchor_points(FACE)
     unit = np.hypot(*(five[:2].mean(0) - five[3:].mean(0)))
-    annotate.check_annotation(FACE + (0.4 * unit, 0), five, "a")
-    for wrong in (FACE + (0.6 * unit, 0), FACE * np.nan, (FACE - FACE.mean(0)) * 4 + FACE.mean(0)):
+    aside = np.array([unit, 0])
+    annotate.check_annotation(FACE + 0.4 * aside, five, "a")
+    for wrong in (FACE + 0.6 * aside, FACE * np.nan, (FACE - FACE.mean(0)) * 4 + FACE.mean(0)):
         with pytest.raises(BadInput, match=r"^a: annotation lies"):
             annotate.check_annotation(wrong, five, "a")
 

@@ -239,7 +239,7 @@ def test_random_vgg_follows_its_seed_alone() -> None:
     torch.manual_seed(1)
     assert torch.equal(first(image), VGGFeatures(None, seed=5)(image))
     assert not torch.equal(first(image), VGGFeatures(None, seed=6)(image))
-    assert first.source == "random, seed 5"
+    assert first.source == "random, width 64, seed 5"
 
 
 def test_unfit_vgg_files_are_refused_in_one_line(tmp_path: Path) -> None:

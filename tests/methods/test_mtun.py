@@ -236,7 +236,7 @@ def test_pixel_and_feature_losses_compare_images_in_minus_one_to_one(batch: Batc
     assert terms["L_p"].item() == pytest.approx(np.mean((sr - hr).detach().double().numpy() ** 2), rel=1e-5)
     psi = VGGFeatures(None)
     assert terms["L_f"].item() == pytest.approx(0.5 * (psi(sr) - psi(hr)).square().mean().item(), rel=1e-5)
-    assert context.notes["vgg"] == "random, seed 0"
+    assert context.notes["vgg"] == "random, width 64, seed 0"
 
 
 def test_adversarial_losses_of_a_critic_with_a_known_answer(batch: Batch) -> None:

@@ -1,0 +1,179 @@
+"""The report as a whole: all of it, rebuilt in a fresh clone from metrics alone, and with a method just added."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import made_up
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import yaml
+from matplotlib.text import Text
+
+from benchmark import claims, config, figures, html, measurements, plots, report
+from benchmark.gallery import Gallery
+from datasets.face import BadInput
+
+ROOT = Path(__file__).parents[2]
+TABLES = [f"table{n}.{kind}" for n in (1, 2, 3) for kind in ("csv", "md", "tex")]
+TOY_METHOD = '''"""Grey faces."""
+import torch
+
+from methods.interface import Method, check_lr
+
+
+class Grey(Method):
+    def fit(self, pairs, context):
+        pass
+
+    def upscale(self, lr):
+        return check_lr(lr).mean((1, 2, 3), keepdim=True).expand(-1, 3, 128, 128)
+
+    def save(self, folder):
+        pass
+
+    def load(self, folder):
+        pass
+
+
+METHOD = Grey
+DEVIATIONS = ()
+'''
+
+
+def run(folder: Path, *commands: str, path: Path = ROOT) -> str:
+    """Each command, such as "benchmark.train --run ours", in `folder` on the code at `path`; what they print."""
+    script = (
+        "import runpy, shlex, sys\nfor command in sys.argv[1:]:\n"
+        "    sys.argv = shlex.split(command)\n    runpy.run_module(sys.argv[0], run_name='__main__')"
+    )
+    environment = os.environ | {"PYTHONPATH": str(path), "CUDA_VISIBLE_DEVICES": ""}
+    call = [sys.executable, "-c", script, *commands]
+    done = subprocess.run(call, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def reported(made_up_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose report has been made by the command."""
+    root = tmp_path_factory.mktemp("reported") / "project"
+    shutil.copytree(made_up_root, root)
+    run(root, "benchmark.report")
+    return root
+
+
+def test_everything_is_written(reported: Path) -> None:
+    results = reported / "results" / "toy"
+    supplement = [f"supplement.{kind}" for kind in ("csv", "md", "tex")]
+    assert sorted(p.name for p in (results / "tables").iterdir()) == sorted([*TABLES, *supplement, "deviations.md"])
+    pictures = {p.stem for p in (results / "figures").iterdir()}
+    assert pictures == {"all", "fig1", "fig2", "fig3", "fig4", "fig5", "curves", "yaw", "differences", "time"}
+    assert (results / "claims.json").exists()
+    assert (results / "claims.md").exists()
+    assert 'id="data"' in (results / "report.html").read_text()
+
+
+def test_a_fresh_clone_rebuilds_all_but_the_faces(reported: Path, tmp_path: Path) -> None:
+    root = tmp_path / "clone"
+    shutil.copytree(reported, root, ignore=shutil.ignore_patterns("data", "sr", "weights"))
+    results, before = root / "results" / "toy", reported / "results" / "toy"
+    for made in ("tables", "figures"):
+        shutil.rmtree(results / made)
+    for made in ("claims.json", "claims.md", "report.html"):
+        (results / made).unlink()
+    output = run(root, "benchmark.report")
+    assert "figures 1, 3, 4 and 5 and the report's faces are left out" in output
+    same = ["claims.json", "claims.md", *(f"tables/{name}" for name in [*TABLES, "supplement.csv", "deviations.md"])]
+    same += [f"figures/{name}.png" for name in ("fig2", "curves", "yaw", "differences", "time")]
+    for name in same:
+        assert (results / name).read_bytes() == (before / name).read_bytes(), name
+    page = (results / "report.html").read_text()
+    assert 'id="data"' not in page
+    assert "without the images of the faces" in page
+    assert "Ours over Ours†" in page
+
+
+def test_nothing_measured_says_what_to_do(toy: config.Experiment) -> None:
+    shutil.rmtree(toy.results)
+    with pytest.raises(BadInput, match=r"results/toy/metrics: no run has been evaluated; run `dvc repro` first"):
+        report.main(argparse.Namespace(experiment=None))
+
+
+def test_a_run_that_is_not_evaluated_is_said_and_left_out(
+    toy: config.Experiment, capsys: pytest.CaptureFixture
+) -> None:
+    toy.run("nearest").metrics.unlink()
+    shutil.rmtree(toy.data)
+    report.main(argparse.Namespace(experiment=None))
+    assert "nearest: not evaluated, left out" in capsys.readouterr().out
+    assert "| nearest " not in (toy.results / "tables" / "supplement.md").read_text()
+
+
+def test_page_of_fifty_faces_and_twentysix_runs_stays_small(
+    toy: config.Experiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Smooth faces with a little grain compress about as real ones do: some 3 KB a picture.
+    gallery = Gallery.load(toy, measurements.rows(toy))
+    assert gallery is not None
+    rng = np.random.default_rng(0)
+    grain = rng.normal(0, 4, gallery.pairs.hr.shape)
+    picture = np.clip(gallery.pairs.hr + grain, 0, 255).astype(np.uint8)
+    sizes = [len(html._webp(face)) for face in picture]
+    overlays = [len(uri) for uri in html._overlays(gallery.true_heatmaps(np.arange(made_up.FACES)))]
+    assert np.mean(sizes) > 2000
+    assert 50 * (27 * np.mean(sizes) + 16 * np.mean(overlays)) < 13_000_000
+    monkeypatch.setattr(html, "LIMIT", 1000)
+    with pytest.raises(BadInput, match=r"report.html: \d"):
+        html.write(toy, None, claims.judge(toy), [])
+
+
+def test_a_folder_and_two_lines_put_a_method_everywhere(
+    made_up_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, root = tmp_path / "code", tmp_path / "project"
+    for package in ("datasets", "methods", "benchmark", "tests"):
+        shutil.copytree(ROOT / package, code / package, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "params.yaml"):
+        shutil.copy(ROOT / name, code)
+    (code / "methods" / "grey").mkdir()
+    (code / "methods" / "grey" / "__init__.py").write_text(TOY_METHOD)
+    shutil.copytree(made_up_root, root)
+    params = yaml.safe_load((root / "params.yaml").read_text())
+    params["experiments"]["toy"]["methods"]["grey"] = {}
+    params["runs"]["grey"] = {"method": "grey", "align": "oracle"}
+    (root / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    data = root / "data" / "toy"
+    (data / "manifest.json").write_text('{"hash": "made up"}')
+    shutil.copytree(data / "test", data / "train")
+
+    stages = [f"benchmark.{stage} --run grey" for stage in ("train", "predict", "evaluate")]
+    run(root, *stages, "benchmark.report", path=code)
+    results = root / "results" / "toy"
+    tables = [
+        results / "tables" / f"{stem}.{kind}" for stem in ("table1", "supplement") for kind in ("md", "tex", "csv")
+    ]
+    assert all("grey" in path.read_text() for path in tables)
+    assert 'name="method" value="grey"' in (results / "report.html").read_text()
+
+    monkeypatch.chdir(root)
+    experiment = config.load()
+    drawn = [plots.by_yaw(experiment), plots.differences(experiment), plots.quality_and_time(experiment)]
+    texts = [{text.get_text() for text in figure.findobj(Text)} for figure in drawn]
+    assert all("grey" in found for found in texts)
+    gallery = Gallery.load(experiment, measurements.rows(experiment))
+    assert gallery is not None
+    assert "grey" in {text.get_text() for text in figures.draw_all(gallery).findobj(Text)}
+    plt.close("all")
+
+    collect = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
+    files = ["tests/methods/test_contract.py", "benchmark/test_speed.py"]
+    listed = subprocess.run([*collect, *files], cwd=code, capture_output=True, text=True, check=False).stdout
+    assert "benchmark/test_speed.py::test_inference[grey]" in listed
+    assert len([line for line in listed.splitlines() if "test_contract.py" in line and "[grey]" in line]) > 5
