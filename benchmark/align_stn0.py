@@ -14,7 +14,8 @@ from benchmark.engine import Settings
 from benchmark.estimates import warp_errors
 from benchmark.fitting import choose_device, fit_and_save, forget, work_folder
 from benchmark.provenance import data_hash
-from datasets.pack import Pairs, to_float
+from datasets.batch import to_float
+from datasets.pairs import Pairs
 from methods.interface import Align, Context
 from methods.stn0 import STN0
 

@@ -21,7 +21,8 @@ from benchmark.progress import Progress, save_grid, write_log
 from benchmark.state import DEFAULTS, OutOfTime, Run, Settings, TrainingStopped, prepare
 from benchmark.step import Step, make_step, upright
 from datasets import degrade
-from datasets.pack import Pairs, to_uint8
+from datasets.batch import to_uint8
+from datasets.pairs import Pairs
 from methods.interface import Context, TrainedMethod
 
 __all__ = ["OutOfTime", "Settings", "TrainingStopped", "make_step", "train"]

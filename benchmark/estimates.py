@@ -9,8 +9,9 @@ import numpy as np
 import torch
 
 from datasets import degrade
-from datasets.heatmaps import COMPONENTS, heatmaps
-from datasets.pack import Pairs
+from datasets.components import COMPONENTS
+from datasets.heatmaps import heatmaps
+from datasets.pairs import Pairs
 
 VISIBLE = 0.5  # a component counts as seen where its map passes half a kernel's peak
 SIGMA = 1.5

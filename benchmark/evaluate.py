@@ -15,14 +15,13 @@ import pandas as pd
 from tqdm import tqdm
 
 from benchmark import cli, config
-from benchmark.estimates import score_estimates
 from benchmark.metrics import luma, psnr, ssim
 from benchmark.provenance import data_hash, git_commit
 from benchmark.statistics import mean_interval
 from datasets import pose
 from datasets.face import BadInput
 from datasets.images import decode
-from datasets.pack import Pairs
+from datasets.pairs import Pairs
 
 COLUMNS = ("psnr", "ssim", "psnr_y", "ssim_y")
 
@@ -37,7 +36,7 @@ def main(arguments: argparse.Namespace) -> None:
         table = score_folder(run.images(seed), pairs)
         table.insert(0, "seed", seed)
         tables.append(table)
-        estimates[f"seed{seed}"] = score_estimates(run.images(seed) / "inspect.npz", pairs)
+        estimates[f"seed{seed}"] = score_inspected(run.images(seed) / "inspect.npz", pairs)
     rows = pd.concat(tables, ignore_index=True)
     summary = summarise(rows) | {"estimates": {k: v for k, v in estimates.items() if v}} | provenance(run)
     with cli.whole_file(run.metrics.with_suffix(".csv")) as part:
@@ -71,6 +70,15 @@ def score_folder(folder: Path, pairs: Pairs) -> pd.DataFrame:
     table["yaw_bin"] = [pose.bin_of(v) for v in pairs.faces["yaw"]]
     table["source"] = list(pairs.faces["source"])
     return table
+
+
+def score_inspected(path: Path, pairs: Pairs) -> dict[str, Any]:
+    """Errors of the heatmaps and warps that the method wrote down; {} where it wrote none."""
+    if not path.exists():
+        return {}
+    from benchmark.estimates import score_estimates  # needs torch, which is slow to import
+
+    return score_estimates(path, pairs)
 
 
 def check_complete(folder: Path, names: list[str]) -> None:

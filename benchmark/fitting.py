@@ -21,13 +21,13 @@ from benchmark.cli import whole_folder
 from benchmark.progress import write_log
 from benchmark.provenance import data_hash, git_commit
 from datasets.face import BadInput
-from datasets.pack import Pairs
+from datasets.pairs import Pairs
 from methods.interface import Context, Method, TrainedMethod
 
 _ROOT = Path(__file__).parent.parent
 # Code that decides what a training run computes, beside the method's own folder.
 _CODE = [f"benchmark/{name}.py" for name in ("engine", "state", "step", "optimise", "parallel", "fitting")]
-_CODE += ["methods/*.py", *(f"datasets/{name}.py" for name in ("degrade", "heatmaps", "pack"))]
+_CODE += ["methods/*.py", *(f"datasets/{name}.py" for name in ("batch", "components", "degrade", "heatmaps", "pairs"))]
 
 
 def choose_device(name: str) -> torch.device:

@@ -16,7 +16,7 @@ from datasets import degrade
 from datasets.face import BadInput
 from datasets.heatmaps import heatmaps
 from datasets.images import decode
-from datasets.pack import Pairs
+from datasets.pairs import Pairs
 
 SIZE = degrade.HR
 

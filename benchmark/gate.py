@@ -12,7 +12,7 @@ import yaml
 from benchmark import claims, config, evaluate, measurements, report
 from benchmark.metrics import psnr
 from datasets.images import decode
-from datasets.pack import Pairs
+from datasets.pairs import Pairs
 
 ROUNDING = 1e-5  # metrics/RUN.csv keeps six decimals
 

@@ -18,8 +18,9 @@ from benchmark.align_stn0 import load_stn0
 from benchmark.fitting import choose_device
 from benchmark.train import make_method
 from datasets import degrade
+from datasets.batch import to_float, to_uint8
 from datasets.face import BadInput
-from datasets.pack import Pairs, to_float, to_uint8
+from datasets.pairs import Pairs
 from methods.interface import Method
 
 BATCH = 64

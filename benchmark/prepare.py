@@ -23,7 +23,8 @@ from benchmark.sheet import corpus_sheet
 from datasets import corpus
 from datasets.crop import Crop, Skipped, crop_face
 from datasets.face import BadInput, Entry
-from datasets.pack import Pairs, write_pairs
+from datasets.pack import write_pairs
+from datasets.pairs import Pairs
 from datasets.split import split
 
 MAX_SKIPPED = 0.01

@@ -11,7 +11,6 @@ import pandas as pd
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torchvision.utils import save_image
 from tqdm import tqdm
 
 from benchmark import parallel
@@ -67,6 +66,8 @@ def write_log(path: Path, rows: list[dict[str, Any]]) -> None:
 
 def save_grid(path: Path, lr: Tensor, sr: Tensor, hr: Tensor) -> None:
     """A picture of three rows, LR enlarged by nearest neighbour, SR and HR, a column a face."""
+    from torchvision.utils import save_image  # a second to import, which most stages can do without
+
     large = F.interpolate(lr, size=hr.shape[-2:], mode="nearest")
     with whole_file(path) as part:
         save_image(torch.cat([large, sr, hr]).clamp(0, 1), part, nrow=len(hr))

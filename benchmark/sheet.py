@@ -11,8 +11,10 @@ import torch
 
 from benchmark import cli
 from datasets import degrade
-from datasets.heatmaps import COMPONENTS, heatmaps
-from datasets.pack import Pairs, to_float, to_uint8
+from datasets.batch import to_float, to_uint8
+from datasets.components import COMPONENTS
+from datasets.heatmaps import heatmaps
+from datasets.pairs import Pairs
 
 mpl.use("Agg")
 COLOURS = np.array([(0.2, 0.6, 1.0), (1.0, 0.8, 0.1), (1.0, 0.2, 0.3), (0.3, 0.9, 0.3)])

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from benchmark import parallel
 from benchmark.checkpoint import Checkpoints
 from benchmark.step import Mode, Step
+from datasets.batch import DeviceFaces
 from datasets.face import BadInput
-from datasets.pack import DeviceFaces, Pairs
+from datasets.pairs import Pairs
 from methods.interface import Context, Phase, TrainedMethod
 
 

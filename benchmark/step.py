@@ -13,8 +13,8 @@ from torch import Tensor
 from benchmark import parallel
 from benchmark.optimise import Average, Player, restore
 from datasets import degrade
+from datasets.batch import Batch, DeviceFaces
 from datasets.face import BadInput
-from datasets.pack import Batch, DeviceFaces
 from methods.interface import Context, Optimiser, Phase
 
 Mode = Literal["auto", "eager", "graph", "compile"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmark import accept, config, gate, readme
-from datasets.pack import Pairs
+from datasets.pairs import Pairs
 
 ROOT = Path(__file__).parent.parent
 

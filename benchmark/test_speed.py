@@ -19,9 +19,10 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmark.metrics import luma, psnr, ssim
 from benchmark.step import make_step
-from datasets import align, degrade, pack
+from datasets import align, batch, degrade
+from datasets.batch import DeviceFaces
 from datasets.heatmaps import heatmaps
-from datasets.pack import DeviceFaces, Pairs
+from datasets.pairs import Pairs
 from methods.interface import Context, Method, TrainedMethod, create, discover
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -38,8 +39,8 @@ def pairs() -> Pairs:
     landmarks = rng.uniform(20, 108, (FACES, 68, 2)).astype(np.float32)
     names = [f"{i:02d}" for i in range(FACES)]
     faces = pd.DataFrame({"name": names, "person": names, "points": 68, "yaw": 0.0, "validation": 0})
-    lr = pack.to_uint8(degrade.degrade(hr, warp)).numpy()
-    return Pairs(pack.to_uint8(hr).numpy(), lr, warp.numpy(), landmarks, np.ones((FACES, 68), bool), faces)
+    lr = batch.to_uint8(degrade.degrade(hr, warp)).numpy()
+    return Pairs(batch.to_uint8(hr).numpy(), lr, warp.numpy(), landmarks, np.ones((FACES, 68), bool), faces)
 
 
 def synchronised(work: Callable[..., Any]) -> Callable[..., Any]:
@@ -66,7 +67,7 @@ def test_inference(benchmark: BenchmarkFixture, pairs: Pairs, name: str) -> None
     method = make(name, full=not benchmark.disabled)
     if not isinstance(method, TrainedMethod):
         method.fit(pairs, Context(DEVICE))
-    lr = pack.to_float(torch.from_numpy(pairs.lr[:BATCH])).to(DEVICE)
+    lr = batch.to_float(torch.from_numpy(pairs.lr[:BATCH])).to(DEVICE)
     sr = benchmark(synchronised(torch.no_grad()(method.upscale)), lr)
     assert sr.shape == (BATCH, 3, 128, 128)
 
@@ -108,7 +109,7 @@ def test_cropping_a_photo(benchmark: BenchmarkFixture) -> None:
 
 @pytest.mark.benchmark(group="preparing")
 def test_degrading_a_batch(benchmark: BenchmarkFixture, pairs: Pairs) -> None:
-    hr = pack.to_float(torch.from_numpy(pairs.hr[:BATCH])).to(DEVICE)
+    hr = batch.to_float(torch.from_numpy(pairs.hr[:BATCH])).to(DEVICE)
     warp = torch.from_numpy(pairs.warp[:BATCH]).to(DEVICE)
     assert benchmark(synchronised(degrade.degrade), hr, warp).shape == (BATCH, 3, 16, 16)
 

@@ -19,8 +19,9 @@ from benchmark.engine import OutOfTime, Settings
 from benchmark.fitting import choose_device, fit_and_save, forget, work_folder
 from benchmark.provenance import data_hash
 from datasets import degrade
+from datasets.batch import to_float, to_uint8
 from datasets.face import BadInput
-from datasets.pack import Pairs, to_float, to_uint8
+from datasets.pairs import Pairs
 from methods.interface import Align, Context, Method, TrainedMethod, create
 
 OUT_OF_TIME = 75  # exit status: nothing failed, run the same command again

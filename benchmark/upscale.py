@@ -13,9 +13,9 @@ from benchmark import cli, config
 from benchmark.fitting import choose_device
 from benchmark.predict import align_faces
 from benchmark.train import make_method
+from datasets.batch import to_float, to_uint8
 from datasets.face import BadInput
 from datasets.images import decode
-from datasets.pack import to_float, to_uint8
 
 
 def main(arguments: argparse.Namespace) -> None:

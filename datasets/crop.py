@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 from datasets import align, annotate, corpus, pose
+from datasets.components import POINTS
 from datasets.face import BadInput, Entry
-from datasets.heatmaps import POINTS
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""From an upright HR face to its unaligned LR face, and back by a known warp (FACTS: rotation, scale, shift, bicubic).
+"""From an upright HR face to its unaligned LR face, and back by a known warp (rotation, scale, shift, bicubic).
 
 A warp is (rotation in radians, scale, tx, ty). It takes a point p of the upright face to q = scale * R(rotation) p + t,
 both in box coordinates: [-1, 1] spans the image from edge to edge, so one warp means the same at every resolution.

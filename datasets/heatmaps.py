@@ -2,30 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 
-COMPONENTS = ("eyes", "nose", "mouth", "chin")
-POINTS = 68
-
-# First and last landmark of each component, counted from 0; brows belong to none.
-_RANGES = {
-    68: {"eyes": (36, 47), "nose": (27, 35), "mouth": (48, 67), "chin": (0, 16)},
-    39: {"eyes": (22, 26), "nose": (16, 21), "mouth": (27, 38), "chin": (0, 11)},
-}
-
-
-def component_of(n_points: int) -> np.ndarray:
-    """Component index of each landmark, padded to 68: (68,) int8, -1 for brows and padding.
-
-    n_points is 68 (iBUG) or 39 (Menpo's profile order); anything else raises KeyError.
-    """
-    index = np.full(POINTS, -1, np.int8)
-    for c, component in enumerate(COMPONENTS):
-        first, last = _RANGES[n_points][component]
-        index[first : last + 1] = c
-    return index
+from datasets.components import COMPONENTS
 
 
 def heatmaps(landmarks: Tensor, component: Tensor, size: int, sigma: float) -> Tensor:

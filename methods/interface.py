@@ -21,8 +21,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from datasets.batch import Batch
 from datasets.face import BadInput
-from datasets.pack import Batch, Pairs
+from datasets.pairs import Pairs
 
 Align = Callable[[Tensor], Tensor]
 
@@ -130,20 +131,23 @@ def _fits(value: Any, hint: Any) -> bool:
     return isinstance(value, int | float if hint is float else typing.get_origin(hint) or hint)
 
 
-def discover() -> dict[str, type[Method]]:
-    """Every method by the name of its folder."""
+def names() -> list[str]:
+    """The folders of methods, sorted."""
     import methods
 
-    names = [m.name for m in pkgutil.iter_modules(methods.__path__) if m.ispkg]
-    return {name: importlib.import_module(f"methods.{name}").METHOD for name in sorted(names)}
+    return sorted(m.name for m in pkgutil.iter_modules(methods.__path__) if m.ispkg)
+
+
+def discover() -> dict[str, type[Method]]:
+    """Every method by the name of its folder."""
+    return {name: importlib.import_module(f"methods.{name}").METHOD for name in names()}
 
 
 def create(name: str, options: Mapping[str, Any] | None = None) -> Method:
     """Make the method `name` with these options; BadInput lists the known ones."""
-    known = discover()
-    if name not in known:
-        raise BadInput(f"params.yaml: no method '{name}'; methods/ has {', '.join(known)}")
-    return known[name](options)
+    if name not in names():
+        raise BadInput(f"params.yaml: no method '{name}'; methods/ has {', '.join(names())}")
+    return importlib.import_module(f"methods.{name}").METHOD(options)
 
 
 @dataclass(frozen=True)
@@ -151,7 +155,7 @@ class Optimiser:
     """How a phase descends. The engine multiplies lr by `decay` once an epoch, never below `floor`.
 
     kind: "rmsprop" (alpha, eps), "adam" (betas) or "sgd" (momentum). schedule "cosine" falls to 0 over the phase's
-    epochs instead. warmup: (updates, factor) pairs in order; FACTS: ((50, 0.02), (50, 0.2)). clip: gradient-norm bound,
+    epochs instead. warmup: (updates, factor) pairs in order, the authors' being ((50, 0.02), (50, 0.2)). clip: gradient-norm bound,
     0 for none. ema: decay of an exponential moving average of the weights that replaces them at the end, 0 for none.
     """
 

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from datasets import degrade
-from datasets.pack import Batch
+from datasets.batch import Batch
 from methods.interface import Context, Optimiser, Phase, TrainedMethod, check_lr
 from methods.layers import STN, Layers, evaluating, locnet
 

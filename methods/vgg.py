@@ -8,7 +8,6 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
-from torchvision.models import VGG19_Weights
 
 from datasets.face import BadInput
 
@@ -100,6 +99,8 @@ def _read(path: Path) -> dict[str, Tensor]:
 
 
 def _torchvision() -> dict[str, Tensor]:
+    from torchvision.models import VGG19_Weights  # slow to import, and rarely needed
+
     try:
         return dict(VGG19_Weights.IMAGENET1K_V1.get_state_dict(progress=True, check_hash=True))
     except (OSError, RuntimeError) as error:  # no network; a file that does not match its checksum

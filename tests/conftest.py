@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from datasets import degrade, pack
-from datasets.pack import Batch, DeviceFaces, Pairs
+from datasets.batch import Batch, DeviceFaces
+from datasets.pairs import Pairs
 from methods.interface import Context, Method, TrainedMethod
 
 N, VALIDATION = 24, 4

@@ -7,7 +7,7 @@ from pathlib import Path
 from torch import Tensor
 
 from datasets.degrade import HR, resize
-from datasets.pack import Pairs
+from datasets.pairs import Pairs
 from methods.interface import Context, Method, check_lr
 
 

@@ -11,9 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from datasets.batch import Batch
+from datasets.components import COMPONENTS
 from datasets.degrade import HR, resize
-from datasets.heatmaps import COMPONENTS
-from datasets.pack import Batch, Pairs
+from datasets.pairs import Pairs
 from methods.cbn.model import SIZES, Cascades
 from methods.interface import Context, Optimiser, Phase, TrainedMethod, check_lr
 from methods.layers import evaluating

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from datasets.components import COMPONENTS, POINTS, component_of
 from datasets.face import BadInput
-from datasets.heatmaps import COMPONENTS, POINTS, component_of
 
 # The landmark that takes each one's place in a mirrored face (iBUG's order).
 MIRROR = [

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from datasets.heatmaps import COMPONENTS
+from datasets.components import COMPONENTS
 from methods.layers import AUTHORS_64, PAPER_64, STN, locnet, normed
 from methods.mtun.autoencoder import Autoencoder, up
 from methods.mtun.decoder import Decoder

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from datasets.heatmaps import COMPONENTS
+from datasets.components import COMPONENTS
 from methods.layers import Residual, normed
 
 DEPTH = 4

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from datasets.pack import Batch
+from datasets.batch import Batch
 from methods.interface import Context, Optimiser, Phase, TrainedMethod, check_lr
 from methods.layers import Discriminator, evaluating
 from methods.mtun import losses

@@ -8,15 +8,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from datasets.batch import to_float
 from datasets.face import BadInput
-from datasets.pack import Pairs, to_float
+from datasets.pairs import Pairs
 from methods.interface import Context, Method, check_lr
 
 CHUNK = 256
 
 
 class Nearest(Method):
-    """Keeps every training face; answers with the HR face of the nearest LR face (Euclidean, all pixels and colours)."""
+    """Keeps every training face; answers with the HR face of the nearest LR face (Euclidean, all colours)."""
 
     def __init__(self, options: dict | None = None):
         super().__init__(options)

@@ -13,9 +13,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from datasets import degrade
+from datasets.batch import to_float
 from datasets.degrade import LR
 from datasets.face import BadInput
-from datasets.pack import Pairs, to_float
+from datasets.pairs import Pairs
 from methods.interface import Context, Method, check_lr
 from methods.position_patch.model import Grid, Moments, PositionMaps
 

@@ -11,8 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from datasets.batch import Batch
 from datasets.face import BadInput
-from datasets.pack import Batch, Pairs
+from datasets.pairs import Pairs
 from methods.interface import Context, Optimiser, Phase, TrainedMethod, check_lr
 from methods.layers import Discriminator, evaluating
 from methods.tdae.model import Decoder, Networks, compose

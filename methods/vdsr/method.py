@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from datasets import degrade
-from datasets.pack import Batch
+from datasets.batch import Batch
 from methods.interface import Context, Optimiser, Phase, TrainedMethod, check_lr
 from methods.layers import evaluating
 from methods.vdsr.model import VDSRNet

@@ -9,7 +9,7 @@ import made_up
 import pytest
 
 from benchmark import config
-from datasets.pack import Pairs
+from datasets.pairs import Pairs
 
 
 @pytest.fixture(scope="session")

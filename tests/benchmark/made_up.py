@@ -14,8 +14,8 @@ from PIL import Image
 
 from benchmark import config, evaluate
 from benchmark.estimates import score_estimates
-from datasets import pack
-from datasets.pack import Pairs
+from datasets.batch import DeviceFaces
+from datasets.pairs import ARRAYS, Pairs
 
 FACES = 12
 # A run's method and options, its number of seeds, and the noise (standard deviation of 255) that stands for its errors.
@@ -49,7 +49,7 @@ def make(root: Path, pairs: Pairs) -> config.Experiment:
     yaw = np.linspace(-70, 70, FACES).round(2)
     source = np.where(np.arange(FACES) % 2, "north", "south_2")
     faces = Pairs(
-        *(getattr(faces, name) for name in pack.ARRAYS), faces=faces.faces.assign(yaw=yaw, source=source, validation=0)
+        *(getattr(faces, name) for name in ARRAYS), faces=faces.faces.assign(yaw=yaw, source=source, validation=0)
     )
     write_faces(experiment.data / "test", faces)
     for name, (_, seeds, noise) in RUNS.items():
@@ -64,7 +64,7 @@ def make(root: Path, pairs: Pairs) -> config.Experiment:
 def write_faces(folder: Path, pairs: Pairs) -> None:
     """The test faces as benchmark.prepare leaves them."""
     folder.mkdir(parents=True)
-    for name in pack.ARRAYS:
+    for name in ARRAYS:
         np.save(folder / f"{name}.npy", getattr(pairs, name))
     pairs.faces.to_csv(folder / "faces.csv", index=False)
 
@@ -79,7 +79,7 @@ def write_images(run: config.Run, seed: int, pairs: Pairs, noise: float) -> None
     for name, image in zip(pairs.faces["name"], images, strict=True):
         Image.fromarray(image).save(folder / f"{name}.png")
     if run.method == "mtun":
-        maps = pack.DeviceFaces(pairs, "cpu").batch(torch.arange(len(pairs))).heatmaps(64, 1.5).half().numpy()
+        maps = DeviceFaces(pairs, "cpu").batch(torch.arange(len(pairs))).heatmaps(64, 1.5).half().numpy()
         np.savez_compressed(folder / "inspect.npz", heatmaps=maps, warp_stn=pairs.warp.astype(np.float16))
 
 

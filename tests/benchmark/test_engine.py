@@ -29,8 +29,8 @@ from benchmark.engine import OutOfTime, Settings, TrainingStopped, make_step, tr
 from benchmark.optimise import Average, learning_rate
 from benchmark.step import GraphStep, Step, upright
 from datasets import degrade
+from datasets.batch import Batch, DeviceFaces
 from datasets.face import BadInput
-from datasets.pack import Batch, DeviceFaces
 from methods.interface import Context, Optimiser, Phase
 
 CPU = torch.device("cpu")

@@ -13,7 +13,7 @@ import yaml
 from PIL import Image
 
 from benchmark import accept, claims, config, gate, measurements, report
-from datasets.pack import Pairs
+from datasets.pairs import Pairs
 
 
 @pytest.fixture

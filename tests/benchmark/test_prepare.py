@@ -23,7 +23,7 @@ from raw_faces import write_celeba, write_face, write_menpo
 from benchmark import cli, corpus, prepare
 from datasets.archive import source
 from datasets.face import BadInput
-from datasets.pack import Pairs
+from datasets.pairs import Pairs
 
 ROOT = Path(__file__).parents[2]
 PEOPLE, CELEBA = 30, 10

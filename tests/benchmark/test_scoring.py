@@ -18,9 +18,10 @@ from benchmark import config, evaluate, predict
 from benchmark.estimates import score_estimates, warp_errors
 from benchmark.train import make_method
 from datasets import degrade
+from datasets.batch import to_float, to_uint8
 from datasets.face import BadInput
 from datasets.heatmaps import heatmaps
-from datasets.pack import Pairs, to_float, to_uint8
+from datasets.pairs import Pairs
 from methods.interface import create
 
 PARAMS = {

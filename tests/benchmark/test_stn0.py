@@ -12,11 +12,12 @@ import torch
 
 from benchmark import align_stn0, config
 from benchmark.align_stn0 import load_stn0, score
-from benchmark.estimates import warp_errors
 from benchmark.engine import Settings, train
+from benchmark.estimates import warp_errors
 from datasets import degrade
+from datasets.batch import to_float, to_uint8
 from datasets.face import BadInput
-from datasets.pack import Pairs, to_float, to_uint8
+from datasets.pairs import Pairs
 from methods.interface import Context, discover
 from methods.stn0 import STN0
 

@@ -18,8 +18,8 @@ import yaml
 from benchmark import config, fitting, progress
 from benchmark import train as stage
 from datasets import degrade
+from datasets.batch import to_float, to_uint8
 from datasets.face import BadInput
-from datasets.pack import to_float, to_uint8
 from methods import interface
 
 CPU = torch.device("cpu")

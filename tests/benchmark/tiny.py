@@ -17,7 +17,8 @@ from torch.nn.functional import interpolate, mse_loss
 from benchmark import parallel
 from benchmark.engine import Settings, train
 from datasets import degrade
-from datasets.pack import Batch, Pairs, to_float, to_uint8
+from datasets.batch import Batch, to_float, to_uint8
+from datasets.pairs import Pairs
 from methods.interface import Context, Optimiser, Phase, TrainedMethod
 
 
@@ -35,7 +36,7 @@ def make_pairs(n: int = 24, validation: int = 4) -> Pairs:
 
 
 def write_pairs(pairs: Pairs, folder: Path) -> None:
-    """The layout of datasets.pack."""
+    """The layout of datasets.pairs."""
     folder.mkdir(parents=True)
     for name in ("hr", "lr", "warp", "landmarks", "visible"):
         np.save(folder / f"{name}.npy", getattr(pairs, name))

@@ -13,7 +13,7 @@ from scipy.ndimage import map_coordinates
 from torch import Tensor
 
 from datasets import degrade
-from datasets.pack import to_float, to_uint8
+from datasets.batch import to_float, to_uint8
 
 
 def warps(n: int, seed: int = 0) -> Tensor:

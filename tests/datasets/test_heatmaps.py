@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from datasets.heatmaps import COMPONENTS, component_of, heatmaps
+from datasets.components import COMPONENTS, component_of
+from datasets.heatmaps import heatmaps
 
 
 def brute_force(landmarks: np.ndarray, component: np.ndarray, size: int, sigma: float) -> np.ndarray:

@@ -12,9 +12,11 @@ import pytest
 import torch
 
 from datasets import degrade
+from datasets.batch import DeviceFaces, to_float, to_uint8
 from datasets.crop import Crop
 from datasets.face import BadInput, Entry
-from datasets.pack import ARRAYS, DeviceFaces, Pairs, to_float, to_uint8, write_pairs
+from datasets.pack import write_pairs
+from datasets.pairs import ARRAYS, Pairs
 
 
 def crops(names: Sequence[str]) -> list[Crop]:

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 import torch
 
+from datasets.batch import Batch
 from datasets.face import BadInput
-from datasets.pack import Batch, Pairs
+from datasets.pairs import Pairs
 from methods.cbn import CBN
 from methods.cbn.method import landmark_error
 from methods.cbn.model import BiNetwork, Cascades, Locator, branch, gated

@@ -13,8 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from datasets import degrade
+from datasets.batch import Batch, DeviceFaces
 from datasets.face import BadInput
-from datasets.pack import Batch, DeviceFaces, Pairs
+from datasets.pairs import Pairs
 from methods.interface import Context, Phase
 from methods.layers import PlainDropout2d, count
 from methods.mtun import TINY, losses

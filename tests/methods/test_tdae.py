@@ -9,8 +9,9 @@ import torch
 from torch import nn
 
 from datasets import degrade
+from datasets.batch import Batch
 from datasets.face import BadInput
-from datasets.pack import Batch, Pairs
+from datasets.pairs import Pairs
 from methods.interface import Context, Phase
 from methods.tdae import TDAE
 from methods.tdae.method import near_frontal
