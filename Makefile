@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 JOBS ?= 2
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
+# Threads that wait for work must not keep the other core busy.
+export OMP_WAIT_POLICY := PASSIVE
 
 .PHONY: repro test environment clean
 
@@ -16,7 +18,7 @@ test: environment
 	ruff check .
 	ruff format --check .
 	mypy
-	pytest -n $(JOBS) tests benchmark
+	OMP_NUM_THREADS=1 pytest -n $(JOBS) tests benchmark
 
 environment: $(VENV)/.complete
 

@@ -14,6 +14,7 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from tqdm import tqdm
 
@@ -83,6 +84,8 @@ def crop_all(
 
 def _results(faces: list[tuple[str, Path, Entry]], annotator: str, workers: int) -> Iterator[Crop | Skipped]:
     columns: tuple[Any, ...] = tuple(zip(*faces, strict=True))
+    # Faces are spread over processes already, and a child forked beside OpenCV's threads would wait for them for ever.
+    cv2.setNumThreads(1)
     # Forked workers share what is imported here; elsewhere than on Linux they start afresh.
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
     with ProcessPoolExecutor(workers, context, initializer=_end_with_parent) as pool:

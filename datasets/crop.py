@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from datasets import align, annotate, corpus, pose
@@ -36,7 +35,6 @@ class Skipped:
 
 @lru_cache(maxsize=1)
 def _annotator(name: str) -> annotate.Annotate:
-    cv2.setNumThreads(1)  # the faces are spread over processes already
     return annotate.annotator(name)
 
 

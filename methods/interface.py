@@ -155,8 +155,9 @@ class Optimiser:
     """How a phase descends. The engine multiplies lr by `decay` once an epoch, never below `floor`.
 
     kind: "rmsprop" (alpha, eps), "adam" (betas) or "sgd" (momentum). schedule "cosine" falls to 0 over the phase's
-    epochs instead. warmup: (updates, factor) pairs in order, the authors' being ((50, 0.02), (50, 0.2)). clip: gradient-norm bound,
-    0 for none. ema: decay of an exponential moving average of the weights that replaces them at the end, 0 for none.
+    epochs instead. warmup: (updates, factor) pairs in order, the authors': ((50, 0.02), (50, 0.2)). clip: bound of the
+    gradient norm, 0 for none. ema: decay of an exponential moving average of the weights that replaces them at the end,
+    0 for none.
     """
 
     kind: Literal["rmsprop", "adam", "sgd"] = "adam"

@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from datasets import degrade, pack
-from datasets.batch import Batch, DeviceFaces
-from datasets.pairs import Pairs
+from datasets import degrade
+from datasets.batch import Batch, DeviceFaces, to_uint8
+from datasets.pairs import ARRAYS, Pairs
 from methods.interface import Context, Method, TrainedMethod
 
 N, VALIDATION = 24, 4
@@ -79,8 +79,8 @@ def make_pairs(n: int = N, seed: int = 0, validation: int = VALIDATION) -> Pairs
             "validation": (np.arange(n) >= n - validation).astype(int),
         }
     )
-    lr = pack.to_uint8(degrade.degrade(hr, warp)).numpy()
-    return Pairs(pack.to_uint8(hr).numpy(), lr, warp.numpy(), landmarks, ~np.isnan(landmarks[..., 0]), faces)
+    lr = to_uint8(degrade.degrade(hr, warp)).numpy()
+    return Pairs(to_uint8(hr).numpy(), lr, warp.numpy(), landmarks, ~np.isnan(landmarks[..., 0]), faces)
 
 
 @pytest.fixture(scope="session")
@@ -93,7 +93,7 @@ def pairs() -> Pairs:
 def pairs_folder(pairs: Pairs, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same faces as `benchmark.prepare` leaves them on disk."""
     folder = tmp_path_factory.mktemp("pairs")
-    for name in pack.ARRAYS:
+    for name in ARRAYS:
         np.save(folder / f"{name}.npy", getattr(pairs, name))
     pairs.faces.to_csv(folder / "faces.csv", index=False)
     return folder

@@ -10,8 +10,10 @@ import pandas as pd
 import pytest
 import torch
 
-from datasets import degrade, pack
+from datasets import degrade
+from datasets.batch import to_uint8
 from datasets.face import BadInput
+from datasets.pairs import Pairs
 from methods.interface import Context
 from methods.position_patch.method import PositionPatch
 
@@ -30,15 +32,15 @@ def smooth_faces(n: int, seed: int) -> torch.Tensor:
     return degrade.quantise(image)
 
 
-def make_pairs(hr: torch.Tensor, validation: int = 0) -> pack.Pairs:
+def make_pairs(hr: torch.Tensor, validation: int = 0) -> Pairs:
     """Pairs whose stored LR faces are upright; the last `validation` of them form the fold."""
     n = len(hr)
     lr = degrade.quantise(degrade.resize(hr, 16))
     faces = pd.DataFrame({"name": [str(i) for i in range(n)], "points": 68, "validation": 0})
     faces.loc[n - validation :, "validation"] = 1
-    return pack.Pairs(
-        hr=pack.to_uint8(hr).numpy(),
-        lr=pack.to_uint8(lr).numpy(),
+    return Pairs(
+        hr=to_uint8(hr).numpy(),
+        lr=to_uint8(lr).numpy(),
         warp=np.tile(np.float32([0, 1, 0, 0]), (n, 1)),
         landmarks=np.zeros((n, 68, 2), np.float32),
         visible=np.ones((n, 68), bool),
