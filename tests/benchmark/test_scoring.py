@@ -115,7 +115,8 @@ def test_predict_makes_the_network_that_was_trained(experiment: config.Experimen
     lr = to_float(torch.from_numpy(np.array(held_out.lr)))
     again = create("mtun", {"width": 2, "stacks": 1, "recipe": "paper"})
     again.load(run.weights(0))
-    np.testing.assert_array_equal(read(run.images(0) / "0003.png"), to_uint8(again.upscale(lr[3:4]))[0].numpy())
+    # In one batch, as the stage does it: another size of batch may round a pixel the other way.
+    np.testing.assert_array_equal(read(run.images(0) / "0003.png"), to_uint8(again.upscale(lr))[3].numpy())
     with np.load(run.images(0) / "inspect.npz") as estimates:
         assert estimates["heatmaps"].shape == (24, 4, 64, 64)
         assert any(name.startswith("warp_") for name in estimates.files)

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pandas as pd
@@ -29,8 +30,11 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project's folder with a tiny experiment, as the working directory; `tiny` is a method there."""
-    known = interface.discover() | {"tiny": tiny.Tiny}
-    monkeypatch.setattr(interface, "discover", lambda: known)
+    package = ModuleType("methods.tiny")
+    package.METHOD = tiny.Tiny  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, package.__name__, package)
+    known = [*interface.names(), "tiny"]
+    monkeypatch.setattr(interface, "names", lambda: known)
     monkeypatch.chdir(tmp_path)
     tiny.write_pairs(tiny.make_pairs(), tmp_path / "data/small/train")
     (tmp_path / "data/small/manifest.json").write_text('{"hash": "abc"}')
