@@ -41,7 +41,7 @@ def score(method: STN0, test: Pairs) -> dict[str, Any]:
 
 def main(args: argparse.Namespace) -> None:
     experiment = config.load(args.experiment)
-    device = parallel.start(choose_device(args.device))
+    device = parallel.start(choose_device(args.device, experiment.threads))
     train, test = (Pairs.load(experiment.data / side) for side in ("train", "test"))
     options = experiment.params["stn0"]
     work = work_folder(f"{experiment.name}-stn0", "stn0", options, experiment.data)

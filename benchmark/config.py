@@ -35,6 +35,11 @@ class Experiment:
     def results(self) -> Path:
         return Path("results") / self.name
 
+    @property
+    def threads(self) -> int | None:
+        """How many threads PyTorch is to use on a CPU; None leaves it to PyTorch."""
+        return self.params["training"].get("threads")
+
     def run(self, name: str) -> Run:
         """The run `name` with the experiment's options for its method; BadInput lists the known runs."""
         if name not in self.runs:

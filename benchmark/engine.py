@@ -54,7 +54,7 @@ def train(method: TrainedMethod, pairs: Pairs, context: Context, settings: Setti
         while at.epoch < phase.epochs:
             _epoch(run, step, progress)
             with step.averaged():
-                score = validate(run)
+                score = validate(run) if phase.watched else math.nan
             phase.module.train()
             _log(run, score)
             at.epoch, at.update, at.seconds, at.sums = at.epoch + 1, 0, 0.0, {}

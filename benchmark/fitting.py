@@ -30,8 +30,14 @@ _CODE = [f"benchmark/{name}.py" for name in ("engine", "state", "step", "optimis
 _CODE += ["methods/*.py", *(f"datasets/{name}.py" for name in ("batch", "components", "degrade", "heatmaps", "pairs"))]
 
 
-def choose_device(name: str) -> torch.device:
-    """The device for "auto" (CUDA where there is one), "cpu" or "cuda"; BadInput for cuda without one."""
+def choose_device(name: str, threads: int | None = None) -> torch.device:
+    """The device for "auto" (CUDA where there is one), "cpu" or "cuda"; BadInput for cuda without one.
+
+    threads: how many PyTorch works with on the CPU from now on, or None for its own choice. Sums are rounded
+    differently by another number.
+    """
+    if threads is not None:
+        torch.set_num_threads(threads)
     if name == "cuda" and not torch.cuda.is_available():
         raise BadInput("--device cuda: no CUDA device is to be found; take --device cpu")
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
@@ -79,8 +85,9 @@ def forget(work: Path) -> None:
 def _facts(method: Method, context: Context) -> dict[str, Any]:
     """What a result must state of how it came about."""
     log = pd.read_csv(context.log)
-    # The median, because the first epoch may hold a compilation.
-    speed = float(log["images_per_second"].median()) if "images_per_second" in log else None
+    # Of the last phase, and the median, because the first epoch may hold a compilation.
+    last = log[log["phase"] == log["phase"].iloc[-1]]
+    speed = float(last["images_per_second"].median()) if "images_per_second" in log else None
     cuda = context.device.type == "cuda"
     return {
         "options": dataclasses.asdict(method.options),

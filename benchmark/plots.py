@@ -51,7 +51,7 @@ def curves(experiment: config.Experiment) -> plt.Figure | None:
     figure, (left, right) = plt.subplots(1, 2, figsize=(12, 5), width_ratios=(3, 2))
     for name, tables in trained.items():
         for seed, table in enumerate(tables):
-            line = {"color": style[name]["color"], "lw": 1.2, "alpha": 1 if seed == 0 else 0.5}
+            line = {"color": style[name]["color"], "lw": 1.2, "marker": ".", "alpha": 1 if seed == 0 else 0.5}
             left.plot(_epochs(table), table["val_psnr"], label=None if seed else style[name]["label"], **line)
     left.set(xlabel="epoch, phases one after another", ylabel="PSNR on the validation fold, dB")
     left.legend(fontsize=6, ncols=2)

@@ -29,7 +29,7 @@ BATCH = 64
 def main(arguments: argparse.Namespace) -> None:
     experiment = config.load(arguments.experiment)
     run = experiment.run(arguments.run)
-    device = choose_device(arguments.device)
+    device = choose_device(arguments.device, experiment.threads)
     pairs = Pairs.load(experiment.data / "test")
     unaligned, warp = to_float(torch.from_numpy(np.array(pairs.lr))).to(device), torch.from_numpy(np.array(pairs.warp))
     with cli.whole_folder(run.images(0).parent) as folder:

@@ -26,7 +26,7 @@ from datasets.crop import Crop, Skipped, crop_face
 from datasets.face import BadInput, Entry
 from datasets.pack import write_pairs
 from datasets.pairs import Pairs
-from datasets.split import split
+from datasets.split import draw, split
 
 MAX_SKIPPED = 0.01
 
@@ -52,7 +52,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def jobs(experiment: config.Experiment) -> list[tuple[str, Path, Entry]]:
-    """Every face of the experiment's corpora: corpus, its folder, entry. BadInput where there is none."""
+    """The faces to prepare, all or a draw: corpus, its folder, entry. BadInput where there is none."""
     found = [
         (name, experiment.raw / name, entry)
         for name in experiment.params["corpora"]
@@ -64,7 +64,9 @@ def jobs(experiment: config.Experiment) -> list[tuple[str, Path, Entry]]:
     twice = [name for name, n in Counter(entry.name for *_, entry in found).items() if n > 1]
     if twice:
         raise BadInput(f"{experiment.raw}: {len(twice)} names stand for two faces, first {twice[0]}; rename one")
-    return found
+    options = experiment.params["prepare"]
+    kept = {entry.name for entry in draw([entry for *_, entry in found], options.get("faces"), options["seed"])}
+    return [job for job in found if job[2].name in kept]
 
 
 def crop_all(

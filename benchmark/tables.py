@@ -47,9 +47,13 @@ def rows_of(table: int, runs: list[str]) -> pd.DataFrame:
 
 
 def compare(table: int, experiment: config.Experiment) -> pd.DataFrame:
-    """Numbers of one table: for PSNR and SSIM the paper's, ours, its interval and the difference; NaN where not run."""
+    """Numbers of one table: for PSNR and SSIM the paper's, ours, its interval and the difference; NaN where not run.
+
+    ranked: whether the row competes, which takes a row of the paper whose run is not helped by the true warps.
+    """
     rows, ours = rows_of(table, list(experiment.runs)), measured(experiment)
-    result = pd.DataFrame({"label": rows["label"]})
+    oracle = [name for name, run in experiment.runs.items() if run.get("align") == "oracle"]
+    result = pd.DataFrame({"label": rows["label"], "ranked": rows["psnr"].notna() & ~rows.index.isin(oracle)})
     for measure in MEASURES:
         result[f"{measure}_paper"] = rows[measure]
         result[f"{measure}_ours"] = [ours.get(run, {}).get(measure, np.nan) for run in rows.index]
@@ -78,7 +82,7 @@ def number(value: float, digits: int, sign: str = "") -> str:
 
 
 def caption(table: int, experiment: config.Experiment) -> str:
-    """What the table shows and on what: corpus, recipe, faces, seeds, VGG weights."""
+    """What the table shows and on what: corpus, recipe, faces, seeds, VGG weights; and what is marked."""
     ours = measured(experiment)
     faces = sorted({m["faces"] for m in ours.values()})
     seeds = sorted({m["seeds"] for m in ours.values()})
@@ -92,7 +96,7 @@ def caption(table: int, experiment: config.Experiment) -> str:
         f"VGG-19 weights: {_vgg(training['vgg'])}",
         *notes,
     ]
-    return "; ".join(parts) + "."
+    return "; ".join(parts) + ". Marked: best and second of the paper's rows, those with oracle alignment aside."
 
 
 def describe(experiment: config.Experiment) -> str:
@@ -123,9 +127,10 @@ def write(table: int, experiment: config.Experiment, folder: Path) -> None:
 
 
 def ranks(numbers: pd.DataFrame) -> dict[str, list[int]]:
-    """Rank of each row by ours, 1 the best; 0 where not run."""
+    """Rank of each row by ours, 1 the best; 0 where not ranked or not run."""
     return {
         f"{title}, ours [95 %]": numbers[f"{measure}_ours"]
+        .where(numbers["ranked"])
         .round(digits)
         .rank(ascending=False, method="min")
         .fillna(0)

@@ -1,13 +1,17 @@
 """Speed of inference, scoring, preparing and training: `pytest benchmark/test_speed.py --benchmark-enable`.
 
-Times are compared within a run only: each group's table shows every row as a multiple of its fastest. Under
---benchmark-disable, the default, everything is executed once, the networks in their smallest size.
+Times are compared within a run only: each group's table shows every row as a multiple of its fastest, and where a bound
+is held, what it is held against runs beside it. Under --benchmark-disable, the default, everything is executed once,
+the networks in their smallest size, for its result alone.
 """
 
 from __future__ import annotations
 
 import importlib
+import statistics
+import timeit
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,24 +27,31 @@ from datasets import align, batch, degrade
 from datasets.batch import DeviceFaces
 from datasets.heatmaps import heatmaps
 from datasets.pairs import Pairs
-from methods.interface import Context, Method, TrainedMethod, create, discover
+from methods.interface import Context, Method, Phase, TrainedMethod, create, discover
+from tests import textbook
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 BATCH = 64 if DEVICE.type == "cuda" else 4
 FACES = 64
+TRAIN = 300  # faces that a position-patch customarily learns from
+REPEATS = 5  # of what a benchmark is held against
+
+
+def smooth_noise(n: int) -> Pairs:
+    """Faces of smooth noise with landmarks anywhere: speed does not depend on what they show."""
+    rng = np.random.default_rng(0)
+    hr = degrade.quantise(degrade.resize(torch.from_numpy(rng.random((n, 3, 8, 8), np.float32)), degrade.HR))
+    warp = degrade.sample_warps(n, torch.Generator().manual_seed(0))
+    landmarks = rng.uniform(20, 108, (n, 68, 2)).astype(np.float32)
+    names = [f"{i:02d}" for i in range(n)]
+    faces = pd.DataFrame({"name": names, "person": names, "points": 68, "yaw": 0.0, "validation": 0})
+    lr = batch.to_uint8(degrade.degrade(hr, warp)).numpy()
+    return Pairs(batch.to_uint8(hr).numpy(), lr, warp.numpy(), landmarks, np.ones((n, 68), bool), faces)
 
 
 @pytest.fixture(scope="module")
 def pairs() -> Pairs:
-    """Faces of smooth noise with landmarks anywhere: speed does not depend on what they show."""
-    rng = np.random.default_rng(0)
-    hr = degrade.quantise(degrade.resize(torch.from_numpy(rng.random((FACES, 3, 8, 8), np.float32)), degrade.HR))
-    warp = degrade.sample_warps(FACES, torch.Generator().manual_seed(0))
-    landmarks = rng.uniform(20, 108, (FACES, 68, 2)).astype(np.float32)
-    names = [f"{i:02d}" for i in range(FACES)]
-    faces = pd.DataFrame({"name": names, "person": names, "points": 68, "yaw": 0.0, "validation": 0})
-    lr = batch.to_uint8(degrade.degrade(hr, warp)).numpy()
-    return Pairs(batch.to_uint8(hr).numpy(), lr, warp.numpy(), landmarks, np.ones((FACES, 68), bool), faces)
+    return smooth_noise(FACES)
 
 
 def synchronised(work: Callable[..., Any]) -> Callable[..., Any]:
@@ -61,6 +72,28 @@ def make(name: str, full: bool) -> Method:
     return create(name, options).to(DEVICE)
 
 
+def median_seconds(work: Callable[[], Any]) -> float:
+    """Median seconds of what a benchmark, which times one thing alone, is held against."""
+    return statistics.median(timeit.repeat(work, number=1, repeat=REPEATS))
+
+
+@pytest.fixture
+def compare(benchmark: BenchmarkFixture, capsys: pytest.CaptureFixture[str]) -> Callable[..., dict[str, float]]:
+    """compare(images, seconds, **more): images a second of the benchmark, which takes `images` at a time, and of a
+    reference that takes `seconds` an image, with their ratio; kept with the benchmark and printed."""
+
+    def figures(images: int, seconds: float, **more: float) -> dict[str, float]:
+        assert benchmark.stats is not None
+        speed = images / benchmark.stats.stats.median
+        found = {"images/s": speed, "reference, images/s": 1 / seconds, "ratio": speed * seconds, **more}
+        benchmark.extra_info.update(found)
+        with capsys.disabled():
+            print(f"\n{benchmark.name}: " + ", ".join(f"{name} {value:,.4g}" for name, value in found.items()))
+        return found
+
+    return figures
+
+
 @pytest.mark.benchmark(group="inference of a batch")
 @pytest.mark.parametrize("name", sorted(discover()))
 def test_inference(benchmark: BenchmarkFixture, pairs: Pairs, name: str) -> None:
@@ -72,21 +105,115 @@ def test_inference(benchmark: BenchmarkFixture, pairs: Pairs, name: str) -> None
     assert sr.shape == (BATCH, 3, 128, 128)
 
 
+@pytest.mark.benchmark(group="position-patch on the CPU")
+def test_position_patch_against_the_textbook(
+    benchmark: BenchmarkFixture, pairs: Pairs, compare: Callable[..., dict[str, float]]
+) -> None:
+    full = not benchmark.disabled
+    train = smooth_noise(TRAIN) if full else pairs
+    method = create("position_patch", {"overlap": 2 if full else 0})
+    method.fit(train, Context(torch.device("cpu"), align=lambda lr: lr))
+    lr = 1 - batch.to_float(torch.from_numpy(pairs.lr))  # negatives, which are no training faces
+    train_lr, train_hr = (batch.to_float(torch.from_numpy(a)).double().numpy() for a in (train.lr, train.hr))
+    face, patch = lr[0].double().numpy(), method.options.patch
+    slow = partial(textbook.position_patch, train_lr, train_hr, face, patch, patch - method.options.overlap)
+
+    sr = benchmark(method.upscale, lr)
+    assert np.abs(sr[0].numpy() - slow()).max() < 1e-4
+    if full:
+        assert compare(len(lr), median_seconds(slow))["ratio"] >= 100
+
+
 @pytest.mark.benchmark(group="training step")
 @pytest.mark.parametrize("name", sorted(n for n, method in discover().items() if issubclass(method, TrainedMethod)))
 def test_training_step(benchmark: BenchmarkFixture, pairs: Pairs, name: str, tmp_path: Path) -> None:
-    method = make(name, full=not benchmark.disabled)
+    context = Context(DEVICE, workdir=tmp_path)
+    phase = last_phase(name, not benchmark.disabled, context)
+    step, given = make_step(phase, DeviceFaces(pairs, DEVICE), context), inputs(phase, pairs)
+    for _ in range(0 if benchmark.disabled else 5):  # until compiled and captured
+        step(*given)
+    terms = benchmark(synchronised(step), *given)
+    assert torch.isfinite(terms).all()
+
+
+def last_phase(name: str, full: bool, context: Context) -> Phase:
+    """The method's last phase of training, always from the same weights; `context` aligns by doing nothing."""
+    method = make(name, full)
     assert isinstance(method, TrainedMethod)
-    context = Context(DEVICE, workdir=tmp_path, align=(lambda lr: lr) if method.wants == "aligned" else None)
-    phase = method.phases(context)[-1]
-    step = make_step(phase, DeviceFaces(pairs, DEVICE), context)
+    context.align = (lambda lr: lr) if method.wants == "aligned" else None
+    return method.phases(context)[-1]
+
+
+def inputs(phase: Phase, pairs: Pairs) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None, int]:
+    """What a step is called with: rows, warps and flips of a batch, and epoch 0."""
     rows = torch.arange(min(BATCH, phase.batch_size), device=DEVICE)
     warp = torch.from_numpy(pairs.warp[: len(rows)]).to(DEVICE) if phase.fresh else None
-    flip = rows % 2 == 0 if phase.flip else None
-    for _ in range(0 if benchmark.disabled else 5):  # until compiled and captured
-        step(rows, warp, flip, 0)
-    terms = benchmark(synchronised(step), rows, warp, flip, 0)
-    assert torch.isfinite(terms).all()
+    return rows, warp, rows % 2 == 0 if phase.flip else None, 0
+
+
+def plain_loop(phase: Phase, faces: DeviceFaces) -> Callable[..., torch.Tensor]:
+    """The update as one would first write it: eager, in float32, images and weights as they are, plain Adam."""
+    critic, critic_loss = phase.critic, phase.critic_loss
+    assert critic is not None
+    assert critic_loss is not None
+    adam, critic_adam = (torch.optim.Adam(m.train().parameters(), lr=1e-3) for m in (phase.module, critic))
+
+    def update(rows: torch.Tensor, warp: torch.Tensor | None, flip: torch.Tensor | None, epoch: int) -> torch.Tensor:
+        seen = faces.batch(rows, warp, flip)
+        seen.hr, seen.lr = seen.hr.contiguous(), seen.lr.contiguous()  # not channels last
+        terms, sr = phase.loss(seen, epoch)
+        assert sr is not None
+        adam.zero_grad()
+        torch.stack(list(terms.values())).sum().backward()
+        adam.step()
+        critic_terms = critic_loss(seen, sr.detach())
+        critic_adam.zero_grad()
+        torch.stack(list(critic_terms.values())).sum().backward()
+        critic_adam.step()
+        return torch.stack([*terms.values(), *critic_terms.values()]).detach()
+
+    return update
+
+
+def two_updates(update: Callable[..., torch.Tensor], given: tuple[Any, ...]) -> torch.Tensor:
+    """Loss terms (2, T) of two updates with seeded dropout."""
+    terms = []
+    for seed in range(2):
+        torch.manual_seed(seed)
+        terms.append(update(*given).clone())
+    return torch.stack(terms)
+
+
+@pytest.mark.benchmark(group="training step against a plain loop")
+def test_training_step_against_a_plain_loop(
+    benchmark: BenchmarkFixture, pairs: Pairs, tmp_path: Path, compare: Callable[..., dict[str, float]]
+) -> None:
+    """MTUN with its full set of losses; both updates begin with the same weights and random state."""
+    full, cuda = not benchmark.disabled, DEVICE.type == "cuda"
+    context, faces = Context(DEVICE, workdir=tmp_path), DeviceFaces(pairs, DEVICE)
+    if cuda:
+        torch.cuda.reset_peak_memory_stats()
+    phase = last_phase("mtun", full, context)
+    step, given = make_step(phase, faces, context), inputs(phase, pairs)
+    own = two_updates(step, given)
+    for _ in range(3 if full else 0):  # until compiled and captured
+        step(*given)
+    benchmark(synchronised(step), *given)
+    memory = {"GiB": torch.cuda.max_memory_allocated() / 2**30} if cuda else {}
+
+    plain = synchronised(plain_loop(last_phase("mtun", full, context), faces))
+    expected = two_updates(plain, given)
+    assert torch.isfinite(expected).all()
+    if not cuda:  # where precision and dropout's random numbers are others
+        torch.testing.assert_close(own[0], expected[0], rtol=1e-4, atol=1e-6)
+        # Adam's first step enlarges what rounding leaves of small gradients, the more the wider the network.
+        torch.testing.assert_close(own[1], expected[1], rtol=0.05 if full else 0.005, atol=1e-5)
+    if full:
+        size = len(given[0])
+        found = compare(size, median_seconds(lambda: plain(*given)) / size, **memory)
+        if cuda and "H100" in torch.cuda.get_device_name():
+            assert found["images/s"] >= 2500
+            assert found["GiB"] < 40
 
 
 @pytest.mark.benchmark(group="scoring of a face")

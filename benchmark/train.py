@@ -108,7 +108,7 @@ def main(args: argparse.Namespace) -> None:
     deadline = None if args.seconds is None else time.monotonic() + args.seconds
     experiment = config.load(args.experiment)
     run = experiment.run(args.run)
-    device = parallel.start(choose_device(args.device))
+    device = parallel.start(choose_device(args.device, experiment.threads))
     pairs = Pairs.load(experiment.data / "train")
     settings = Settings(step=args.step, deadline=deadline)
     try:

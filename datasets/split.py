@@ -53,6 +53,15 @@ def split(entries: Sequence[Entry], test: float, validation: float, seed: int) -
     return sides
 
 
+def draw(entries: Sequence[Entry], faces: int | None, seed: int) -> list[Entry]:
+    """About `faces` of the entries, whole people at a time, by a hash of their name and the seed; None takes all."""
+    if faces is None:
+        return list(entries)
+    ranked = sorted(entries, key=lambda entry: (_rank(f"draw {entry.person}", seed), entry.name))
+    people = {entry.person for entry in ranked[:faces]}
+    return [entry for entry in entries if entry.person in people]
+
+
 def _rank(name: str, seed: int) -> bytes:
     return hashlib.sha256(f"{seed} {name}".encode()).digest()
 

@@ -184,7 +184,8 @@ class Phase:
     loss(batch, epoch) -> (terms, sr): terms already weighted, summed by the engine and logged under their names; sr is
     what the critic sees, (B, 3, 128, 128) in the range the critic expects, or None. critic_loss(batch, sr) -> terms; sr
     comes detached. fresh: a new warp for each face and epoch, else the stored one. faces(pairs) -> (N,) bool says which
-    of the training pairs the phase sees, None for all. Phases of a method run in order.
+    of the training pairs the phase sees, None for all. watched: whether SR faces are worth a look after an epoch; not
+    while only a part that makes none is trained. Phases of a method run in order.
     """
 
     name: str
@@ -199,6 +200,7 @@ class Phase:
     fresh: bool = True
     flip: bool = True
     faces: Callable[[Pairs], np.ndarray] | None = None
+    watched: bool = True
 
 
 class TrainedMethod(Method):

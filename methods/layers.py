@@ -91,16 +91,21 @@ class STN(nn.Module):
         with torch.no_grad():
             last.bias.copy_(torch.tensor([rotation, 1.0, 0.0, 0.0]))
 
-    def forward(self, source: Tensor, features: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Estimate the warp of `source` (B, C, S, S) and turn `features` (default: source) upright by it.
-
-        Returns the resampled features, bilinear and zero outside (so give images in [0, 1], where zero is black), and
-        the warp (B, 4): rotation, scale, tx, ty. A perfect STN returns the true warp.
-        """
+    def estimate(self, source: Tensor) -> Tensor:
+        """The warp (B, 4) of `source` (B, C, S, S): rotation, scale, tx, ty. A perfect STN returns the true one."""
         warp = self.locnet(source).float()
         if self.align_corners:
             side = source.shape[-1]
             warp = torch.cat([warp[:, :2], warp[:, 2:] * ((side - 1) / side)], 1)
+        return warp
+
+    def forward(self, source: Tensor, features: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Estimate the warp of `source` and turn `features` (default: source) upright by it.
+
+        Returns the resampled features, bilinear and zero outside (so give images in [0, 1], where zero is black), and
+        the warp (B, 4).
+        """
+        warp = self.estimate(source)
         # Half precision would blur the sampling coordinates by a pixel.
         with torch.autocast(source.device.type, enabled=False):
             return degrade.resample((source if features is None else features).float(), warp), warp

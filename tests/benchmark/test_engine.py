@@ -196,6 +196,15 @@ def test_validation_psnr_is_that_of_the_eight_bit_images(tmp_path: Path) -> None
     assert pd.read_csv(tmp_path / "log.csv")["val_psnr"][0] == pytest.approx(expected, abs=1e-4)
 
 
+def test_phase_that_makes_no_faces_is_not_scored(tmp_path: Path) -> None:
+    module = nn.Linear(1, 1)
+    loss = lambda batch, epoch: ({"z": 0 * module.weight.sum()}, None)  # noqa: E731
+    phases = [Phase(name, 1, 8, module, Optimiser("sgd", 0.0), loss, watched=name == "all") for name in ("part", "all")]
+    train(Shift(phases), tiny.make_pairs(), Context(CPU, workdir=tmp_path, log=tmp_path / "log.csv"), AT_THE_END)
+    assert pd.read_csv(tmp_path / "log.csv")["val_psnr"].isna().tolist() == [True, False]
+    assert [path.name for path in (tmp_path / "samples").iterdir()] == ["2_all_0001.png"]
+
+
 def test_a_phase_sees_its_faces_once_an_epoch_with_new_warps(tmp_path: Path) -> None:
     module, seen = nn.Linear(1, 1), []
 

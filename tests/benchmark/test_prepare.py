@@ -240,6 +240,14 @@ def test_killed_run_leaves_nothing_that_passes_for_whole_and_no_process(menpo_on
     assert sum(json.loads((menpo_only / "data/tiny/manifest.json").read_text())["faces"].values()) == 4 * PEOPLE
 
 
+def test_number_of_faces_can_be_capped(menpo_only: Path) -> None:
+    block = yaml.safe_load(Path("params.yaml").read_text())["experiments"]["tiny"]
+    write_params(corpora=block["corpora"], prepare=block["prepare"] | {"faces": 60})
+    run_prepare()
+    faces = json.loads((menpo_only / "data/tiny/manifest.json").read_text())["faces"]
+    assert 60 <= sum(faces.values()) < 70
+
+
 def test_nothing_to_prepare_is_refused(project: Path) -> None:
     write_params(corpora={})
     with pytest.raises(BadInput, match="no faces"):

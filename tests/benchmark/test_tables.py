@@ -30,17 +30,18 @@ def write_metrics(experiment: config.Experiment, scores: dict[str, tuple[float, 
 
 @pytest.fixture
 def experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> config.Experiment:
-    """Runs bicubic, vdsr, ours, nearest and one more that the paper has not; all but vdsr measured."""
+    """Runs bicubic, vdsr, ma, ours and, in no table of the paper, nearest and our own; all but vdsr measured."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("EXPERIMENT", raising=False)
-    methods = {"bicubic": {}, "mtun": {}, "vdsr": {}, "nearest": {}}
+    methods = {"bicubic": {}, "mtun": {}, "vdsr": {}, "position_patch": {}, "nearest": {}}
     block = {"corpora": {"menpo": {}}, "training": {"seeds": 1, "recipe": "paper", "vgg": None}, "methods": methods}
-    named = {"bicubic": "bicubic", "vdsr": "vdsr", "ours": "mtun", "nearest": "nearest", "our own": "mtun"}
-    runs = {run: {"method": method} for run, method in named.items()}
+    named = {"bicubic": "bicubic", "vdsr": "vdsr", "ma": "position_patch", "ours": "mtun"}
+    runs = {run: {"method": method} for run, method in (named | {"nearest": "nearest", "our own": "mtun"}).items()}
     params = {"experiment": "toy", "experiments": {"toy": block}, "runs": runs}
     Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     loaded = config.load()
-    write_metrics(loaded, {"bicubic": (18.5, 0.58), "ours": (22.25, 0.661), "nearest": (15, 0.4), "our own": (20, 0.7)})
+    write_metrics(loaded, {"bicubic": (18.5, 0.58), "ma": (20, 0.7), "ours": (22.25, 0.661)})
+    write_metrics(loaded, {"nearest": (15, 0.4), "our own": (24, 0.8)})
     return loaded
 
 
@@ -93,22 +94,39 @@ def test_table_1_ends_with_runs_that_the_paper_lacks(experiment: config.Experime
         assert "nearest" not in write(experiment, table, tmp_path / "t")["md"]
 
 
+def marked(rows: dict[str, list[str]], column: int) -> dict[str, list[str]]:
+    """Names of the rows that are marked in a column, by mark."""
+    return {mark: [name for name, row in rows.items() if row[column].startswith(mark)] for mark in ("**", "<u>")}
+
+
 def test_best_and_second_are_marked_among_ours(experiment: config.Experiment, tmp_path: Path) -> None:
     text = write(experiment, 1, tmp_path / "t")
     rows = cells(text["md"])
-    marks = {m: [n for n, r in rows.items() if r[i].startswith(m)] for i in (1,) for m in ("**", "<u>")}
-    assert marks == {"**": ["Ours"], "<u>": ["our own"]}
-    marks = {m: [n for n, r in rows.items() if r[4].startswith(m)] for m in ("**", "<u>")}
-    assert marks == {"**": ["our own"], "<u>": ["Ours"]}
+    assert marked(rows, 1) == {"**": ["Ours"], "<u>": ["Ma et al."]}
+    assert marked(rows, 4) == {"**": ["Ma et al."], "<u>": ["Ours"]}
     assert not [r for row in rows.values() for r in (row[0], row[2], row[3], row[5]) if "*" in r or "<" in r]
-    assert re.findall(r"\\textbf\{(\S+) ", text["tex"]) == ["22.25", "0.700"]
-    assert re.findall(r"\\underline\{(\S+) ", text["tex"]) == ["0.661", "20.00"]
+    assert re.findall(r"\\textbf\{(\S+) ", text["tex"]) == ["0.700", "22.25"]
+    assert re.findall(r"\\underline\{(\S+) ", text["tex"]) == ["20.00", "0.661"]
+
+
+def test_rows_that_the_paper_lacks_are_not_marked(experiment: config.Experiment, tmp_path: Path) -> None:
+    rows = cells(write(experiment, 1, tmp_path / "t")["md"])
+    assert rows["our own"][1] == "24.00 [23.90, 24.20]"  # the best of all, but not of the paper's
+    assert rows["our own"][4] == "0.800 [0.790, 0.820]"
+
+
+def test_runs_that_know_the_true_warps_are_not_marked(experiment: config.Experiment, tmp_path: Path) -> None:
+    experiment.runs["ma"]["align"] = "oracle"
+    experiment.runs["bicubic"]["align"] = "none"
+    rows = cells(write(experiment, 1, tmp_path / "t")["md"])
+    assert marked(rows, 1) == marked(rows, 4) == {"**": ["Ours"], "<u>": ["Bicubic"]}
+    assert rows["Ma et al."][1] == "20.00 [19.90, 20.20]"
 
 
 def test_equal_scores_share_a_rank() -> None:
-    numbers = pd.DataFrame({"psnr_ours": [20.004, 20.001, 19, np.nan], "ssim_ours": [0.5, 0.4, 0.3, np.nan]})
-    ranks = list(tables.ranks(numbers).values())
-    assert ranks == [[1, 1, 3, 0], [1, 2, 3, 0]]
+    numbers = pd.DataFrame({"psnr_ours": [20.004, 20.001, 21, 19, np.nan], "ssim_ours": [0.5, 0.4, 0.6, 0.3, np.nan]})
+    ranks = list(tables.ranks(numbers.assign(ranked=[True, True, False, True, True])).values())
+    assert ranks == [[1, 1, 0, 3, 0], [1, 2, 0, 3, 0]]
 
 
 def test_tables_2_and_3_have_the_papers_rows(experiment: config.Experiment, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from datasets import degrade
 from datasets.batch import to_float, to_uint8
 from datasets.face import BadInput
 from methods import interface
+from methods.interface import Context
 
 CPU = torch.device("cpu")
 ROOT = Path(__file__).parents[2]
@@ -167,6 +168,25 @@ def test_vgg_weights(project: Path) -> None:
     write_params(project, vgg="nowhere/vgg.safetensors")
     with pytest.raises(BadInput, match=r"nowhere/vgg.safetensors: no such file; set .*torchvision"):
         train("--run", "small")
+
+
+def test_number_of_threads_is_the_experiments(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(torch, "set_num_threads", asked.append)
+    train("--run", "small")
+    assert asked == []
+    write_params(project, threads=3)
+    train("--run", "small")
+    assert asked == [3]
+
+
+def test_speed_is_that_of_the_last_phase(tmp_path: Path) -> None:
+    rows = [("stn", 900.0), ("stn", 700.0), ("stn", 800.0), ("mtun", 1.0), ("mtun", 30.0), ("mtun", 40.0)]
+    table = pd.DataFrame(rows, columns=["phase", "images_per_second"]).assign(seconds=2.0)
+    table.to_csv(tmp_path / "log.csv", index=False)
+    method = interface.create("nearest")
+    facts = fitting._facts(method, Context(CPU, log=tmp_path / "log.csv"))
+    assert (facts["images_per_second"], facts["seconds"]) == (30.0, 12.0)
 
 
 def test_device() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from datasets.face import Entry
-from datasets.split import groups, split, unit_numbers
+from datasets.split import draw, groups, split, unit_numbers
 
 
 def entry(i: int, person: str, photo: str, source: str = "s") -> Entry:
@@ -77,6 +77,19 @@ def test_losing_a_face_moves_hardly_any_other() -> None:
         kept = [i for i in range(1000) if i != lost]
         again = split([faces[i] for i in kept], 0.2, 0.05, 0)
         assert (again != sides[kept]).sum() <= 4
+
+
+def test_draw_takes_whole_people_by_name_and_seed() -> None:
+    faces = random_corpus(0)
+    drawn = draw(faces, 100, 0)
+    assert 100 <= len(drawn) < 120
+    people = {face.person for face in drawn}
+    assert drawn == [face for face in faces if face.person in people]
+    assert {face.name for face in draw(faces[::-1], 100, 0)} == {face.name for face in drawn}
+    assert {face.name for face in draw(faces, 100, 1)} != {face.name for face in drawn}
+    assert draw(faces, None, 0) == faces
+    # Not by the hash that ranks people for the test side.
+    assert {"train", "test"} <= set(split(drawn, 0.2, 0.05, 0))
 
 
 def test_unit_numbers_are_uniform_and_follow_from_name_and_seed() -> None:

@@ -12,8 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchmark.step import make_step
 from datasets import align, degrade, synthetic
-from datasets.batch import Batch, to_float
+from datasets.batch import Batch, DeviceFaces, to_float
 from datasets.components import component_of
 from datasets.face import BadInput
 from methods.interface import Context, Phase
@@ -32,8 +33,8 @@ def make(**options) -> MTUN:
 
 
 def phase_of(method: MTUN, **context) -> Phase:
-    [phase] = method.phases(Context(device=CPU, **context))
-    return phase
+    """The phase that trains everything."""
+    return method.phases(Context(device=CPU, **context))[-1]
 
 
 def neighbours(module: nn.Module) -> list[tuple[nn.Module, nn.Module]]:
@@ -158,6 +159,7 @@ def test_later_stacks_see_earlier_heatmaps() -> None:
         ({"stacks": 4, "authors_trunk": True}, "authors_trunk"),
         ({"batch_size": 1}, "batch_size"),
         ({"stacks": True}, "stacks"),
+        ({"freeze_front": True, "stn_epochs": 0}, "freeze_front"),
         ({"lr": "fast"}, "lr"),
     ],
 )
@@ -178,7 +180,7 @@ def test_options_without_meaning_are_refused(options: dict, says: str) -> None:
     ],
 )
 def test_loss_sets_of_table_3(options: dict, terms: set[str], batch: Batch) -> None:
-    phase = phase_of(make(**options))
+    phase = phase_of(make(recipe="paper", **options))
     found, sr = phase.loss(batch, 0)
     assert set(found) == terms
     assert all(term.ndim == 0 and term.isfinite() for term in found.values())
@@ -230,7 +232,7 @@ def test_targets_are_in_full_precision_under_autocast(heb_at: int, batch: Batch)
 def test_pixel_and_feature_losses_compare_images_in_minus_one_to_one(batch: Batch) -> None:
     method = make(alpha=0.5)
     context = Context(device=CPU)
-    [phase] = method.phases(context)
+    phase = method.phases(context)[-1]
     terms, sr = phase.loss(batch, 0)
     assert sr is not None
     hr = 2 * batch.hr - 1
@@ -324,6 +326,69 @@ def test_options_override_the_recipe() -> None:
     assert (phase.optimiser.lr, phase.optimiser.ema, recipe("authors").lr) == (0.5, 0.9, 1e-3)
 
 
+# ------------------------------------------------------------------------------------------------ the STN
+def test_loss_of_the_stn_is_a_mean_of_squares_in_its_units() -> None:
+    target = torch.tensor([[0.1, 0.9, 0.0, 0.05], [0.0, 1.0, 0.0, 0.0]])
+    assert losses.L_w(target, target) == 0
+    for column, unit in enumerate(losses.WARP_UNITS):
+        off = target.clone()
+        off[1, column] -= 2 * unit  # a square of 4 in one of 8 numbers
+        assert losses.L_w(off, target).item() == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("name", ["paper", "authors"])
+def test_only_the_tuned_recipe_trains_the_stn_on_known_warps(name: str, batch: Batch) -> None:
+    [phase] = make(recipe=name, stn_epochs=None).phases(Context(device=CPU))
+    assert "L_w" not in phase.loss(batch, 0)[0]
+    warm_up, everything = make(recipe="tuned").phases(Context(device=CPU))
+    assert set(warm_up.loss(batch, 0)[0]) == {"L_w"}
+    assert "L_w" in everything.loss(batch, 0)[0]
+
+
+def changed(before: dict[str, Tensor], module: nn.Module) -> set[str]:
+    """The parts of the network whose weights or statistics are not what they were."""
+    return {name.split(".")[0] for name, value in module.state_dict().items() if not torch.equal(value, before[name])}
+
+
+@pytest.mark.parametrize("options", [{}, {"autoencoder": False}, {"heb_at": 16, "skip": False}, {"stacks": 0}])
+def test_warm_up_trains_what_the_warp_depends_on_and_a_frozen_front_then_stays(options: dict, pairs) -> None:
+    method = make(freeze_front=True, stn_epochs=1, stn_batch_size=4, **options)
+    front = {"autoencoder", "up_32", "up_64", "stn"} & {name for name, _ in method.module.named_children()}
+    context = Context(device=CPU)
+    for phase, parts in zip(method.phases(context), (front, None), strict=True):
+        before = {name: value.clone() for name, value in method.module.state_dict().items()}
+        method.module.eval()
+        step = make_step(phase, DeviceFaces(pairs, CPU), context)
+        rows = torch.arange(4)
+        step(rows, None, None, 0)
+        found = changed(before, method.module)
+        assert found == (parts or {name for name, _ in method.module.named_children()} - front)
+
+
+def test_warm_up_learns_the_warp() -> None:
+    torch.manual_seed(0)
+    method, batch = make(autoencoder=False), drawn_faces(32)
+    warm_up = method.phases(Context(device=CPU))[0]
+    warm_up.module.train()
+    optimiser = torch.optim.Adam([p for p in warm_up.module.parameters() if p.requires_grad], 1e-3)
+    first = warm_up.loss(batch, 0)[0]["L_w"].item()
+    for _ in range(60):
+        optimiser.zero_grad()
+        loss = warm_up.loss(batch, 0)[0]["L_w"]
+        loss.backward()
+        optimiser.step()
+    assert loss.item() < 0.25 * first
+
+
+def test_residual_starts_as_bicubic_by_its_own_stn(batch: Batch) -> None:
+    method = make(residual=True)
+    nn.init.normal_(method.module.stn.locnet[-1].weight, std=0.01)
+    warp = method.inspect(batch.lr)["warp_stn"]
+    assert warp.std(0).min() > 0
+    expected = degrade.resize(degrade.align(batch.lr, warp), degrade.HR).clamp(0, 1)
+    torch.testing.assert_close(method.upscale(batch.lr), expected, rtol=0, atol=1e-5)
+
+
 # ------------------------------------------------------------------------------------------------ learning
 def fit(method: MTUN, batch: Batch, updates: int, lr: float) -> float:
     """Descend on one batch; returns the PSNR (dB) of the upscaled faces, in evaluation mode."""
@@ -347,7 +412,7 @@ def fit(method: MTUN, batch: Batch, updates: int, lr: float) -> float:
 
 
 def test_heatmaps_rise_in_a_brief_training(batch: Batch) -> None:
-    method = make(feature=False, adversarial=False, width=8)
+    method = make(feature=False, adversarial=False, width=8, recipe="paper")
     fit(method, batch, updates=60, lr=3e-3)
     heatmaps = method.inspect(batch.lr)["heatmaps"]
     target = batch.heatmaps(64, 1.5)

@@ -1,4 +1,4 @@
-"""Ma et al.'s method against the textbook: the N x N solve for every patch of every face, in NumPy."""
+"""Ma et al.'s method against the textbook's N x N solve for every patch of every face."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from datasets.face import BadInput
 from datasets.pairs import Pairs
 from methods.interface import Context
 from methods.position_patch.method import PositionPatch
+from tests.textbook import position_patch as textbook
 
 N_TRAIN, N_TEST = 300, 2
 
@@ -50,26 +51,6 @@ def make_pairs(hr: torch.Tensor, validation: int = 0) -> Pairs:
 
 def upright(seed: int = 0) -> Context:
     return Context(device=torch.device("cpu"), seed=seed, align=lambda lr: lr)
-
-
-def textbook(train_lr, train_hr, lr, patch: int, stride: int) -> np.ndarray:
-    """One face (3, 128, 128) by Ma et al.'s algorithm as written: for every patch, weights from an N x N system."""
-    total, count = np.zeros((3, 128, 128)), np.zeros((128, 128))
-    n = len(train_lr)
-    for y in range(0, 16 - patch + 1, stride):
-        for x in range(0, 16 - patch + 1, stride):
-            candidates = train_lr[:, :, y : y + patch, x : x + patch].reshape(n, -1).T
-            z = candidates - lr[:, y : y + patch, x : x + patch].reshape(-1, 1)
-            gram = z.T @ z
-            if np.trace(gram) == 0:  # every weight rebuilds the patch; the least norm is the mean
-                w = np.full(n, 1 / n)
-            else:
-                w = np.linalg.solve(gram + 1e-6 * np.trace(gram) * np.eye(n), np.ones(n))
-                w /= w.sum()
-            window = np.s_[8 * y : 8 * (y + patch), 8 * x : 8 * (x + patch)]
-            total[:, *window] += np.tensordot(w, train_hr[:, :, *window], 1)
-            count[window] += 1
-    return (total / count).clip(0, 1)
 
 
 @pytest.fixture(scope="module")
