@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
+import sys
+import time
 from typing import Any
 
 import numpy as np
 import torch
 
 from benchmark import cli, config, parallel
-from benchmark.engine import Settings
+from benchmark.engine import OutOfTime, Settings
 from benchmark.estimates import warp_errors
 from benchmark.fitting import choose_device, fit_and_save, forget, work_folder
-from benchmark.provenance import data_hash
+from benchmark.provenance import data_hash, recorded
 from datasets.batch import to_float
 from datasets.pairs import Pairs
 from methods.interface import Align, Context
@@ -30,6 +33,13 @@ def load_stn0(experiment: config.Experiment, device: torch.device) -> Align:
     return lambda lr: method.align(lr)[0]
 
 
+def stored(experiment: config.Experiment) -> bool:
+    """Whether STN_0's weights are there and are what this stage would store now, for all but changes of code."""
+    options = dataclasses.asdict(STN0(experiment.params["stn0"]).options)
+    expected = {"method": "stn0", "options": options, "data": data_hash(experiment.data)}
+    return recorded(experiment.results / "weights" / "stn0", expected)
+
+
 def score(method: STN0, test: Pairs) -> dict[str, Any]:
     """Errors of STN_0 on the test faces, and of guessing that nothing has to be undone."""
     lr = to_float(torch.from_numpy(np.array(test.lr)))
@@ -40,6 +50,7 @@ def score(method: STN0, test: Pairs) -> dict[str, Any]:
 
 
 def main(args: argparse.Namespace) -> None:
+    deadline = None if args.seconds is None else time.monotonic() + args.seconds
     experiment = config.load(args.experiment)
     device = parallel.start(choose_device(args.device, experiment.threads))
     train, test = (Pairs.load(experiment.data / side) for side in ("train", "test"))
@@ -49,7 +60,12 @@ def main(args: argparse.Namespace) -> None:
     torch.manual_seed(context.seed)
     method = STN0(options)
     record = {"method": "stn0", "data": data_hash(experiment.data)}
-    fit_and_save(method, train, context, experiment.results / "weights" / "stn0", record, Settings(step=args.step))
+    settings = Settings(step=args.step, deadline=deadline)
+    try:
+        fit_and_save(method, train, context, experiment.results / "weights" / "stn0", record, settings)
+    except OutOfTime as error:
+        parallel.say(str(error))
+        sys.exit(cli.OUT_OF_TIME)
     if parallel.main():
         errors = score(method, test)
         with cli.whole_file(experiment.results / "metrics" / "stn0.json") as part:
@@ -64,6 +80,7 @@ def parser() -> argparse.ArgumentParser:
     options = cli.stage_parser(__doc__)
     options.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: CUDA if there is one")
     options.add_argument("--step", choices=("auto", "eager", "graph", "compile"), default="auto", help="see train")
+    options.add_argument("--seconds", type=float, help="see train")
     return options
 
 

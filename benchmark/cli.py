@@ -10,7 +10,10 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from benchmark import config
 from datasets.face import BadInput
+
+OUT_OF_TIME = 75  # exit status: nothing failed, run the same command again
 
 
 def run(main: Callable[[argparse.Namespace], None], parser: argparse.ArgumentParser) -> None:
@@ -37,6 +40,16 @@ def stage_parser(description: str, *, per_run: bool = False) -> argparse.Argumen
     if per_run:
         parser.add_argument("--run", required=True, help="a run of params.yaml")
     return parser
+
+
+def seeds_at_hand(run: config.Run, there: Callable[[int], bool], none: str) -> list[int]:
+    """The run's seeds for which `there` holds; a line names those that are missing. BadInput(`none`) where all are."""
+    seeds = [seed for seed in run.seeds if there(seed)]
+    if not seeds:
+        raise BadInput(none)
+    if missing := [str(seed) for seed in run.seeds if seed not in seeds]:
+        print(f"{run.name}: missing seed {', '.join(missing)}; this is of seed {', '.join(map(str, seeds))} alone")
+    return seeds
 
 
 @contextlib.contextmanager

@@ -29,16 +29,18 @@ COLUMNS = ("psnr", "ssim", "psnr_y", "ssim_y")
 def main(arguments: argparse.Namespace) -> None:
     experiment = config.load(arguments.experiment)
     run = experiment.run(arguments.run)
+    none = f"{run.images(0).parent}: no images; run `python -m benchmark.predict --run {run.name}` first"
+    seeds = cli.seeds_at_hand(run, lambda seed: run.images(seed).is_dir(), none)
     pairs = Pairs.load(experiment.data / "test")
     tables = []
     estimates = {}
-    for seed in run.seeds:
+    for seed in seeds:
         table = score_folder(run.images(seed), pairs)
         table.insert(0, "seed", seed)
         tables.append(table)
         estimates[f"seed{seed}"] = score_inspected(run.images(seed) / "inspect.npz", pairs)
     rows = pd.concat(tables, ignore_index=True)
-    summary = summarise(rows) | {"estimates": {k: v for k, v in estimates.items() if v}} | provenance(run)
+    summary = summarise(rows) | {"estimates": {k: v for k, v in estimates.items() if v}} | provenance(run, seeds)
     with cli.whole_file(run.metrics.with_suffix(".csv")) as part:
         rows.to_csv(part, index=False, float_format="%.6f")
     with cli.whole_file(run.metrics) as part:
@@ -83,8 +85,6 @@ def score_inspected(path: Path, pairs: Pairs) -> dict[str, Any]:
 
 def check_complete(folder: Path, names: list[str]) -> None:
     """BadInput unless `folder` holds a PNG for every name and no other."""
-    if not folder.is_dir():
-        raise BadInput(f"{folder}: no images; run `python -m benchmark.predict --run {folder.parent.name}` first")
     found = {p.stem for p in folder.glob("*.png")}
     for kind, wrong in (("missing", set(names) - found), ("not of the test set", found - set(names))):
         if wrong:
@@ -102,18 +102,19 @@ def summarise(rows: pd.DataFrame) -> dict[str, Any]:
     return summary
 
 
-def provenance(run: config.Run) -> dict[str, Any]:
-    """What the numbers are tied to: data hash, commit, versions, and what training and prediction recorded."""
-    trained = [json.loads(p.read_text()) for s in run.seeds if (p := run.weights(s) / "config.json").exists()]
+def provenance(run: config.Run, seeds: list[int]) -> dict[str, Any]:
+    """What the numbers are tied to: seeds, data hash, commit, versions, and what training and prediction recorded."""
+    trained = [json.loads(p.read_text()) for s in seeds if (p := run.weights(s) / "config.json").exists()]
     return {
         "run": run.name,
         "method": run.method,
+        "scored_seeds": seeds,
         "data": data_hash(run.experiment.data),
         "commit": git_commit(),
         "python": platform.python_version(),
         "numpy": np.__version__,
         "training": trained,
-    } | _timing(run.images(run.seeds[0]) / "seconds.txt")
+    } | _timing(run.images(seeds[0]) / "seconds.txt")
 
 
 def _timing(path: Path) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from tqdm import tqdm
 from benchmark import cli, config
 from benchmark.align_stn0 import load_stn0
 from benchmark.fitting import choose_device
-from benchmark.train import make_method
+from benchmark.train import make_method, stored
 from datasets import degrade
 from datasets.batch import to_float, to_uint8
 from datasets.face import BadInput
@@ -29,11 +30,16 @@ BATCH = 64
 def main(arguments: argparse.Namespace) -> None:
     experiment = config.load(arguments.experiment)
     run = experiment.run(arguments.run)
+    none = (
+        f"{run.weights(0).parent}: no seed is trained as {config.PARAMS} says; "
+        f"run `python -m benchmark.train --run {run.name}` first"
+    )
+    seeds = cli.seeds_at_hand(run, partial(stored, run), none)
     device = choose_device(arguments.device, experiment.threads)
     pairs = Pairs.load(experiment.data / "test")
     unaligned, warp = to_float(torch.from_numpy(np.array(pairs.lr))).to(device), torch.from_numpy(np.array(pairs.warp))
     with cli.whole_folder(run.images(0).parent) as folder:
-        for seed in run.seeds:
+        for seed in seeds:
             method = make_method(run)
             method.load(run.weights(seed))
             method.to(device)

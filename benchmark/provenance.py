@@ -1,10 +1,12 @@
-"""What results are tied to: the project's commit and the prepared data."""
+"""What results are tied to: the project's commit, the prepared data, and the record beside the weights."""
 
 from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 
 def git_commit() -> str | None:
@@ -20,3 +22,10 @@ def data_hash(data: Path) -> str | None:
     """The hash of the prepared data in the folder `data`, from its manifest; None where there is no manifest."""
     manifest = data / "manifest.json"
     return json.loads(manifest.read_text())["hash"] if manifest.is_file() else None
+
+
+def recorded(weights: Path, expected: Mapping[str, Any]) -> bool:
+    """Whether the folder `weights` was stored with a config.json that says all of `expected`."""
+    config = weights / "config.json"
+    # By way of JSON, which makes a list of a tuple.
+    return config.is_file() and json.loads(json.dumps(expected)).items() <= json.loads(config.read_text()).items()

@@ -17,14 +17,13 @@ from benchmark import cli, config, parallel
 from benchmark.align_stn0 import load_stn0
 from benchmark.engine import OutOfTime, Settings
 from benchmark.fitting import choose_device, fit_and_save, forget, work_folder
-from benchmark.provenance import data_hash
+from benchmark.provenance import data_hash, recorded
 from datasets import degrade
 from datasets.batch import to_float, to_uint8
 from datasets.face import BadInput
 from datasets.pairs import Pairs
 from methods.interface import Align, Context, Method, TrainedMethod, create
 
-OUT_OF_TIME = 75  # exit status: nothing failed, run the same command again
 _CHUNK = 1024
 
 
@@ -83,6 +82,13 @@ def resolved(run: config.Run, method: Method, how: str) -> dict[str, Any]:
     }
 
 
+def stored(run: config.Run, seed: int) -> bool:
+    """Whether the seed's weights are there and are what this stage would store now, for all but changes of code."""
+    method = make_method(run)
+    record = resolved(run, method, run.alignment(method.wants))
+    return recorded(run.weights(seed), {**record, "seed": seed, "data": data_hash(run.experiment.data)})
+
+
 def fit_seed(run: config.Run, seed: int, pairs: Pairs, device: torch.device, settings: Settings) -> Path:
     """Fit the run with one seed; returns the folder of its resume state."""
     torch.manual_seed(seed)
@@ -116,7 +122,7 @@ def main(args: argparse.Namespace) -> None:
         done = [fit_seed(run, seed, pairs, device, settings) for seed in seeds]
     except OutOfTime as error:
         parallel.say(str(error))
-        sys.exit(OUT_OF_TIME)
+        sys.exit(cli.OUT_OF_TIME)
     # Only now: a kill at a later seed must not cost the earlier ones, whose weights DVC removes before it runs again.
     for work in done:
         forget(work)
@@ -129,7 +135,7 @@ def parser() -> argparse.ArgumentParser:
     options.epilog = (
         "Weights and config.json go to results/EXPERIMENT/weights/RUN/seedN, log.csv to results/EXPERIMENT/logs, "
         "resume state and sample grids to work/. A run that was killed goes on when the same command is given again. "
-        "Several GPUs: torchrun --nproc-per-node N -m benchmark.train --run RUN."
+        "Several GPUs for one run: torchrun --nproc-per-node N -m -- benchmark.train --run RUN."
     )
     options.add_argument("--seed", type=int, help="only this seed (default: the run's, one after the other)")
     options.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: CUDA if there is one")
@@ -143,7 +149,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument(
         "--seconds",
         type=float,
-        help=f"save and stop after so many seconds of training, with exit status {OUT_OF_TIME}",
+        help=f"save and stop after so many seconds of training, with exit status {cli.OUT_OF_TIME}",
     )
     return options
 

@@ -16,13 +16,13 @@ from PIL import Image
 
 from benchmark import config, evaluate, predict
 from benchmark.estimates import score_estimates, warp_errors
-from benchmark.train import make_method
+from benchmark.train import make_method, resolved
 from datasets import degrade
 from datasets.batch import to_float, to_uint8
 from datasets.face import BadInput
 from datasets.heatmaps import heatmaps
 from datasets.pairs import Pairs
-from methods.interface import create
+from methods.interface import Method, create
 
 PARAMS = {
     "experiment": "tiny",
@@ -58,6 +58,18 @@ def held_out(experiment: config.Experiment) -> Pairs:
     return Pairs.load(experiment.data / "test")
 
 
+def store(name: str, seed: int = 0) -> Method:
+    """An untrained method in place of a trained one."""
+    run = config.load().run(name)
+    method = make_method(run)
+    folder = run.weights(seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    method.save(folder)
+    record = resolved(run, method, run.alignment(method.wants))
+    (folder / "config.json").write_text(json.dumps({**record, "seed": seed, "data": "abc"}))
+    return method
+
+
 def run_predict(name: str) -> None:
     predict.main(argparse.Namespace(experiment=None, run=name, device="cpu"))
 
@@ -84,6 +96,7 @@ def test_predict_writes_what_the_method_gives_for_every_face(
 ) -> None:
     monkeypatch.setattr(predict, "BATCH", 7)  # the last batch is smaller
     for name in ("oracle", "unaligned"):
+        store(name)
         run_predict(name)
     lr = to_float(torch.from_numpy(np.array(held_out.lr)))
     upright = degrade.align(lr, torch.from_numpy(np.array(held_out.warp)))
@@ -99,6 +112,7 @@ def test_predict_writes_what_the_method_gives_for_every_face(
 def test_oracle_alignment_scores_higher_than_none(experiment: config.Experiment) -> None:
     scores = {}
     for name in ("oracle", "unaligned"):
+        store(name)
         run_predict(name)
         scores[name] = run_evaluate(name)[0]
     assert scores["oracle"]["psnr"] > scores["unaligned"]["psnr"] + 1
@@ -108,9 +122,7 @@ def test_oracle_alignment_scores_higher_than_none(experiment: config.Experiment)
 def test_predict_makes_the_network_that_was_trained(experiment: config.Experiment, held_out: Pairs) -> None:
     # The experiment's recipe decides the architecture: with MTUN's own default the weights would not fit.
     run = experiment.run("ours")
-    method = make_method(run)
-    run.weights(0).mkdir(parents=True)
-    method.save(run.weights(0))
+    store("ours")
     run_predict("ours")
     lr = to_float(torch.from_numpy(np.array(held_out.lr)))
     again = create("mtun", {"width": 2, "stacks": 1, "recipe": "paper"})
@@ -123,9 +135,30 @@ def test_predict_makes_the_network_that_was_trained(experiment: config.Experimen
 
 
 def test_predict_without_stn0_names_what_to_train(experiment: config.Experiment) -> None:
+    store("aligned")
     with pytest.raises(BadInput, match="stn0"):
         run_predict("aligned")
     assert not experiment.run("aligned").images(0).parent.exists()
+
+
+def test_seeds_not_trained_as_params_say_are_named_and_left_out(
+    experiment: config.Experiment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    params["experiments"]["tiny"]["training"]["seeds"] = params["runs"]["oracle"]["seeds"] = 4
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    with pytest.raises(BadInput, match=r"weights/oracle: no seed is trained .*benchmark\.train --run oracle"):
+        run_predict("oracle")
+    for seed in (0, 1, 3):
+        store("oracle", seed)
+    record = experiment.run("oracle").weights(1) / "config.json"
+    record.write_text(record.read_text().replace("abc", "other faces"))
+    run_predict("oracle")
+    assert "oracle: missing seed 1, 2; this is of seed 0, 3 alone" in capsys.readouterr().out
+    summary, rows = run_evaluate("oracle")
+    assert "oracle: missing seed 1, 2; this is of seed 0, 3 alone" in capsys.readouterr().out
+    assert (summary["scored_seeds"], summary["seeds"], set(rows["seed"])) == ([0, 3], 2, {0, 3})
+    assert [record["seed"] for record in summary["training"]] == [0, 3]
 
 
 def test_constant_error_has_its_known_psnr(experiment: config.Experiment, held_out: Pairs) -> None:
@@ -149,6 +182,7 @@ def test_constant_error_has_its_known_psnr(experiment: config.Experiment, held_o
 
 
 def test_means_are_of_the_rows(experiment: config.Experiment) -> None:
+    store("oracle")
     run_predict("oracle")
     summary, rows = run_evaluate("oracle")
     for column in evaluate.COLUMNS:
@@ -167,6 +201,7 @@ def test_seeds_of_a_face_are_averaged_before_the_interval() -> None:
 
 
 def test_tampering_with_an_image_changes_its_row_alone(experiment: config.Experiment) -> None:
+    store("oracle")
     run_predict("oracle")
     _, before = run_evaluate("oracle")
     path = experiment.run("oracle").images(0) / "0005.png"

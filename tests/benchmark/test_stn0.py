@@ -82,7 +82,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     tiny.write_pairs(tiny.make_pairs(6), tmp_path / "data/tiny/test")
     params = {
         "experiment": "tiny",
-        "experiments": {"tiny": {"stn0": {"epochs": 1, "batch_size": 8}, "methods": {}}},
+        "experiments": {"tiny": {"training": {}, "stn0": {"epochs": 1, "batch_size": 8}, "methods": {}}},
         "runs": {},
     }
     (tmp_path / "params.yaml").write_text(json.dumps(params))
@@ -107,6 +107,27 @@ def test_stage_stores_weights_and_score(project: Path) -> None:
     stored.load(results / "weights/stn0")
     assert torch.equal(align(lr), stored.align(lr)[0])
     assert not torch.equal(align(lr), lr)
+
+
+def test_time_limit_leaves_with_its_own_status_and_goes_on(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--device", "cpu", "--seconds"]
+    with pytest.raises(SystemExit, match="75"):
+        align_stn0.main(align_stn0.parser().parse_args([*arguments, "0"]))
+    assert not align_stn0.stored(config.load())
+    align_stn0.main(align_stn0.parser().parse_args([*arguments, "600"]))
+    assert "going on from" in capsys.readouterr().out
+    assert align_stn0.stored(config.load())
+
+
+@pytest.mark.parametrize("change", ["lr", "data"])
+def test_is_stored_only_as_params_and_data_stand(change: str, project: Path) -> None:
+    align_stn0.main(align_stn0.parser().parse_args(["--device", "cpu"]))
+    assert align_stn0.stored(config.load())
+    if change == "lr":
+        (project / "params.yaml").write_text((project / "params.yaml").read_text().replace("8}", '8, "lr": 0.5}'))
+    else:
+        (project / "data/tiny/manifest.json").write_text('{"hash": "other faces"}')
+    assert not align_stn0.stored(config.load())
 
 
 def test_round_trip(tmp_path: Path) -> None:
