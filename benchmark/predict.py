@@ -15,12 +15,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from benchmark import cli, config
-from benchmark.align_stn0 import load_stn0
+from benchmark.align_stn0 import align_faces, load_stn0
 from benchmark.fitting import choose_device
 from benchmark.train import make_method, stored
-from datasets import degrade
 from datasets.batch import to_float, to_uint8
-from datasets.face import BadInput
 from datasets.pairs import Pairs
 from methods.interface import Method
 
@@ -43,20 +41,9 @@ def main(arguments: argparse.Namespace) -> None:
             method = make_method(run)
             method.load(run.weights(seed))
             method.to(device)
-            lr = align_faces(unaligned, run.alignment(method.wants), experiment, warp.to(device))
+            how = run.alignment(method.wants)
+            lr = align_faces(unaligned, how, load_stn0(experiment, how, device), warp.to(device))
             predict(method, lr, list(pairs.faces["name"]), folder / f"seed{seed}", run.name)
-
-
-def align_faces(lr: Tensor, alignment: str, experiment: config.Experiment, warp: Tensor | None = None) -> Tensor:
-    """LR faces (N, 3, 16, 16) in [0, 1] as a run is to see them: as they are, or upright by STN_0 or true warps."""
-    if alignment == "none":
-        return lr
-    if alignment == "oracle":
-        if warp is None:
-            raise BadInput("oracle alignment: the true warp is known for test faces alone; take a run without it")
-        return degrade.align(lr, warp)
-    align = load_stn0(experiment, lr.device)
-    return torch.cat([align(part) for part in lr.split(BATCH)])
 
 
 @torch.no_grad()

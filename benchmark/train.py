@@ -14,17 +14,14 @@ import torch
 import yaml
 
 from benchmark import cli, config, parallel
-from benchmark.align_stn0 import load_stn0
+from benchmark.align_stn0 import align_faces, load_stn0
 from benchmark.engine import OutOfTime, Settings
 from benchmark.fitting import choose_device, fit_and_save, forget, work_folder
 from benchmark.provenance import data_hash, recorded
-from datasets import degrade
 from datasets.batch import to_float, to_uint8
 from datasets.face import BadInput
 from datasets.pairs import Pairs
 from methods.interface import Align, Context, Method, TrainedMethod, create
-
-_CHUNK = 1024
 
 
 def make_method(run: config.Run) -> Method:
@@ -45,13 +42,8 @@ def aligned_pairs(pairs: Pairs, how: str, align: Align | None, device: torch.dev
     if how == "none":
         return pairs
     lr, warp = to_float(torch.from_numpy(np.array(pairs.lr))), torch.from_numpy(np.array(pairs.warp))
-    parts = []
-    for rows in torch.arange(len(lr)).split(_CHUNK):
-        part = lr[rows].to(device)
-        # Only the oracle comes without a function: it needs the true warps.
-        upright = degrade.align(part, warp[rows].to(device)) if align is None else align(part)
-        parts.append(to_uint8(upright).cpu())
-    return dataclasses.replace(pairs, lr=torch.cat(parts).numpy())
+    upright = align_faces(lr.to(device), how, align, warp.to(device))
+    return dataclasses.replace(pairs, lr=to_uint8(upright).cpu().numpy())
 
 
 def vgg_weights(experiment: config.Experiment) -> Path | None:
@@ -99,7 +91,7 @@ def fit_seed(run: config.Run, seed: int, pairs: Pairs, device: torch.device, set
     work = work_folder(f"{run.experiment.name}-{run.name}-{seed}", run.method, record, run.experiment.data)
 
     context = Context(device, seed, work, run.log(seed))
-    align = load_stn0(run.experiment, device) if how == "stn0" else None
+    align = load_stn0(run.experiment, how, device)
     if isinstance(method, TrainedMethod):
         context.align, context.oracle, context.vgg = align, how == "oracle", vgg_weights(run.experiment)
     else:

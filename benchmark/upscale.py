@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 
 from benchmark import cli, config
+from benchmark.align_stn0 import align_faces, load_stn0
 from benchmark.fitting import choose_device
-from benchmark.predict import align_faces
 from benchmark.train import make_method
 from datasets.batch import to_float, to_uint8
 from datasets.face import BadInput
@@ -24,9 +24,10 @@ def main(arguments: argparse.Namespace) -> None:
     method = make_method(run)
     method.load(run.weights(0))
     method.to(device)
-    lr = read_face(arguments.photo).to(device)
+    how = run.alignment(method.wants)
+    lr = align_faces(read_face(arguments.photo).to(device), how, load_stn0(run.experiment, how, device))
     with torch.no_grad():
-        sr = method.upscale(align_faces(lr, run.alignment(method.wants), run.experiment))
+        sr = method.upscale(lr)
     with cli.whole_file(arguments.output) as part:
         Image.fromarray(to_uint8(sr)[0].cpu().numpy()).save(part)
     print(f"{arguments.output}: 128 x 128, by {run.name}")

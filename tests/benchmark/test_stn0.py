@@ -91,7 +91,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_stage_stores_weights_and_score(project: Path) -> None:
     with pytest.raises(BadInput, match=r"weights/stn0/weights.safetensors: no weights"):
-        load_stn0(config.load(), CPU)
+        load_stn0(config.load(), "stn0", CPU)
     align_stn0.main(align_stn0.parser().parse_args(["--device", "cpu"]))
     results = project / "results/tiny"
     errors = json.loads((results / "metrics/stn0.json").read_text())
@@ -102,7 +102,7 @@ def test_stage_stores_weights_and_score(project: Path) -> None:
     assert len((results / "logs/stn0.csv").read_text().splitlines()) == 2
 
     lr = torch.rand(2, 3, 16, 16)
-    align = load_stn0(config.load(), CPU)
+    align = load_stn0(config.load(), "stn0", CPU)
     stored = STN0()
     stored.load(results / "weights/stn0")
     assert torch.equal(align(lr), stored.align(lr)[0])
