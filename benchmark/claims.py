@@ -14,6 +14,7 @@ import yaml
 from benchmark import cli, config, measurements
 from benchmark.paired import difference
 from benchmark.statistics import CONFIDENCE, RESAMPLES
+from benchmark.tables import describe
 from datasets.face import BadInput
 
 CLAIMS = Path(__file__).parent / "reference" / "claims.yaml"
@@ -129,14 +130,14 @@ def judge(experiment: config.Experiment, path: Path = CLAIMS) -> list[dict[str, 
     return judged
 
 
-def write(judged: list[dict[str, Any]], name: str, folder: Path) -> None:
-    """Write claims.json (the judged claims of experiment `name`, and their count by verdict) and claims.md."""
+def write(judged: list[dict[str, Any]], experiment: config.Experiment, folder: Path) -> None:
+    """Write claims.json (the judged claims of the experiment, and their count by verdict) and claims.md."""
     counts = {v: sum(claim["verdict"] == v for claim in judged) for v in VERDICTS}
-    head = {"experiment": name, "confidence": CONFIDENCE, "resamples": RESAMPLES, "verdicts": counts}
+    head = {"experiment": experiment.name, "confidence": CONFIDENCE, "resamples": RESAMPLES, "verdicts": counts}
     with cli.whole_file(folder / "claims.json") as part:
         part.write_text(json.dumps(_rounded(head | {"claims": judged}), indent=1, ensure_ascii=False) + "\n")
     with cli.whole_file(folder / "claims.md") as part:
-        part.write_text(markdown(judged, name))
+        part.write_text(markdown(judged, f"{experiment.name} ({describe(experiment)})"))
 
 
 def _rounded(value: Any) -> Any:
@@ -148,10 +149,10 @@ def _rounded(value: Any) -> Any:
     return round(value, 6) if isinstance(value, float) else value
 
 
-def markdown(judged: list[dict[str, Any]], name: str) -> str:
+def markdown(judged: list[dict[str, Any]], experiment: str) -> str:
     """The claims as a page: a count, a table of verdicts, and below it every pair's numbers."""
     count = ", ".join(f"{sum(c['verdict'] == v for c in judged)} {v}" for v in VERDICTS)
-    lines = [f"Claims of the paper on experiment {name}: {count}.", ""]
+    lines = [f"Claims of the paper on experiment {experiment}: {count}.", ""]
     lines += ["| Section | Claim | Measure | Verdict |", "|:--|:--|:--|:--|"]
     lines += [f"| {c['section']} | {c['quote']} | {c['measure'].upper()} | **{c['verdict']}** |" for c in judged]
     for claim in judged:

@@ -34,7 +34,7 @@ def report_against_metrics(experiment: config.Experiment, scratch: Path) -> list
     """tables/ and claims must be what the report makes of the metrics and of reference/; `scratch`: an empty folder."""
     (scratch / "tables").mkdir()
     report.write_tables(experiment, scratch / "tables")
-    claims.write(claims.judge(experiment), experiment.name, scratch)
+    claims.write(claims.judge(experiment), experiment, scratch)
     made = [path for path in sorted(scratch.rglob("*")) if path.is_file()]
     return [problem for path in made if (problem := _differs(path, experiment.results / path.relative_to(scratch)))]
 

@@ -58,7 +58,7 @@ def curves(experiment: config.Experiment) -> plt.Figure | None:
     shown = REFERENCE_RUN if REFERENCE_RUN in trained else next(iter(trained))
     table = trained[shown][0]
     for term in (str(column) for column in table if str(column).startswith("L_")):
-        right.plot(_epochs(table), table[term], label=term, lw=1.2)
+        right.plot(_epochs(table), table[term], label=term, lw=1.2, marker=".")
     right.set(xlabel="epoch", ylabel="weighted term of the loss", yscale="log", title=style[shown]["label"])
     right.legend(fontsize=6)
     return _finish(figure)

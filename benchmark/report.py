@@ -35,7 +35,7 @@ def main(arguments: argparse.Namespace) -> None:
     with cli.whole_folder(experiment.results / "tables") as folder:
         write_tables(experiment, folder)
     judged = claims.judge(experiment)
-    claims.write(judged, experiment.name, experiment.results)
+    claims.write(judged, experiment, experiment.results)
     gallery = Gallery.load(experiment, scored)
     drawn = draw(experiment, gallery)
     html.write(experiment, gallery, judged, drawn)

@@ -149,7 +149,7 @@ def test_a_claim_that_tests_nothing_is_refused(text: str, message: str, tmp_path
 
 def test_files_of_an_experiment(toy: config.Experiment) -> None:
     judged = claims.judge(toy)
-    claims.write(judged, toy.name, toy.results)
+    claims.write(judged, toy, toy.results)
     stored = json.loads((toy.results / "claims.json").read_text())
     by_id = {c["id"]: c for c in stored["claims"]}
     skip = by_id["skip_connection"]["tests"][0]

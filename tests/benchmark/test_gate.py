@@ -21,7 +21,7 @@ def held(toy: config.Experiment, tmp_path: Path) -> config.Experiment:
     """The made-up experiment, reported and accepted (in tmp_path/accepted)."""
     (toy.results / "tables").mkdir()
     report.write_tables(toy, toy.results / "tables")
-    claims.write(claims.judge(toy), toy.name, toy.results)
+    claims.write(claims.judge(toy), toy, toy.results)
     (tmp_path / "accepted").mkdir()
     accept.accept(toy, tmp_path / "accepted")
     return toy

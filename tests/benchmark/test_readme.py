@@ -20,7 +20,7 @@ def reported(toy: config.Experiment) -> config.Experiment:
     """The made-up experiment with its tables and claims, and a figure."""
     (toy.results / "tables").mkdir()
     report.write_tables(toy, toy.results / "tables")
-    claims.write(claims.judge(toy), toy.name, toy.results)
+    claims.write(claims.judge(toy), toy, toy.results)
     (toy.results / "figures").mkdir()
     (toy.results / "figures" / readme.FIGURE).write_bytes(b"")
     return toy
