@@ -437,5 +437,5 @@ def drawn_faces(n: int) -> Batch:
 
 @pytest.mark.slow
 def test_narrow_network_fits_16_faces() -> None:
-    method = make(feature=False, adversarial=False, width=8)
+    method = make(feature=False, adversarial=False, width=8, recipe="paper")
     assert fit(method, drawn_faces(16), updates=400, lr=8e-3) >= 28
