@@ -36,13 +36,13 @@ def main(arguments: argparse.Namespace) -> None:
     device = choose_device(arguments.device, experiment.threads)
     pairs = Pairs.load(experiment.data / "test")
     unaligned, warp = to_float(torch.from_numpy(np.array(pairs.lr))).to(device), torch.from_numpy(np.array(pairs.warp))
+    how = run.alignment(make_method(run).wants)
+    lr = align_faces(unaligned, how, load_stn0(experiment, how, device), warp.to(device))
     with cli.whole_folder(run.images(0).parent) as folder:
         for seed in seeds:
             method = make_method(run)
             method.load(run.weights(seed))
             method.to(device)
-            how = run.alignment(method.wants)
-            lr = align_faces(unaligned, how, load_stn0(experiment, how, device), warp.to(device))
             predict(method, lr, list(pairs.faces["name"]), folder / f"seed{seed}", run.name)
 
 
