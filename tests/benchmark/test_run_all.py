@@ -217,10 +217,8 @@ def test_nothing_is_started_with_too_little_time(project: Path, capfd: pytest.Ca
 def test_no_training_outlives_the_command(project: Path, number: int) -> None:
     change_params(runs={"long": {"epochs": 100_000}})
     parent = subprocess.Popen([*COMMAND, "--only", "long"], stdout=subprocess.DEVNULL)
-    children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children")
-    wait_for(lambda: bool(children.read_text()))
-    child = Path("/proc") / children.read_text().strip()
-    wait_for(lambda: b"benchmark.train" in (child / "cmdline").read_bytes())
+    wait_for(lambda: bool(trainings_of(parent)))
+    [child] = trainings_of(parent)
     parent.send_signal(number)
     try:
         assert parent.wait(30) == (-signal.SIGKILL if number == signal.SIGKILL else run_all.INTERRUPTED)
@@ -229,6 +227,20 @@ def test_no_training_outlives_the_command(project: Path, number: int) -> None:
         parent.kill()
         if not ended(child):
             os.kill(int(child.name), signal.SIGKILL)
+
+
+def trainings_of(parent: subprocess.Popen) -> list[Path]:
+    """The /proc folders of a command's trainings, not of its other children, which may end at any moment."""
+    children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text().split()
+    return [process for process in map(Path("/proc").joinpath, children) if b"benchmark.train" in command_line(process)]
+
+
+def command_line(process: Path) -> bytes:
+    """What a process of /proc was started with; nothing once it is gone."""
+    try:
+        return (process / "cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def ended(process: Path) -> bool:
