@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmark import parallel
+from benchmark import parallel, shared
 from benchmark.metrics import psnr
 from benchmark.optimise import learning_rate, set_rate
 from benchmark.progress import Progress, save_grid, write_log
@@ -62,6 +62,8 @@ def train(method: TrainedMethod, pairs: Pairs, context: Context, settings: Setti
                 run.save(step)
 
         step.finish()
+        if run.outcome and at.phase == 0:
+            shared.keep(run.outcome, phase, at.rows)
         at.phase, at.epoch = at.phase + 1, 0
         run.save(None)
     method.module.eval()

@@ -26,7 +26,7 @@ from methods.interface import Context, Method, TrainedMethod
 
 _ROOT = Path(__file__).parent.parent
 # Code that decides what a training run computes, beside the method's own folder.
-_CODE = [f"benchmark/{name}.py" for name in ("engine", "state", "step", "optimise", "parallel", "fitting")]
+_CODE = [f"benchmark/{name}.py" for name in ("engine", "state", "shared", "step", "optimise", "parallel", "fitting")]
 _CODE += ["methods/*.py", *(f"datasets/{name}.py" for name in ("batch", "components", "degrade", "heatmaps", "pairs"))]
 
 

@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from benchmark import parallel
+from benchmark import parallel, shared
 from benchmark.checkpoint import Checkpoints
+from benchmark.progress import write_log
 from benchmark.step import Mode, Step
 from datasets.batch import DeviceFaces
 from datasets.face import BadInput
@@ -68,6 +69,7 @@ class Run:
     watched: DeviceFaces
     store: Checkpoints
     at: Position
+    outcome: Checkpoints | None = None  # of the first phase, where it is shared
     saved_at: float = field(default_factory=time.monotonic)
 
     def size(self, number: int) -> int:
@@ -123,8 +125,14 @@ def prepare(
     parallel.wait()  # nobody writes before everybody has read
     at = Position(**saved["position"]) if saved else Position()
 
-    run = Run(method, context, settings, phases, faces, rows, watched, store, at)
+    outcome = shared.outcome(phases[0], rows[0], context, settings.step)
+    run = Run(method, context, settings, phases, faces, rows, watched, store, at, outcome)
     if saved is None:
+        known = shared.recall(outcome, phases[0], context.device) if outcome else None
+        if known is not None:
+            run.at = Position(phase=1, rows=known)
+            if parallel.main():
+                write_log(context.log, known)
         return run, None
     for module, state in zip(run.modules(), saved["modules"], strict=True):
         module.load_state_dict(state)

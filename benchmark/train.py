@@ -90,7 +90,8 @@ def fit_seed(run: config.Run, seed: int, pairs: Pairs, device: torch.device, set
     parallel.say(yaml.safe_dump({**record, "seed": seed}, sort_keys=False).rstrip())
     work = work_folder(f"{run.experiment.name}-{run.name}-{seed}", run.method, record, run.experiment.data)
 
-    context = Context(device, seed, work, run.log(seed))
+    shared = work_folder("shared", run.method, {}, run.experiment.data)
+    context = Context(device, seed, work, run.log(seed), shared)
     align = load_stn0(run.experiment, how, device)
     if isinstance(method, TrainedMethod):
         context.align, context.oracle, context.vgg = align, how == "oracle", vgg_weights(run.experiment)

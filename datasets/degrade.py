@@ -45,9 +45,13 @@ def inverse(warp: Tensor) -> Tensor:
 
 
 def resample(image: Tensor, warp: Tensor) -> Tensor:
-    """Sample `image` (B, C, H, W) at warp(p) for every output pixel p: bilinear, zero (black in [0, 1]) outside."""
-    grid = F.affine_grid(matrix(warp), list(image.shape), align_corners=False)
-    return F.grid_sample(image, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    """Sample `image` (B, C, H, W) at warp(p) for every output pixel p: bilinear, zero (black in [0, 1]) outside.
+
+    In float32, under autocast too: half precision would blur the sampling coordinates by a pixel.
+    """
+    with torch.autocast(image.device.type, enabled=False):
+        grid = F.affine_grid(matrix(warp.float()), list(image.shape), align_corners=False)
+        return F.grid_sample(image.float(), grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
 def resize(image: Tensor, size: int) -> Tensor:

@@ -33,6 +33,7 @@ class Context:
     """What a run lends a method while it fits.
 
     device, seed: where and from which random state. workdir: a folder for resume state and sample grids. log: log.csv.
+    shared: a folder for the outcomes of shared phases, of this code and data alone; None: nothing is shared.
     align: turns unaligned LR faces (B, 3, 16, 16) upright for a method that asked for it, else None. oracle: the engine
     turns them upright by their true warps instead.
     vgg: file of VGG-19 weights to ReLU3_2, or None for seeded random weights. train: the engine's loop.
@@ -43,6 +44,7 @@ class Context:
     seed: int = 0
     workdir: Path = Path("work")
     log: Path = Path("log.csv")
+    shared: Path | None = None
     align: Align | None = None
     oracle: bool = False
     vgg: Path | None = None
@@ -186,6 +188,8 @@ class Phase:
     comes detached. fresh: a new warp for each face and epoch, else the stored one. faces(pairs) -> (N,) bool says which
     of the training pairs the phase sees, None for all. watched: whether SR faces are worth a look after an epoch; not
     while only a part that makes none is trained. Phases of a method run in order.
+    shared: for a first phase that other runs have too, the options that its loss and module depend on: trained once, it
+    is taken over by every run with the same ones, the same weights at the start, settings, seed, data and code.
     """
 
     name: str
@@ -201,6 +205,7 @@ class Phase:
     flip: bool = True
     faces: Callable[[Pairs], np.ndarray] | None = None
     watched: bool = True
+    shared: Mapping[str, Any] | None = None
 
 
 class TrainedMethod(Method):

@@ -106,9 +106,7 @@ class STN(nn.Module):
         the warp (B, 4).
         """
         warp = self.estimate(source)
-        # Half precision would blur the sampling coordinates by a pixel.
-        with torch.autocast(source.device.type, enabled=False):
-            return degrade.resample((source if features is None else features).float(), warp), warp
+        return degrade.resample(source if features is None else features, warp), warp
 
 
 class Residual(nn.Module):

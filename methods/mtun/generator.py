@@ -45,22 +45,25 @@ class Generator(nn.Module):
         self.up_32, self.up_64 = up(channels[16], 4 * g), up(4 * g, 2 * g)
         layers = PAPER_64 if recipe.locnet == "paper" else AUTHORS_64
         self.stn = STN(locnet(2 * g + 3, 64, layers), recipe.align_corners, recipe.stn_rotation)
+        if recipe.locnet_init == "he":
+            self._initialise_locnet()
         self.aligned = normed(nn.Conv2d(2 * g + 3, 2 * g, 3, padding=1), nn.ReLU())
         self.heb = HEB(channels[self.heb_at], 2 * g, options.stacks) if options.stacks else None
         maps, trunk = len(COMPONENTS) if options.stacks else 0, 3 if options.authors_trunk else 2
         self.decoder = Decoder(g, maps, options.skip and not options.authors_trunk, trunk)
         self._initialise(recipe)
 
+    def _initialise_locnet(self) -> None:
+        for layer in self.stn.locnet[:-1]:
+            if isinstance(layer, nn.Conv2d | nn.Linear):
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+                assert layer.bias is not None
+                nn.init.zeros_(layer.bias)
+
     def _initialise(self, recipe: Recipe) -> None:
         if recipe.norm_init == "uniform":
             for norm in (m for m in self.modules() if isinstance(m, nn.BatchNorm2d)):
                 nn.init.uniform_(norm.weight)
-        if recipe.locnet_init == "he":
-            for layer in self.stn.locnet[:-1]:
-                if isinstance(layer, nn.Conv2d | nn.Linear):
-                    nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-                    assert layer.bias is not None
-                    nn.init.zeros_(layer.bias)
         if self.residual:  # then the first SR face is the bicubic one
             for parameter in self.decoder.image[-1].parameters():
                 nn.init.zeros_(parameter)

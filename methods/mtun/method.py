@@ -87,6 +87,7 @@ class MTUN(TrainedMethod):
             loss=self._warm_up_loss,
             flip=r.flip,
             watched=False,
+            shared={"residual": self.options.residual, "align_corners": r.align_corners},
         )
 
     def _warm_up_loss(self, batch: Batch, epoch: int) -> tuple[dict[str, Tensor], None]:

@@ -29,6 +29,14 @@ def tensor(image: np.ndarray) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))[None]
 
 
+def test_resampling_stays_in_full_precision_under_autocast() -> None:
+    image, warp = tensor(picture(64)), warps(1)
+    expected = degrade.resample(image, warp)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = degrade.resample(image, warp)
+    assert torch.equal(found, expected)
+
+
 @pytest.mark.parametrize(("size", "to"), [(16, 128), (128, 16), (128, 64), (48, 128)])
 @pytest.mark.parametrize("cells", [4, 16])
 def test_resize_is_pillows_bicubic(size: int, to: int, cells: int) -> None:
