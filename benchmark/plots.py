@@ -52,8 +52,9 @@ def curves(experiment: config.Experiment) -> plt.Figure | None:
     for name, tables in trained.items():
         for seed, table in enumerate(tables):
             line = {"color": style[name]["color"], "lw": 1.2, "marker": ".", "alpha": 1 if seed == 0 else 0.5}
-            left.plot(_epochs(table), table["val_psnr"], label=None if seed else style[name]["label"], **line)
-    left.set(xlabel="epoch, phases one after another", ylabel="PSNR on the validation fold, dB")
+            watched = table.dropna(subset="val_psnr")
+            left.plot(_epochs(watched), watched["val_psnr"], label=None if seed else style[name]["label"], **line)
+    left.set(xlabel="epoch with SR faces, phases one after another", ylabel="PSNR on the validation fold, dB")
     left.legend(fontsize=6, ncols=2)
     shown = REFERENCE_RUN if REFERENCE_RUN in trained else next(iter(trained))
     table = trained[shown][0]
