@@ -1,12 +1,14 @@
-"""Fixtures of the tests that read a whole experiment's results."""
+"""Fixtures of the tests that train, and of those that read a whole experiment's results."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import made_up
 import pytest
+import torch
 
 from benchmark import config
 from datasets.pairs import Pairs
@@ -29,3 +31,12 @@ def toy(made_up_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     shutil.copytree(made_up_root, root)
     monkeypatch.chdir(root)
     return config.load()
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """PyTorch with one thread, so that two ways of doing the same round alike."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, mse_loss
 
@@ -20,6 +21,8 @@ from datasets import degrade
 from datasets.batch import Batch, to_float, to_uint8
 from datasets.pairs import Pairs
 from methods.interface import Context, Optimiser, Phase, TrainedMethod
+
+TIMES = ["images_per_second", "seconds"]  # of log.csv, which no two runs have in common
 
 
 def make_pairs(n: int = 24, validation: int = 4) -> Pairs:
@@ -49,6 +52,7 @@ class Options:
     norm: bool = True
     epochs: int = 3
     delay: float = 0.0  # seconds an update takes longer
+    share: bool = False  # the first phase, by a folder beside the run's
     recipe: str = "paper"
 
 
@@ -71,7 +75,9 @@ class Tiny(TrainedMethod):
         sgd = Optimiser("sgd", 1e-2)
         epochs = self.options.epochs
         return [
-            Phase("pixels", epochs, 6, self.module, rmsprop, self.pixel_loss),
+            Phase(
+                "pixels", epochs, 6, self.module, rmsprop, self.pixel_loss, shared={} if self.options.share else None
+            ),
             Phase("play", epochs, 8, self.module, adam, self.loss, self.critic, sgd, self.critic_loss, fresh=False),
         ]
 
@@ -96,11 +102,21 @@ class Tiny(TrainedMethod):
         return self.enlarge(lr).clamp(0, 1)
 
 
+def assert_same_run(one: Path, other: Path) -> None:
+    """Two folders hold bit-equal weights and equal logs, times aside."""
+    a, b = (load_file(folder / "weights.safetensors") for folder in (one, other))
+    assert a.keys() == b.keys()
+    for name in a:
+        assert torch.equal(a[name], b[name]), name
+    logs = [pd.read_csv(folder / "log.csv").drop(columns=TIMES) for folder in (one, other)]
+    pd.testing.assert_frame_equal(*logs, check_exact=True)
+
+
 def fit(folder: Path, settings: Settings, pairs: Pairs | None = None, **options: float) -> Tiny:
     """Train a Tiny in `folder`."""
     torch.manual_seed(1)
     method = Tiny(options)
-    context = Context(torch.device("cpu"), seed=1, workdir=folder, log=folder / "log.csv")
+    context = Context(torch.device("cpu"), 1, folder, folder / "log.csv", folder.with_name("shared"))
     train(method, make_pairs() if pairs is None else pairs, context, settings)
     return method
 
