@@ -87,12 +87,13 @@ def test_stn_in_corner_units_is_torch_align_corners(known: Tensor) -> None:
     torch.testing.assert_close(turned, degrade.resample(image, warp), rtol=0, atol=0)  # the warp is in box units
 
 
-def test_stn_samples_in_full_precision_under_autocast() -> None:
+def test_stn_estimates_and_samples_in_full_precision_under_autocast() -> None:
     image = torch.rand(1, 3, 16, 16)
     stn = fixed_stn(3, 16, WARP[0])
     with torch.autocast("cpu", dtype=torch.bfloat16):
         turned, warp = stn(image)
     assert turned.dtype == warp.dtype == torch.float32
+    torch.testing.assert_close(warp, WARP[:1], rtol=0, atol=1e-7)
     torch.testing.assert_close(turned, degrade.resample(image, warp), rtol=0, atol=0)
 
 
