@@ -99,7 +99,8 @@ class Player:
     """The generator or the critic: a module with its loss and its optimiser."""
 
     def __init__(self, module: nn.Module, loss: Callable[..., Any], recipe: Optimiser, captured: bool):
-        module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # faster on GPU and CPU alike
+        # A run has done so for all its modules; this is for a step by itself.
+        module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.module, self.recipe = module, recipe
         self.objective = parallel.distribute(_Objective(module, loss), module)
         self.optimiser = make_optimiser(module, recipe, captured)

@@ -127,6 +127,9 @@ def prepare(
 
     outcome = shared.outcome(phases[0], rows[0], context, settings.step)
     run = Run(method, context, settings, phases, faces, rows, watched, store, at, outcome)
+    for module in run.modules():
+        # Faster on GPU and CPU alike. All parts at once, whichever phase a run goes on in: rounding depends on it.
+        module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if saved is None:
         known = shared.recall(outcome, phases[0], context.device) if outcome else None
         if known is not None:

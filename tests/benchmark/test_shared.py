@@ -110,3 +110,30 @@ def test_all_ablations_share_the_warm_up_but_that_without_autoencoder() -> None:
     assert other.keys() != ours.keys()
     for name, start in starts.items():
         assert all(torch.equal(ours[key], start[key]) for key in ours), name
+
+
+@pytest.mark.parametrize("freeze_front", [True, False])
+def test_mtun_ends_bit_equal_however_it_came_by_its_warm_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, freeze_front: bool
+) -> None:
+    options = {"width": 4, "stacks": 1, "feature": False, "adversarial": False, "freeze_front": freeze_front}
+    options |= {"epochs": 1, "batch_size": 4, "stn_epochs": 1, "stn_batch_size": 4}
+
+    def fit_mtun(folder: Path, shared: Path | None) -> dict[str, torch.Tensor]:
+        method = MTUN(options)
+        train(method, tiny.make_pairs(), Context(CPU, 1, folder, folder / "log.csv", shared))
+        return method.module.state_dict()
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    whole = fit_mtun(tmp_path / "whole", tmp_path / "shared")
+    taken_over = fit_mtun(tmp_path / "second", tmp_path / "shared")
+    with monkeypatch.context() as patch:
+        patch.setattr("methods.mtun.losses.L_h", killed)
+        with pytest.raises(KeyboardInterrupt):
+            fit_mtun(tmp_path / "broken", None)
+    gone_on = fit_mtun(tmp_path / "broken", None)
+    for name, weight in whole.items():
+        assert torch.equal(weight, taken_over[name]), name
+        assert torch.equal(weight, gone_on[name]), name
