@@ -184,8 +184,8 @@ DEVIATIONS = (
         "-",
         "-",
         "off; on in experiment demo",
-        "a bicubic residual and an STN fixed after its warm-up: in the two minutes that the demo has for a run, the paper's "
-        "network makes no faces yet",
+        "a bicubic residual and an STN fixed after its warm-up: in the two minutes that the demo has for a run, the "
+        "paper's network makes no faces yet",
     ),
     # Ablations
     Deviation(
