@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark import cli, config, measurements
+from benchmark import cli, config
+from benchmark.reporting import measurements
 from datasets.face import BadInput
 
 ACCEPTED = Path(__file__).parent / "reference" / "accepted"

@@ -13,11 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmark import cli, config, parallel
-from benchmark.engine import OutOfTime, Settings
-from benchmark.estimates import warp_errors
-from benchmark.fitting import choose_device, fit_and_save, forget, work_folder
+from benchmark import cli, config
 from benchmark.provenance import data_hash, recorded
+from benchmark.scoring.estimates import warp_errors
+from benchmark.training import parallel
+from benchmark.training.engine import OutOfTime, Settings
+from benchmark.training.fitting import choose_device, fit_and_save, forget, work_folder
 from datasets import degrade
 from datasets.batch import to_float
 from datasets.face import BadInput

@@ -15,9 +15,9 @@ import pandas as pd
 from tqdm import tqdm
 
 from benchmark import cli, config
-from benchmark.metrics import luma, psnr, ssim
 from benchmark.provenance import data_hash, git_commit
-from benchmark.statistics import mean_interval
+from benchmark.scoring.metrics import luma, psnr, ssim
+from benchmark.scoring.statistics import mean_interval
 from datasets import pose
 from datasets.face import BadInput
 from datasets.images import decode
@@ -78,7 +78,7 @@ def score_inspected(path: Path, pairs: Pairs) -> dict[str, Any]:
     """Errors of the heatmaps and warps that the method wrote down; {} where it wrote none."""
     if not path.exists():
         return {}
-    from benchmark.estimates import score_estimates  # needs torch, which is slow to import
+    from benchmark.scoring.estimates import score_estimates  # needs torch, which is slow to import
 
     return score_estimates(path, pairs)
 

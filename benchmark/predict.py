@@ -16,8 +16,8 @@ from tqdm import tqdm
 
 from benchmark import cli, config
 from benchmark.align_stn0 import align_faces, load_stn0
-from benchmark.fitting import choose_device
 from benchmark.train import make_method, stored
+from benchmark.training.fitting import choose_device
 from datasets.batch import to_float, to_uint8
 from datasets.pairs import Pairs
 from methods.interface import Method

@@ -19,8 +19,8 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmark import cli, config
-from benchmark.manifest import write_manifest
-from benchmark.sheet import corpus_sheet
+from benchmark.reporting.manifest import write_manifest
+from benchmark.reporting.sheet import corpus_sheet
 from datasets import corpus
 from datasets.crop import Crop, Skipped, crop_face
 from datasets.face import BadInput, Entry

@@ -9,7 +9,8 @@ import argparse
 import json
 from pathlib import Path
 
-from benchmark import accept, cli, config, tables
+from benchmark import accept, cli, config
+from benchmark.reporting import tables
 from datasets.face import BadInput
 
 README = Path("README.md")

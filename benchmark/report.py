@@ -8,20 +8,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from benchmark import (
-    architecture,
-    claims,
-    cli,
-    config,
-    deviations,
-    figures,
-    html,
-    measurements,
-    plots,
-    supplement,
-    tables,
-)
-from benchmark.gallery import Gallery
+from benchmark import cli, config
+from benchmark.reporting import architecture, claims, deviations, figures, html, measurements, plots, supplement, tables
+from benchmark.reporting.gallery import Gallery
 from datasets.face import BadInput
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchmark import align_stn0, cli, config, train
-from benchmark.processes import child, slots
+from benchmark.training.processes import child, slots
 from datasets.face import require_folder
 
 START_UP = 5.0  # seconds until a stage is at work: a training gets so many less, and with less nothing is started

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmark import accept, config, gate, measurements, readme
+from benchmark import accept, config, readme
+from benchmark.reporting import measurements
+from benchmark.scoring import gate
 from datasets.pairs import Pairs
 
 ROOT = Path(__file__).parent.parent

@@ -21,8 +21,8 @@ import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from benchmark.metrics import luma, psnr, ssim
-from benchmark.step import make_step
+from benchmark.scoring.metrics import luma, psnr, ssim
+from benchmark.training.step import make_step
 from datasets import align, batch, degrade
 from datasets.batch import DeviceFaces
 from datasets.heatmaps import heatmaps

@@ -13,11 +13,12 @@ import numpy as np
 import torch
 import yaml
 
-from benchmark import cli, config, parallel
+from benchmark import cli, config
 from benchmark.align_stn0 import align_faces, load_stn0
-from benchmark.engine import OutOfTime, Settings
-from benchmark.fitting import choose_device, fit_and_save, forget, work_folder
 from benchmark.provenance import data_hash, recorded
+from benchmark.training import parallel
+from benchmark.training.engine import OutOfTime, Settings
+from benchmark.training.fitting import choose_device, fit_and_save, forget, work_folder
 from datasets.batch import to_float, to_uint8
 from datasets.face import BadInput
 from datasets.pairs import Pairs

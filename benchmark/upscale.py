@@ -11,8 +11,8 @@ from PIL import Image
 
 from benchmark import cli, config
 from benchmark.align_stn0 import align_faces, load_stn0
-from benchmark.fitting import choose_device
 from benchmark.train import make_method
+from benchmark.training.fitting import choose_device
 from datasets.batch import to_float, to_uint8
 from datasets.face import BadInput
 from datasets.images import decode

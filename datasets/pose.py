@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from datasets.head import mean_landmarks
+from datasets.portrait.head import mean_landmarks
 
 BINS = (0, 15, 30, 45, 90)
 

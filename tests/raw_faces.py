@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from datasets.head import mean_landmarks, pose_matrix
+from datasets.portrait.head import mean_landmarks, pose_matrix
 
 SIZE = 120
 CELEBA_SIZE = (178, 218)

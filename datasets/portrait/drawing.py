@@ -8,9 +8,9 @@ from functools import cached_property
 import cv2
 import numpy as np
 
-from datasets.head import landmark_grid, pose_matrix
 from datasets.portrait import people, shapes
 from datasets.portrait.features import paint_eyes, paint_mouth
+from datasets.portrait.head import landmark_grid, pose_matrix
 from datasets.portrait.render import Sheet, corners, normals, rasterise, signed_area
 from datasets.portrait.template import COLUMNS, sample
 from datasets.portrait.texture import Light, lit

@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 
-from datasets.head import EYE, EYE_HALF, lids
+from datasets.portrait.head import EYE, EYE_HALF, lids
 from datasets.portrait.looks import Looks
 from datasets.portrait.template import step
 from datasets.portrait.texture import blend, plane, windows

@@ -13,7 +13,7 @@ import yaml
 from PIL import Image
 
 from benchmark import config, evaluate
-from benchmark.estimates import score_estimates
+from benchmark.scoring.estimates import score_estimates
 from datasets.batch import DeviceFaces
 from datasets.pairs import ARRAYS, Pairs
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmark import claims, config, readme, report
+from benchmark import config, readme, report
+from benchmark.reporting import claims
 from datasets.face import BadInput
 
 ROOT = Path(__file__).parents[2]

@@ -16,8 +16,9 @@ import pytest
 import yaml
 from matplotlib.text import Text
 
-from benchmark import claims, config, figures, html, measurements, plots, report
-from benchmark.gallery import Gallery
+from benchmark import config, report
+from benchmark.reporting import claims, figures, html, measurements, plots
+from benchmark.reporting.gallery import Gallery
 from datasets.face import BadInput
 
 ROOT = Path(__file__).parents[2]

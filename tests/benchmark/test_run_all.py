@@ -20,7 +20,8 @@ import tiny
 import torch
 import yaml
 
-from benchmark import cli, config, processes, run_all, train
+from benchmark import cli, config, run_all, train
+from benchmark.training import processes
 from datasets.face import BadInput
 from methods.vdsr import TINY
 

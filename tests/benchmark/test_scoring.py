@@ -15,7 +15,7 @@ import yaml
 from PIL import Image
 
 from benchmark import config, evaluate, predict
-from benchmark.estimates import score_estimates, warp_errors
+from benchmark.scoring.estimates import score_estimates, warp_errors
 from benchmark.train import make_method, resolved
 from datasets import degrade
 from datasets.batch import to_float, to_uint8

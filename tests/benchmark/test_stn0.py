@@ -12,8 +12,8 @@ import torch
 
 from benchmark import align_stn0, config
 from benchmark.align_stn0 import load_stn0, score
-from benchmark.engine import Settings, train
-from benchmark.estimates import warp_errors
+from benchmark.scoring.estimates import warp_errors
+from benchmark.training.engine import Settings, train
 from datasets import degrade
 from datasets.batch import to_float, to_uint8
 from datasets.face import BadInput

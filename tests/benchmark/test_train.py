@@ -17,8 +17,9 @@ import tiny
 import torch
 import yaml
 
-from benchmark import config, fitting, progress
+from benchmark import config
 from benchmark import train as stage
+from benchmark.training import fitting, progress
 from datasets import degrade
 from datasets.batch import to_float, to_uint8
 from datasets.face import BadInput

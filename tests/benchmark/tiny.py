@@ -15,8 +15,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, mse_loss
 
-from benchmark import parallel
-from benchmark.engine import Settings, train
+from benchmark.training import parallel
+from benchmark.training.engine import Settings, train
 from datasets import degrade
 from datasets.batch import Batch, to_float, to_uint8
 from datasets.pairs import Pairs

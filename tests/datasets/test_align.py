@@ -14,7 +14,7 @@ from skimage.transform import SimilarityTransform
 from datasets import align
 from datasets.crop import Crop, crop_face
 from datasets.face import BadInput, Entry
-from datasets.head import mean_landmarks
+from datasets.portrait.head import mean_landmarks
 
 
 @pytest.mark.parametrize("points", [2, 3, 5])

@@ -13,7 +13,7 @@ from datasets import annotate, celeba, menpo
 from datasets.align import anchor_points
 from datasets.crop import Crop, crop_face
 from datasets.face import BadInput
-from datasets.head import mean_landmarks
+from datasets.portrait.head import mean_landmarks
 
 SHARED = Path(__file__).parents[2] / "../shared/faces"
 FACE = project(mean_landmarks(68), 0, 0.6, (89, 125))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from datasets.head import landmark_grid, mean_landmarks, pose_matrix
 from datasets.portrait import shapes
 from datasets.portrait.drawing import CELEBA_POINTS, Drawing, draw, unhidden
+from datasets.portrait.head import landmark_grid, mean_landmarks, pose_matrix
 from datasets.portrait.render import TEXELS, Sheet, rasterise
 from datasets.portrait.template import sample
 from datasets.portrait.texture import Light

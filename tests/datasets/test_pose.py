@@ -7,7 +7,7 @@ import pytest
 from raw_faces import project
 
 from datasets import pose, synthetic
-from datasets.head import mean_landmarks
+from datasets.portrait.head import mean_landmarks
 
 
 @pytest.mark.parametrize("yaw", range(-45, 46, 15))

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmark.step import make_step
+from benchmark.training.step import make_step
 from datasets import align, degrade, synthetic
 from datasets.batch import Batch, DeviceFaces, to_float
 from datasets.components import component_of

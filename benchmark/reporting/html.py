@@ -1,0 +1,124 @@
+"""report.html: tables, claims and plots of an experiment and its faces side by side, in one file without network."""
+
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from benchmark import cli, config
+from benchmark.reporting import claims, measurements, supplement, tables
+from benchmark.reporting.gallery import Gallery, on_black
+from datasets.face import BadInput
+
+TEMPLATES = Path(__file__).parent / "templates"
+FACES = 50
+LIMIT = 15_000_000  # bytes
+SHOWN_FIRST = ("bicubic", "tdae_retrained", "ours")
+QUALITY = 80
+CAPTIONS = {
+    "fig2": "Figure 2 of the paper, drawn from the network itself: every part with the shape of its output.",
+    "curves": "Training: PSNR on the validation fold, and the terms of the loss.",
+    "yaw": "PSNR by yaw, with 95 % intervals over faces.",
+    "differences": "PSNR of each run minus that of Ours, face by face.",
+    "time": "Quality against time.",
+}
+
+
+def write(
+    experiment: config.Experiment, gallery: Gallery | None, judged: list[dict[str, Any]], plots: list[Path]
+) -> None:
+    """Write report.html; without a gallery it has no faces. BadInput where it would pass LIMIT."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
+    )
+    names = measurements.labels(experiment)
+    page = environment.get_template("report.html.j2").render(
+        title=f"Face super-resolution guided by facial component heatmaps: experiment {experiment.name}",
+        tables=[_table(number, experiment) for number in tables.TITLES] + _supplement(experiment, names),
+        claims=[claim | {"rows": [claims.cells(t, claim["measure"]) for t in claim["tests"]]} for claim in judged],
+        verdicts={verdict: sum(claim["verdict"] == verdict for claim in judged) for verdict in claims.VERDICTS},
+        plots=[{"source": _uri(path.read_bytes(), "png"), "caption": CAPTIONS[path.stem]} for path in plots],
+        gallery=None if gallery is None else faces(gallery, names),
+    )
+    if len(page.encode()) > LIMIT:
+        raise BadInput(
+            f"report.html: {len(page.encode()) / 1e6:.1f} MB, over {LIMIT / 1e6:.0f}; lower FACES or QUALITY"
+        )
+    with cli.whole_file(experiment.results / "report.html") as part:
+        part.write_text(page)
+
+
+def _table(number: int, experiment: config.Experiment) -> dict[str, Any]:
+    """One of the paper's tables for the template: rows of (text, class), best and second marked."""
+    numbers = tables.compare(number, experiment)
+    classes = {
+        column: [{1: "best", 2: "second"}.get(rank, "") for rank in ranks]
+        for column, ranks in tables.ranks(numbers).items()
+    }
+    return _cells(f"Table {number}", tables.caption(number, experiment), tables.shown(numbers), classes)
+
+
+def _supplement(experiment: config.Experiment, names: dict[str, str]) -> list[dict[str, Any]]:
+    parts = supplement.numbers(experiment)
+    return [_cells(title, "", supplement.shown(part, names), {}) for title, part in parts.items()]
+
+
+def _cells(title: str, caption: str, text: pd.DataFrame, classes: dict[str, list[str]]) -> dict[str, Any]:
+    plain = [""] * len(text)
+    columns = [list(zip(text[name], classes.get(str(name), plain), strict=True)) for name in text]
+    return {"title": title, "caption": caption, "head": list(text), "rows": list(zip(*columns, strict=True))}
+
+
+def faces(gallery: Gallery, names: dict[str, str]) -> dict[str, Any]:
+    """What the page's script shows: faces, methods, and for each the pictures of all faces as data URIs."""
+    rows = gallery.choose(FACES, seed=0)
+    runs = [run for run in names if gallery.has(run)]
+    scored = measurements.rows(gallery.experiment)
+    by_face = measurements.by_face({r: scored[r] for r in runs if r in scored}, "psnr")
+    table = gallery.pairs.faces.iloc[rows]
+    maps = {run: gallery.heatmaps(run, rows) for run in runs} | {"HR": gallery.true_heatmaps(rows)}
+    first = [run for run in SHOWN_FIRST if run in runs] or runs[:3]
+    return {
+        "faces": [
+            {"name": name, "yaw": round(yaw), "source": source}
+            for name, yaw, source in zip(table["name"], table["yaw"], table["source"], strict=True)
+        ],
+        "methods": [{"id": run, "label": names[run], "first": run in first} for run in runs],
+        "psnr": {run: by_face[run][table["name"]].round(2).tolist() for run in by_face},
+        "images": {"LR": [_png(face) for face in gallery.lr(rows)], "HR": [_webp(face) for face in gallery.hr(rows)]}
+        | {run: [_webp(face) for face in gallery.sr(run, rows)] for run in runs},
+        "heatmaps": {run: _overlays(found) for run, found in maps.items() if found is not None},
+    }
+
+
+def _overlays(maps: np.ndarray) -> list[str]:
+    """Heatmaps (n, 4, 128, 128) as pictures of half the size, transparent where no component is."""
+    colours = on_black(maps)[:, ::2, ::2].astype(np.float32)
+    alpha = maps.max(1)[:, ::2, ::2, None]
+    pure = np.clip(colours / np.maximum(0.7 * alpha, 1e-3), 0, 255)  # on_black dims a colour by 0.7 alpha
+    return [_webp(picture) for picture in np.concatenate([pure, 180 * alpha], 3).astype(np.uint8)]
+
+
+def _webp(picture: np.ndarray) -> str:
+    return _encode(picture, "webp", quality=QUALITY, method=4)
+
+
+def _png(picture: np.ndarray) -> str:
+    return _encode(picture, "png", optimize=True)
+
+
+def _encode(picture: np.ndarray, kind: str, **options: Any) -> str:
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, kind, **options)
+    return _uri(buffer.getvalue(), kind)
+
+
+def _uri(data: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"

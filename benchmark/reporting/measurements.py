@@ -1,0 +1,86 @@
+"""What has been measured: rows and summaries in metrics/ of every run of params.yaml, and the names that runs go by."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmark import config
+from datasets.face import BadInput
+
+REFERENCE = Path(__file__).parents[1] / "reference" / "paper.csv"
+
+
+def measured(experiment: config.Experiment) -> dict[str, dict[str, Any]]:
+    """metrics/RUN.json of every run of params.yaml that has been evaluated, by run."""
+    paths = {name: experiment.run(name).metrics for name in experiment.runs}
+    return {name: json.loads(path.read_text()) for name, path in paths.items() if path.exists()}
+
+
+def rows(experiment: config.Experiment) -> dict[str, pd.DataFrame]:
+    """metrics/RUN.csv of the same runs: a row a face and seed. BadInput where two runs are of different faces."""
+    tables = {}
+    for name in measured(experiment):
+        path = experiment.run(name).metrics.with_suffix(".csv")
+        if not path.exists():
+            raise BadInput(f"{path}: missing beside its .json; run `python -m benchmark.evaluate --run {name}`")
+        tables[name] = pd.read_csv(path, dtype={"name": str, "yaw_bin": str, "source": str})
+    faces = {name: set(table["name"]) for name, table in tables.items()}
+    for name in faces:
+        first = next(iter(faces))
+        if faces[name] != faces[first]:
+            raise BadInput(
+                f"{experiment.results}/metrics: {first}.csv has {len(faces[first])} faces and {name}.csv other ones "
+                f"({len(faces[name])}); run `dvc repro` to evaluate both on the same test set"
+            )
+    return tables
+
+
+def scores(table: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """One run's `measure`: a row a face in order of its name, a column a seed. BadInput where a seed lacks a face."""
+    grid = table.pivot(index="name", columns="seed", values=measure)
+    if grid.isna().to_numpy().any():
+        raise BadInput(f"metrics: not every seed has a {measure} for every face; run `dvc repro` to evaluate again")
+    return grid
+
+
+def by_face(tables: dict[str, pd.DataFrame], measure: str) -> pd.DataFrame:
+    """`measure` averaged over seeds: a row a face in order of its name, a column a run."""
+    return pd.DataFrame({run: scores(table, measure).mean(axis=1) for run, table in tables.items()})
+
+
+def paper() -> pd.DataFrame:
+    """The paper's PSNR and SSIM, a row a run; a run of several tables has the same numbers in each."""
+    return pd.read_csv(REFERENCE).drop_duplicates("run").set_index("run")
+
+
+def labels(experiment: config.Experiment) -> dict[str, str]:
+    """How tables and figures call each run: as the paper's first table that has it, else by its own name."""
+    known = paper_labels()
+    return {run: known.get(run, run) for run in experiment.runs}
+
+
+def paper_labels() -> dict[str, str]:
+    """The names of the paper's columns by run."""
+    return {str(run): str(label) for run, label in paper()["label"].items()}
+
+
+def ordered_bins(bins: pd.Series) -> list[str]:
+    """Yaw bins from frontal to profile."""
+    return sorted(bins.unique(), key=lambda text: int(text.split("-")[0]))
+
+
+def mean_of_seeds(summary: dict[str, Any], key: str) -> float:
+    """Mean over a run's seeds of a number that training recorded (seconds, parameters); NaN where none did."""
+    values = [record[key] for record in summary["training"] if record.get(key) is not None]
+    return float(np.mean(values)) if values else float("nan")
+
+
+def predict_seconds(summary: dict[str, Any]) -> float:
+    """Seconds of inference a face; NaN for images that came without."""
+    value = summary["predict_seconds"]
+    return float("nan") if value is None else float(value)

@@ -1,0 +1,106 @@
+"""The table that the paper lacks: every run by yaw, by source, on Y, with its estimates' errors and its cost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmark import cli, config
+from benchmark.reporting import measurements, tables
+
+# Columns of the part on estimates: key in RUN.json, title, digits.
+HEATMAPS = {"peak_px": ("Heatmap error, px", 2), "visibility_accuracy": ("Visibility accuracy", 3)}
+WARPS = {
+    "rotation_degrees": ("Rotation error, °", 2),
+    "shift_percent": ("Shift error, %", 2),
+    "scale_percent": ("Scale error, %", 2),
+}
+COST = {"parameters": ("Parameters", 0), "train_seconds": ("Training, s", 0), "predict_ms": ("Inference, ms a face", 2)}
+
+
+def numbers(experiment: config.Experiment) -> dict[str, pd.DataFrame]:
+    """The parts of the supplement by title, a row a measured run, columns as (measure, group); NaN where not known."""
+    rows, summaries = measurements.rows(experiment), measurements.measured(experiment)
+    parts = {}
+    for title, column in (("PSNR and SSIM by yaw", "yaw_bin"), ("PSNR and SSIM by source", "source")):
+        parts[title] = pd.DataFrame({run: _by_group(table, column) for run, table in rows.items()}).T
+    parts["RGB and luma"] = pd.DataFrame({run: _luma(summary) for run, summary in summaries.items()}).T
+    parts["Estimates"] = pd.DataFrame({run: _estimates(summary) for run, summary in summaries.items()}).T
+    parts["Cost"] = pd.DataFrame({run: _cost(summary) for run, summary in summaries.items()}).T
+    return parts
+
+
+def _by_group(table: pd.DataFrame, column: str) -> dict[tuple[str, str], float]:
+    groups = measurements.ordered_bins(table[column]) if column == "yaw_bin" else sorted(table[column].unique())
+    sign = "°" if column == "yaw_bin" else ""
+    return {
+        (measure, f"{group}{sign}"): float(table.loc[table[column] == group, measure].mean())
+        for measure in ("psnr", "ssim")
+        for group in groups
+    }
+
+
+def _luma(summary: dict[str, Any]) -> dict[tuple[str, str], float]:
+    return {(m, space): summary[f"{m}{key}"] for m in ("psnr", "ssim") for space, key in (("RGB", ""), ("Y", "_y"))}
+
+
+def _estimates(summary: dict[str, Any]) -> dict[tuple[str, str], float]:
+    """Errors averaged over seeds: heatmaps, then each STN. {} becomes a row of NaN."""
+    found: dict[tuple[str, str], list[float]] = {(key, "heatmaps"): [] for key in HEATMAPS}
+    for errors in summary["estimates"].values():
+        for key in HEATMAPS:
+            if key in errors:
+                found[key, "heatmaps"].append(errors[key])
+        for stn in (name for name in errors if name.startswith("warp")):
+            for key in WARPS:
+                found.setdefault((key, stn), []).append(errors[stn][key])
+    return {key: float(np.mean(values)) if values else np.nan for key, values in found.items()}
+
+
+def _cost(summary: dict[str, Any]) -> dict[tuple[str, str], float]:
+    return {
+        ("parameters", ""): measurements.mean_of_seeds(summary, "parameters"),
+        ("train_seconds", ""): measurements.mean_of_seeds(summary, "seconds"),
+        ("predict_ms", ""): 1000 * measurements.predict_seconds(summary),
+    }
+
+
+def shown(part: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:
+    """A part as text, a dash where a number is missing. The first column names the run."""
+    text = pd.DataFrame({"Method": [names[run] for run in part.index]}, index=part.index)
+    for measure, group in (tuple(column) for column in part.columns):
+        title, digits = _title(measure, group)
+        text[title] = [tables.number(v, digits) for v in part[measure, group].astype(float)]
+    return text
+
+
+def _title(measure: str, group: str) -> tuple[str, int]:
+    if measure in tables.MEASURES:
+        title, digits = tables.MEASURES[measure]
+        return f"{title}, {group}", digits
+    title, digits = (HEATMAPS | WARPS | COST)[measure]
+    suffix = group.removeprefix("warp_").upper().replace("STN", "STN ").strip()
+    return (f"{title} ({suffix})" if group.startswith("warp_") and suffix != "STN" else title), digits
+
+
+def write(experiment: config.Experiment, folder: Path) -> None:
+    """Write supplement.csv (numbers, all parts side by side), supplement.md and supplement.tex (text, part by part)."""
+    parts, names = numbers(experiment), measurements.labels(experiment)
+    devices = sorted({m["predict_device"] for m in tables.measured(experiment).values() if m["predict_device"]})
+    notes = {"Cost": f" Inference on {' and '.join(devices)}, in batches, with the copies to and from the device."}
+    wide = pd.concat(parts.values(), axis=1)
+    wide.columns = pd.Index([" ".join(filter(None, column)) for column in wide.columns])
+    with cli.whole_file(folder / "supplement.csv") as part:
+        wide.to_csv(part, float_format="%.4f", index_label="run")
+    markdown, latex = [], []
+    for title, values in parts.items():
+        text, caption = shown(values, names), f"{title}. Experiment {experiment.name}.{notes.get(title, '')}"
+        markdown.append(f"{caption}\n\n{text.to_markdown(index=False, disable_numparse=True)}\n")
+        latex.append(tables.latex(text, {}, caption, f"tab:{title.lower().replace(' ', '-')}"))
+    with cli.whole_file(folder / "supplement.md") as part:
+        part.write_text("\n".join(markdown))
+    with cli.whole_file(folder / "supplement.tex") as part:
+        part.write_text("\n".join(latex))

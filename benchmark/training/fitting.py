@@ -1,0 +1,103 @@
+"""One method fitted and stored: its device, the folder of its resume state, and the record beside its weights."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import platform
+import time
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from benchmark.cli import whole_folder
+from benchmark.provenance import data_hash, git_commit
+from benchmark.training import engine, parallel
+from benchmark.training.checkpoint import Checkpoints
+from benchmark.training.progress import write_log
+from datasets.face import BadInput
+from datasets.pairs import Pairs
+from methods.interface import Context, Method, TrainedMethod
+
+_ROOT = Path(__file__).parents[2]
+# Code that decides what a training run computes, beside the method's own folder.
+_CODE = ["benchmark/training/*.py", "methods/*.py"]
+_CODE += [f"datasets/{name}.py" for name in ("batch", "components", "degrade", "heatmaps", "pairs")]
+
+
+def choose_device(name: str, threads: int | None = None) -> torch.device:
+    """The device for "auto" (CUDA where there is one), "cpu" or "cuda"; BadInput for cuda without one.
+
+    threads: how many PyTorch works with on the CPU from now on, or None for its own choice. Sums are rounded
+    differently by another number.
+    """
+    if threads is not None:
+        torch.set_num_threads(threads)
+    if name == "cuda" and not torch.cuda.is_available():
+        raise BadInput("--device cuda: no CUDA device is to be found; take --device cpu")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def work_folder(name: str, method: str, parameters: Mapping[str, Any], data: Path) -> Path:
+    """work/NAME-HASH: resume state that only a run of the same parameters, code and data takes up."""
+    digest = hashlib.sha256(json.dumps([parameters, data_hash(data)], sort_keys=True).encode())
+    for pattern in (*_CODE, f"methods/{method}/**/*.py"):
+        for path in sorted(_ROOT.glob(pattern)):
+            digest.update(path.read_bytes())
+    return Path("work") / f"{name}-{digest.hexdigest()[:16]}"
+
+
+def fit_and_save(
+    method: Method, pairs: Pairs, context: Context, target: Path, record: Mapping[str, Any], settings: engine.Settings
+) -> None:
+    """Fit `method`, then put its weights and config.json in place of `target`, and its log in context.log.
+
+    Under torchrun a method without training is fitted, and everything is written, by the first process alone.
+    """
+    trained = isinstance(method, TrainedMethod)
+    if not trained and not parallel.main():
+        return
+    context.train = partial(engine.train, settings=settings)
+    method.to(context.device)
+    started = time.monotonic()
+    method.fit(pairs, context)
+    if not parallel.main():
+        return
+    if not trained:
+        write_log(context.log, [{"phase": "fit", "epoch": 1, "seconds": time.monotonic() - started}])
+    with whole_folder(target) as part:
+        method.save(part)
+        text = json.dumps({**record, **_facts(method, context)}, indent=1)
+        (part / "config.json").write_text(text + "\n")
+
+
+def forget(work: Path) -> None:
+    """Drop a run's checkpoints, once its weights are stored; its sample grids stay."""
+    if parallel.main():
+        Checkpoints(work / "checkpoints").clear()
+
+
+def _facts(method: Method, context: Context) -> dict[str, Any]:
+    """What a result must state of how it came about."""
+    log = pd.read_csv(context.log)
+    # Of the last phase, and the median, because the first epoch may hold a compilation.
+    last = log[log["phase"] == log["phase"].iloc[-1]]
+    speed = float(last["images_per_second"].median()) if "images_per_second" in log else None
+    cuda = context.device.type == "cuda"
+    return {
+        "options": dataclasses.asdict(method.options),
+        "seed": context.seed,
+        "parameters": method.parameters_count(),
+        "notes": context.notes,
+        "seconds": float(log["seconds"].sum()),
+        "images_per_second": speed,
+        "device": torch.cuda.get_device_name(context.device) if cuda else f"CPU ({platform.machine()})",
+        "processes": parallel.world(),
+        "torch": torch.__version__,
+        "commit": git_commit(),
+    }

@@ -1,0 +1,119 @@
+"""How weights descend: optimisers, learning rates, the moving average of weights, and the two players of a phase."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from benchmark.training import parallel
+from methods.interface import Optimiser
+
+
+def make_optimiser(module: nn.Module, recipe: Optimiser, captured: bool = False) -> torch.optim.Optimizer:
+    """The optimiser of the trainable parameters of `module`; captured: made for being recorded in a CUDA graph."""
+    parameters = [p for p in module.parameters() if p.requires_grad]
+    fused = parameters[0].is_cuda
+    # A graph must read the rate from the device: a number would be frozen into it.
+    rate: Any = torch.tensor(recipe.lr, device=parameters[0].device) if captured else recipe.lr
+    shared: dict[str, Any] = {"lr": rate, "weight_decay": recipe.weight_decay}
+    if recipe.kind == "rmsprop":
+        return torch.optim.RMSprop(parameters, alpha=recipe.alpha, eps=recipe.eps, capturable=captured, **shared)
+    if recipe.kind == "adam":
+        return torch.optim.Adam(
+            parameters, betas=recipe.betas, eps=recipe.eps, capturable=captured, fused=fused, **shared
+        )
+    # Of SGD only the fused form takes a rate from the device without waiting for it.
+    return torch.optim.SGD(parameters, momentum=recipe.momentum, fused=fused, **shared)
+
+
+def learning_rate(recipe: Optimiser, epoch: int, update: int, updates: int) -> float:
+    """The rate of update `update` (from 0, of `updates` in the phase), which lies in epoch `epoch` (from 0)."""
+    if recipe.schedule == "cosine":
+        rate = recipe.lr * 0.5 * (1 + math.cos(math.pi * update / updates))
+    elif recipe.schedule == "step":
+        rate = recipe.lr * recipe.step_factor ** (epoch // recipe.step_epochs)
+    else:
+        rate = max(recipe.floor, recipe.lr * recipe.decay**epoch)
+    for length, factor in recipe.warmup:
+        if update < length:
+            return rate * factor
+        update -= length
+    return rate
+
+
+def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
+    """Set the learning rate, in place where it lies on the device."""
+    for group in optimiser.param_groups:
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
+
+
+def restore(optimiser: torch.optim.Optimizer, state: dict[int, Any]) -> None:
+    """Load the optimiser's memory of the gradients; rates and the like stay as this run made them."""
+    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+
+
+class Average:
+    """Exponential moving average of a module's parameters; its buffers (batch statistics) are taken as they are.
+
+    The decay after n updates is min(decay, (1 + n) / (10 + n)), so that a short run does not keep its initial weights.
+    """
+
+    def __init__(self, module: nn.Module, decay: float):
+        self.module, self.decay = module, decay
+        self.weights = [p.detach().clone() for p in module.parameters()]
+
+    @torch.no_grad()
+    def update(self, n: int) -> None:
+        """Take in the weights after update `n` (from 0)."""
+        weight = 1 - min(self.decay, (1 + n) / (10 + n))
+        torch._foreach_lerp_(self.weights, list(self.module.parameters()), weight)
+
+    @torch.no_grad()
+    def swap(self) -> None:
+        """Exchange the module's weights for their average, and back at the second call. Addresses stay."""
+        for average, parameter in zip(self.weights, self.module.parameters(), strict=True):
+            own = parameter.clone()
+            parameter.copy_(average)
+            average.copy_(own)
+
+
+class _Objective(nn.Module):
+    """A loss as a module's forward pass, which is what DistributedDataParallel watches."""
+
+    def __init__(self, module: nn.Module, loss: Callable[..., Any]):
+        super().__init__()
+        self.module, self.loss = module, loss
+
+    def forward(self, *inputs: Any) -> Any:
+        return self.loss(*inputs)
+
+
+class Player:
+    """The generator or the critic: a module with its loss and its optimiser."""
+
+    def __init__(self, module: nn.Module, loss: Callable[..., Any], recipe: Optimiser, captured: bool):
+        # A run has done so for all its modules; this is for a step by itself.
+        module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.module, self.recipe = module, recipe
+        self.objective = parallel.distribute(_Objective(module, loss), module)
+        self.optimiser = make_optimiser(module, recipe, captured)
+
+    def hold(self, still: bool) -> None:
+        """Let the trainable parameters pass gradients on without collecting any, or end that."""
+        for parameter in self.optimiser.param_groups[0]["params"]:
+            parameter.requires_grad_(not still)
+
+    def descend(self, terms: dict[str, Tensor]) -> None:
+        """One step down the sum of the terms."""
+        self.optimiser.zero_grad(set_to_none=True)
+        torch.stack(list(terms.values())).sum().backward()
+        if self.recipe.clip:
+            nn.utils.clip_grad_norm_(self.optimiser.param_groups[0]["params"], self.recipe.clip)
+        self.optimiser.step()

@@ -1,0 +1,55 @@
+"""Stages as child processes: where each of several at a time works, and that none outlives its parent."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+from pathlib import Path
+
+import torch
+
+from benchmark.training.fitting import choose_device
+from datasets.face import BadInput
+
+
+def slots(device: str, jobs: int | None) -> list[dict[str, str]]:
+    """For each of `jobs` at a time (default: one a CUDA device, or one): its CUDA device, as an environment."""
+    if jobs is not None and jobs < 1:
+        raise BadInput(f"--jobs {jobs}: give 1 or more")
+    devices = torch.cuda.device_count() if choose_device(device).type == "cuda" else 0
+    if not devices:
+        return [{} for _ in range(jobs or 1)]
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = visible.split(",") if visible else [str(i) for i in range(devices)]
+    return [{"CUDA_VISIBLE_DEVICES": names[i % devices]} for i in range(jobs or devices)]
+
+
+async def child(command: list[str], environment: dict[str, str], log: Path | None) -> int:
+    """Exit status of a command in this environment and `environment`; its output is added to `log`, or passes through.
+
+    Where this task is cancelled the command is terminated.
+    """
+    with contextlib.ExitStack() as stack:
+        output = None
+        if log:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            output = stack.enter_context(log.open("ab"))
+        process = await asyncio.create_subprocess_exec(
+            *command, env={**os.environ, **environment}, stdout=output, stderr=output, preexec_fn=_end_with_parent
+        )
+        try:
+            return await process.wait()
+        finally:
+            if process.returncode is None:
+                process.terminate()
+                await process.wait()
+
+
+def _end_with_parent() -> None:
+    """Ask Linux to end this process even where its parent is killed and can end nothing itself."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG

