@@ -1,0 +1,1 @@
+"""How a method learns: the loop, its steps, its state on disk."""
