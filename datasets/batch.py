@@ -32,6 +32,8 @@ class Batch:
     warp: Tensor  # (B, 4), the true warp of the unaligned LR face
     landmarks: Tensor  # (B, 68, 2) pixels of the upright crop
     component: Tensor  # (B, 68), -1 where absent or hidden
+    rows: Tensor | None = None  # (B,), the faces' places in their set
+    mirror: Tensor | None = None  # (B,) bool, whether a face is mirrored
 
     def heatmaps(self, size: int, sigma: float, frame: str = "upright") -> Tensor:
         """Target heatmaps (B, 4, size, size); frame "lr" places them over the unaligned LR face (Table 2, R16, R32)."""
@@ -72,4 +74,4 @@ class DeviceFaces:
             warp = torch.stack([sign * rotation, scale, sign * tx, ty], 1)
         else:
             lr = degrade.degrade(hr, warp)
-        return Batch(hr, lr, warp, landmarks, self.component[rows])
+        return Batch(hr, lr, warp, landmarks, self.component[rows], rows, mirror)

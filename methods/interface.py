@@ -34,6 +34,7 @@ class Context:
 
     device, seed: where and from which random state. workdir: a folder for resume state and sample grids. log: log.csv.
     shared: a folder for the outcomes of shared phases, of this code and data alone; None: nothing is shared.
+    features: a folder for features of the training faces (methods.targets), of this data alone; None: not kept.
     align: turns unaligned LR faces (B, 3, 16, 16) upright for a method that asked for it, else None. oracle: the engine
     turns them upright by their true warps instead.
     vgg: file of VGG-19 weights to ReLU3_2, or None for seeded random weights. train: the engine's loop.
@@ -45,6 +46,7 @@ class Context:
     workdir: Path = Path("work")
     log: Path = Path("log.csv")
     shared: Path | None = None
+    features: Path | None = None
     align: Align | None = None
     oracle: bool = False
     vgg: Path | None = None
@@ -159,7 +161,7 @@ class Optimiser:
     kind: "rmsprop" (alpha, eps), "adam" (betas) or "sgd" (momentum). schedule "cosine" falls to 0 over the phase's
     epochs instead. warmup: (updates, factor) pairs in order, the authors': ((50, 0.02), (50, 0.2)). clip: bound of the
     gradient norm, 0 for none. ema: decay of an exponential moving average of the weights that replaces them at the end,
-    0 for none.
+    0 for none. slow: factor on the rate of the phase's slow part.
     """
 
     kind: Literal["rmsprop", "adam", "sgd"] = "adam"
@@ -177,6 +179,7 @@ class Optimiser:
     weight_decay: float = 0.0
     clip: float = 0.0
     ema: float = 0.0
+    slow: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -188,6 +191,7 @@ class Phase:
     comes detached. fresh: a new warp for each face and epoch, else the stored one. faces(pairs) -> (N,) bool says which
     of the training pairs the phase sees, None for all. watched: whether SR faces are worth a look after an epoch; not
     while only a part that makes none is trained. Phases of a method run in order.
+    slow: a part of the module that has learnt before, trained at optimiser.slow times the rate.
     shared: for a first phase that other runs have too, the options that its loss and module depend on: trained once, it
     is taken over by every run with the same ones, the same weights at the start, settings, seed, data and code.
     """
@@ -205,6 +209,7 @@ class Phase:
     flip: bool = True
     faces: Callable[[Pairs], np.ndarray] | None = None
     watched: bool = True
+    slow: nn.Module | None = None
     shared: Mapping[str, Any] | None = None
 
 

@@ -46,7 +46,7 @@ def train(method: TrainedMethod, pairs: Pairs, context: Context, settings: Setti
     while at.phase < len(run.phases):
         phase = run.phases[at.phase]
         method.module.eval()  # the parts that this phase leaves alone
-        step = make_step(phase, run.faces, context, settings.step)
+        step = make_step(phase, run.faces, context, settings.step, settings.precision)
         if saved is not None:
             step.load_state(saved)
             saved = None

@@ -13,21 +13,37 @@ from benchmark.training import parallel
 from methods.interface import Optimiser
 
 
-def make_optimiser(module: nn.Module, recipe: Optimiser, captured: bool = False) -> torch.optim.Optimizer:
-    """The optimiser of the trainable parameters of `module`; captured: made for being recorded in a CUDA graph."""
+def make_optimiser(
+    module: nn.Module, recipe: Optimiser, captured: bool = False, slow: nn.Module | None = None
+) -> torch.optim.Optimizer:
+    """The optimiser of the trainable parameters of `module`, those of its part `slow` at recipe.slow times the rate.
+
+    captured: made for being recorded in a CUDA graph.
+    """
+    apart = {id(p) for p in slow.parameters()} if slow is not None else set()
     parameters = [p for p in module.parameters() if p.requires_grad]
-    fused = parameters[0].is_cuda
     # A graph must read the rate from the device: a number would be frozen into it.
-    rate: Any = torch.tensor(recipe.lr, device=parameters[0].device) if captured else recipe.lr
-    shared: dict[str, Any] = {"lr": rate, "weight_decay": recipe.weight_decay}
+    rates: list[Any] = [torch.tensor(recipe.lr, device=parameters[0].device) if captured else recipe.lr for _ in "ab"]
+    groups = [
+        {"params": [p for p in parameters if id(p) not in apart], "lr": rates[0], "factor": 1.0},
+        {"params": [p for p in parameters if id(p) in apart], "lr": rates[1], "factor": recipe.slow},
+    ]
+    groups = [group for group in groups if group["params"]]
     if recipe.kind == "rmsprop":
-        return torch.optim.RMSprop(parameters, alpha=recipe.alpha, eps=recipe.eps, capturable=captured, **shared)
+        return torch.optim.RMSprop(
+            groups, alpha=recipe.alpha, eps=recipe.eps, weight_decay=recipe.weight_decay, capturable=captured
+        )
     if recipe.kind == "adam":
         return torch.optim.Adam(
-            parameters, betas=recipe.betas, eps=recipe.eps, capturable=captured, fused=fused, **shared
+            groups,
+            betas=recipe.betas,
+            eps=recipe.eps,
+            weight_decay=recipe.weight_decay,
+            capturable=captured,
+            fused=True,
         )
     # Of SGD only the fused form takes a rate from the device without waiting for it.
-    return torch.optim.SGD(parameters, momentum=recipe.momentum, fused=fused, **shared)
+    return torch.optim.SGD(groups, momentum=recipe.momentum, weight_decay=recipe.weight_decay, fused=True)
 
 
 def learning_rate(recipe: Optimiser, epoch: int, update: int, updates: int) -> float:
@@ -46,12 +62,17 @@ def learning_rate(recipe: Optimiser, epoch: int, update: int, updates: int) -> f
 
 
 def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
-    """Set the learning rate, in place where it lies on the device."""
+    """Set the learning rate, in place where it lies on the device; a slow part's is its factor times as high."""
     for group in optimiser.param_groups:
         if isinstance(group["lr"], Tensor):
-            group["lr"].fill_(rate)
+            group["lr"].fill_(rate * group["factor"])
         else:
-            group["lr"] = rate
+            group["lr"] = rate * group["factor"]
+
+
+def trainable(optimiser: torch.optim.Optimizer) -> list[Tensor]:
+    """All parameters that the optimiser moves."""
+    return [parameter for group in optimiser.param_groups for parameter in group["params"]]
 
 
 def restore(optimiser: torch.optim.Optimizer, state: dict[int, Any]) -> None:
@@ -98,16 +119,23 @@ class _Objective(nn.Module):
 class Player:
     """The generator or the critic: a module with its loss and its optimiser."""
 
-    def __init__(self, module: nn.Module, loss: Callable[..., Any], recipe: Optimiser, captured: bool):
+    def __init__(
+        self,
+        module: nn.Module,
+        loss: Callable[..., Any],
+        recipe: Optimiser,
+        captured: bool,
+        slow: nn.Module | None = None,
+    ):
         # A run has done so for all its modules; this is for a step by itself.
         module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.module, self.recipe = module, recipe
         self.objective = parallel.distribute(_Objective(module, loss), module)
-        self.optimiser = make_optimiser(module, recipe, captured)
+        self.optimiser = make_optimiser(module, recipe, captured, slow)
 
     def hold(self, still: bool) -> None:
         """Let the trainable parameters pass gradients on without collecting any, or end that."""
-        for parameter in self.optimiser.param_groups[0]["params"]:
+        for parameter in trainable(self.optimiser):
             parameter.requires_grad_(not still)
 
     def descend(self, terms: dict[str, Tensor]) -> None:
@@ -115,5 +143,5 @@ class Player:
         self.optimiser.zero_grad(set_to_none=True)
         torch.stack(list(terms.values())).sum().backward()
         if self.recipe.clip:
-            nn.utils.clip_grad_norm_(self.optimiser.param_groups[0]["params"], self.recipe.clip)
+            nn.utils.clip_grad_norm_(trainable(self.optimiser), self.recipe.clip)
         self.optimiser.step()

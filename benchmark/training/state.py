@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from benchmark.training import parallel, shared
 from benchmark.training.checkpoint import Checkpoints
+from benchmark.training.hardware import Precision, resolve
 from benchmark.training.progress import write_log
 from benchmark.training.step import Mode, Step
 from datasets.batch import DeviceFaces
@@ -30,13 +31,14 @@ class OutOfTime(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    """How the engine works, none of which may change its results (beyond rounding, for `step`).
+    """How the engine works, none of which may change its results (beyond rounding, for `step` and `precision`).
 
-    step: see make_step. deadline: time.monotonic() at which to stop, or None. checkpoint_seconds: the longest stretch
+    step, precision: see make_step. deadline: time.monotonic() at which to stop, or None. checkpoint_seconds: the longest stretch
     of work that a kill may cost; 0 saves after every update. The end of a phase is always saved.
     """
 
     step: Mode = "auto"
+    precision: Precision = "auto"
     deadline: float | None = None
     checkpoint_seconds: float = 60.0
 
@@ -125,7 +127,9 @@ def prepare(
     parallel.wait()  # nobody writes before everybody has read
     at = Position(**saved["position"]) if saved else Position()
 
-    outcome = shared.outcome(phases[0], rows[0], context, settings.step)
+    outcome = shared.outcome(
+        phases[0], rows[0], context, f"{settings.step} {resolve(settings.precision, context.device)}"
+    )
     run = Run(method, context, settings, phases, faces, rows, watched, store, at, outcome)
     for module in run.modules():
         # Faster on GPU and CPU alike. All parts at once, whichever phase a run goes on in: rounding depends on it.

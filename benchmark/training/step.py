@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from benchmark.training import parallel
+from benchmark.training.hardware import Precision, resolve
 from benchmark.training.optimise import Average, Player, restore
 from datasets import degrade
 from datasets.batch import Batch, DeviceFaces
@@ -34,17 +35,16 @@ def upright(batch: Batch, context: Context) -> Batch:
 class Step:
     """One update after the other on batches of `faces`, all of the work done by plain (or compiled) PyTorch calls.
 
-    Half precision (bfloat16) and channels-last memory are used on CUDA. The generator steps first, on the critic as it
+    half: modules compute in bfloat16; warps, losses and batch statistics stay in float32. The generator steps first, on the critic as it
     is; then the critic, on the SR faces that the generator made before its own step.
     """
 
     captured = False
 
-    def __init__(self, phase: Phase, faces: DeviceFaces, context: Context, compiled: bool = False):
-        self.phase, self.faces, self.context = phase, faces, context
-        self.cuda = context.device.type == "cuda"
+    def __init__(self, phase: Phase, faces: DeviceFaces, context: Context, half: bool = False, compiled: bool = False):
+        self.phase, self.faces, self.context, self.half = phase, faces, context, half
         self.names: list[str] = []  # of the loss terms, known after the first call
-        self.generator = Player(phase.module, phase.loss, phase.optimiser, self.captured)
+        self.generator = Player(phase.module, phase.loss, phase.optimiser, self.captured, phase.slow)
         self.critic: Player | None = None
         if phase.critic is not None:
             if phase.critic_optimiser is None or phase.critic_loss is None:
@@ -95,7 +95,7 @@ class Step:
         return torch.stack([term.detach().float() for term in terms.values()])
 
     def _precision(self) -> torch.autocast:
-        return torch.autocast(self.context.device.type, dtype=torch.bfloat16, enabled=self.cuda)
+        return torch.autocast(self.context.device.type, dtype=torch.bfloat16, enabled=self.half)
 
     def optimisers(self) -> list[tuple[torch.optim.Optimizer, Optimiser]]:
         """The optimisers with their recipes, the generator's first."""
@@ -207,8 +207,10 @@ class GraphStep(Step):
         return True
 
 
-def make_step(phase: Phase, faces: DeviceFaces, context: Context, mode: Mode = "auto") -> Step:
-    """The step of `phase` in the given mode; its modules are put in training mode.
+def make_step(
+    phase: Phase, faces: DeviceFaces, context: Context, mode: Mode = "auto", precision: Precision = "auto"
+) -> Step:
+    """The step of `phase` in the given mode and precision; its modules are put in training mode.
 
     auto: compile on CUDA, eager on the CPU. graph: a CUDA graph. compile: torch.compile for the phase's modules, and on
     CUDA a CUDA graph of the whole step around them. Several processes go without the graph. BadInput: graph on the CPU.
@@ -227,5 +229,7 @@ def make_step(phase: Phase, faces: DeviceFaces, context: Context, mode: Mode = "
     phase.module.train()
     if phase.critic is not None:
         phase.critic.train()
-    parallel.say(f"training step: {mode}" + (" with a CUDA graph" if graph and mode == "compile" else ""))
-    return (GraphStep if graph else Step)(phase, faces, context, compiled=mode == "compile")
+    precision = resolve(precision, context.device)
+    how = mode + (" with a CUDA graph" if graph and mode == "compile" else "")
+    parallel.say(f"training step: {how}, {precision}")
+    return (GraphStep if graph else Step)(phase, faces, context, precision == "bfloat16", compiled=mode == "compile")

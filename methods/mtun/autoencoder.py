@@ -11,13 +11,28 @@ from methods.layers import normed
 def down(i: int, o: int, kernel: int = 4) -> nn.Sequential:
     """A convolution that halves the size (kernel 4), or takes 2 px to 1 (kernel 2)."""
     stride, padding = (2, 1) if kernel == 4 else (1, 0)
-    return normed(nn.Conv2d(i, o, kernel, stride, padding), nn.LeakyReLU(0.2))
+    return normed(nn.Conv2d(i, o, kernel, stride, padding), nn.LeakyReLU(0.2, inplace=True))
+
+
+class Deconv(nn.ConvTranspose2d):
+    """A deconvolution; of a few pixels on a CPU as one matrix product, which is several times as fast there."""
+
+    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
+        batch, channels, side, _ = x.shape
+        if x.is_cuda or side > 4:
+            return super().forward(x, output_size)
+        kernel, stride, padding = self.kernel_size[0], self.stride[0], int(self.padding[0])
+        columns = x.permute(0, 2, 3, 1).reshape(-1, channels) @ self.weight.flatten(1)
+        columns = columns.view(batch, side * side, -1).transpose(1, 2)
+        size = (side - 1) * stride - 2 * padding + kernel
+        out = nn.functional.fold(columns, size, kernel, padding=padding, stride=stride)
+        return out if self.bias is None else out + self.bias[:, None, None]
 
 
 def up(i: int, o: int, kernel: int = 4) -> nn.Sequential:
     """A deconvolution that doubles the size (kernel 4), or takes 1 px to 2 (kernel 2)."""
     stride, padding = (2, 1) if kernel == 4 else (1, 0)
-    return normed(nn.ConvTranspose2d(i, o, kernel, stride, padding), nn.ReLU())
+    return normed(Deconv(i, o, kernel, stride, padding), nn.ReLU(inplace=True))
 
 
 class Autoencoder(nn.Module):

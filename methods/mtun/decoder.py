@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from methods.layers import Residual
+from methods.layers import DoublingConv2d, Residual
 
 
 class Decoder(nn.Module):
@@ -17,13 +17,11 @@ class Decoder(nn.Module):
 
     def __init__(self, g: int, heatmaps: int, skip: bool = True, trunk: int = 2):
         super().__init__()
-        self.trunk = nn.Sequential(
-            _block(2 * g + heatmaps, trunk * g), nn.Upsample(scale_factor=2), _block(trunk * g, g)
-        )
-        self.skip = nn.Sequential(nn.Upsample(scale_factor=2), _block(2 * g, 2 * g)) if skip else None
+        self.trunk = nn.Sequential(_block(_conv3(2 * g + heatmaps, trunk * g)), _block(DoublingConv2d(trunk * g, g, 3)))
+        self.skip = _block(DoublingConv2d(2 * g, 2 * g, 3)) if skip else None
         merge = (3 * g, 2 * g) if skip else (g, g)
-        self.merge = nn.Sequential(_conv3(*merge), Residual(merge[1], g), Residual(g, g), nn.ReLU())
-        self.image = nn.Sequential(_block(g, g // 2), nn.Conv2d(g // 2, 3, 5, padding=2))
+        self.merge = nn.Sequential(_conv3(*merge), Residual(merge[1], g), Residual(g, g), nn.ReLU(inplace=True))
+        self.image = nn.Sequential(_block(_conv3(g, g // 2)), nn.Conv2d(g // 2, 3, 5, padding=2))
 
     def forward(self, aligned: Tensor, heatmaps: Tensor | None) -> Tensor:
         x = self.trunk(aligned if heatmaps is None else torch.cat([aligned, heatmaps], 1))
@@ -36,5 +34,5 @@ def _conv3(i: int, o: int) -> nn.Conv2d:
     return nn.Conv2d(i, o, 3, padding=1)
 
 
-def _block(i: int, o: int) -> nn.Sequential:
-    return nn.Sequential(_conv3(i, o), Residual(o, o), nn.ReLU())
+def _block(conv: nn.Conv2d) -> nn.Sequential:
+    return nn.Sequential(conv, Residual(conv.out_channels, conv.out_channels), nn.ReLU(inplace=True))

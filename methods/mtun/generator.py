@@ -39,7 +39,7 @@ class Generator(nn.Module):
 
     def __init__(self, options: Options, recipe: Recipe):
         super().__init__()
-        g, self.heb_at, self.residual = options.width, options.heb_at, options.residual
+        g, self.heb_at = options.width, options.heb_at
         channels = {16: 8 * g + 3 if options.autoencoder else 3, 32: 4 * g, 64: 2 * g}
         self.autoencoder = Autoencoder(g) if options.autoencoder else None
         self.up_32, self.up_64 = up(channels[16], 4 * g), up(4 * g, 2 * g)
@@ -47,7 +47,7 @@ class Generator(nn.Module):
         self.stn = STN(locnet(2 * g + 3, 64, layers), recipe.align_corners, recipe.stn_rotation)
         if recipe.locnet_init == "he":
             self._initialise_locnet()
-        self.aligned = normed(nn.Conv2d(2 * g + 3, 2 * g, 3, padding=1), nn.ReLU())
+        self.aligned = normed(nn.Conv2d(2 * g + 3, 2 * g, 3, padding=1), nn.ReLU(inplace=True))
         self.heb = HEB(channels[self.heb_at], 2 * g, options.stacks) if options.stacks else None
         maps, trunk = len(COMPONENTS) if options.stacks else 0, 3 if options.authors_trunk else 2
         self.decoder = Decoder(g, maps, options.skip and not options.authors_trunk, trunk)
@@ -64,39 +64,36 @@ class Generator(nn.Module):
         if recipe.norm_init == "uniform":
             for norm in (m for m in self.modules() if isinstance(m, nn.BatchNorm2d)):
                 nn.init.uniform_(norm.weight)
-        if self.residual:  # then the first SR face is the bicubic one
-            for parameter in self.decoder.image[-1].parameters():
-                nn.init.zeros_(parameter)
 
     def front(self) -> nn.ModuleList:
-        """What `warp` depends on: all that comes before the turned features."""
-        parts = (self.autoencoder, self.up_32, self.up_64, self.stn)
+        """What `aligned` depends on: all that comes before HEB (where that stands at 64 px) and decoder."""
+        parts = (self.autoencoder, self.up_32, self.up_64, self.stn, self.aligned)
         return nn.ModuleList(part for part in parts if part is not None)
 
     def back(self) -> nn.ModuleList:
         """The rest."""
-        return nn.ModuleList(part for part in (self.aligned, self.heb, self.decoder) if part is not None)
+        return nn.ModuleList(part for part in (self.heb, self.decoder) if part is not None)
 
-    def warp(self, lr: Tensor) -> Tensor:
-        """The STN's estimate (B, 4) alone, which leaves HEB and decoder out."""
-        return self.stn.estimate(self._features(lr)[64])
+    def preview(self, lr: Tensor) -> tuple[Tensor, Tensor]:
+        """Through the front alone: `aligned` (B, 2g, 64, 64) and the warp (B, 4)."""
+        return self._through_front(lr)[1:]
 
-    def forward(self, lr: Tensor) -> Estimates:
+    def forward(self, lr: Tensor, frozen: bool = False) -> Estimates:
+        """Through everything; frozen: without gradients for the front."""
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
+            features, aligned, warp = self._through_front(lr)
+        heatmaps, last = (), None
+        if self.heb is not None:
+            heatmaps = self.heb(aligned if self.heb_at == 64 else features[self.heb_at])
+            last = heatmaps[-1]
+            if self.heb_at != 64:
+                last = degrade.resample(upsample(last, size=64), warp)
+        return Estimates(self.decoder(aligned, last), heatmaps, warp)
+
+    def _through_front(self, lr: Tensor) -> tuple[dict[int, Tensor], Tensor, Tensor]:
         features = self._features(lr)
-        if self.heb is None or self.heb_at == 64:
-            upright, warp = self.stn(features[64])
-            aligned = self.aligned(upright)
-            heatmaps = () if self.heb is None else self.heb(aligned)
-            sr = self.decoder(aligned, heatmaps[-1] if heatmaps else None)
-        else:
-            heatmaps = self.heb(features[self.heb_at])
-            tilted = torch.cat([features[64], upsample(heatmaps[-1], size=64)], 1)
-            upright, warp = self.stn(features[64], tilted)
-            turned, maps = upright.split([features[64].shape[1], len(COMPONENTS)], 1)
-            sr = self.decoder(self.aligned(turned), maps)
-        if self.residual:
-            sr = sr + 2 * degrade.resize(degrade.align(lr, warp), degrade.HR) - 1
-        return Estimates(sr, heatmaps, warp)
+        upright, warp = self.stn(features[64])
+        return features, self.aligned(upright), warp
 
     def _features(self, lr: Tensor) -> dict[int, Tensor]:
         """The unaligned features at 16, 32 and 64 px."""

@@ -20,7 +20,9 @@ class Hourglass(nn.Module):
         self.lower = nn.Sequential(nn.MaxPool2d(2), Residual(n, n), inner, nn.Upsample(scale_factor=2))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.upper(x) + self.lower(x)
+        out = self.upper(x)
+        out += self.lower(x)
+        return out
 
 
 class Stack(nn.Module):
@@ -28,7 +30,7 @@ class Stack(nn.Module):
 
     def __init__(self, n: int):
         super().__init__()
-        self.features = nn.Sequential(Hourglass(n), Residual(n, n), normed(nn.Conv2d(n, n, 1), nn.ReLU()))
+        self.features = nn.Sequential(Hourglass(n), Residual(n, n), normed(nn.Conv2d(n, n, 1), nn.ReLU(inplace=True)))
         self.heatmaps = nn.Conv2d(n, len(COMPONENTS), 1)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -19,22 +19,20 @@ def L_p(sr: Tensor, hr: Tensor) -> Tensor:
     return F.mse_loss(sr, hr)
 
 
-def L_f(psi: VGGFeatures, sr: Tensor, hr: Tensor) -> Tensor:
-    """Feature-wise loss, equation 2: mean squared error of scaled VGG-19 features."""
-    with torch.no_grad():
-        target = psi(hr)
+def L_f(psi: VGGFeatures, sr: Tensor, target: Tensor) -> Tensor:
+    """Feature-wise loss, equation 2: mean squared error of scaled VGG-19 features; target: those of the HR faces."""
     return F.mse_loss(psi(sr), target)
 
 
 def L_U(critic: Discriminator, sr: Tensor) -> Tensor:
     """Discriminative loss of the generator, equation 4 with its sign put right: mean of -log D(sr)."""
-    logits = critic(sr)
+    logits = critic(sr).float()
     return F.binary_cross_entropy_with_logits(logits, torch.ones_like(logits))
 
 
 def L_D(critic: nn.Module, hr: Tensor, sr: Tensor) -> dict[str, Tensor]:
     """Loss of the discriminator, equation 3 negated, in two terms: -log D(hr) and -log(1 - D(sr)), batch means."""
-    real, fake = critic(hr), critic(sr)
+    real, fake = critic(hr).float(), critic(sr).float()
     return {
         "L_D_real": F.binary_cross_entropy_with_logits(real, torch.ones_like(real)),
         "L_D_sr": F.binary_cross_entropy_with_logits(fake, torch.zeros_like(fake)),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from datasets import degrade
 from datasets.batch import Batch
@@ -18,9 +18,11 @@ from methods.mtun import losses
 from methods.mtun.generator import Generator
 from methods.mtun.options import Options
 from methods.mtun.recipes import Recipe, recipe
+from methods.targets import Targets
 from methods.vgg import VGGFeatures
 
-OVERRIDES = ("epochs", "batch_size", "lr", "fresh", "flip", "ema", "stn_epochs", "stn_batch_size")
+L_64 = 10.0  # weight of the front's own picture of the face, beside L_w
+OVERRIDES = ("epochs", "batch_size", "lr", "fresh", "flip", "ema", "front_epochs", "front_batch_size", "front_rate")
 
 
 class MTUN(TrainedMethod):
@@ -36,27 +38,30 @@ class MTUN(TrainedMethod):
         self.recipe: Recipe = dataclasses.replace(
             recipe(self.options.recipe), **{name: value for name, value in given.items() if value is not None}
         )
-        if self.options.freeze_front and not self.recipe.stn_epochs:
+        if self.options.freeze_front and not self.recipe.front_epochs:
             raise BadInput(
-                "params.yaml: MTUN option freeze_front: the STN is untrained; set stn_epochs, or leave it out"
+                "params.yaml: MTUN option freeze_front: the front is untrained; set front_epochs, or leave it out"
             )
         self.module = Generator(self.options, self.recipe)
 
     def phases(self, context: Context) -> list[Phase]:
-        """The STN's warm-up, if any, then everything; the network starts anew from context.seed.
+        """The front, if the recipe trains it first, then everything; the network starts anew from context.seed.
 
         context.notes["vgg"] says what L_f compares with.
         """
         o, r = self.options, self.recipe
-        critic = psi = None
+        critic = targets = None
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(context.seed)
             self.module = Generator(o, r).to(self.device)
             if o.adversarial:
                 critic = Discriminator(o.width, r.inverted_dropout).to(self.device)
+            torch.manual_seed(context.seed)
+            head = nn.Conv2d(2 * o.width, 3, 3, padding=1).to(self.device)  # the front's own, dropped after its phase
         if o.feature:
             psi = VGGFeatures(context.vgg, padded=r.vgg_padded, random_width=o.random_vgg_width).to(self.device)
             context.notes["vgg"] = psi.source
+            targets = Targets(psi, context.features)
         optimiser = Optimiser(
             r.optimiser, r.lr, decay=r.decay, floor=r.floor, schedule=r.schedule, warmup=r.warmup, alpha=r.alpha
         )
@@ -65,54 +70,52 @@ class MTUN(TrainedMethod):
             epochs=r.epochs,
             batch_size=r.batch_size,
             module=self.module.back() if o.freeze_front else self.module,
-            optimiser=dataclasses.replace(optimiser, ema=r.ema),
-            loss=self._loss(psi, critic),
+            optimiser=dataclasses.replace(optimiser, ema=r.ema, slow=r.front_rate),
+            loss=self._loss(targets, critic),
             critic=critic,
             critic_optimiser=optimiser if critic else None,
             critic_loss=(lambda batch, sr: losses.L_D(critic, 2 * batch.hr - 1, sr)) if critic else None,
             fresh=r.fresh,
             flip=r.flip,
+            slow=self.module.front() if r.front_epochs and not o.freeze_front else None,
         )
-        return [self._warm_up(), everything] if r.stn_epochs else [everything]
+        return [self._front(head), everything] if r.front_epochs else [everything]
 
-    def _warm_up(self) -> Phase:
-        """The STN and what comes before it, alone: some ten times as fast an image as everything."""
+    def _front(self, head: nn.Module) -> Phase:
+        """All that comes before HEB and decoder, alone: many times as fast an image as everything."""
         r = self.recipe
+
+        def loss(batch: Batch, epoch: int) -> tuple[dict[str, Tensor], None]:
+            aligned, warp = self.module.preview(batch.lr)
+            target = 2 * degrade.resize(batch.hr, 64).clamp(0, 1) - 1
+            return {"L_w": losses.L_w(warp, batch.warp), "L_64": L_64 * losses.L_p(head(aligned).float(), target)}, None
+
         return Phase(
-            name="stn",
-            epochs=r.stn_epochs,
-            batch_size=r.stn_batch_size,
-            module=self.module.front(),
+            name="front",
+            epochs=r.front_epochs,
+            batch_size=r.front_batch_size,
+            module=nn.ModuleList([*self.module.front(), head]),
             optimiser=Optimiser("adam", 1e-3, schedule="cosine"),
-            loss=self._warm_up_loss,
+            loss=loss,
             flip=r.flip,
             watched=False,
-            shared={"residual": self.options.residual, "align_corners": r.align_corners},
+            shared={"align_corners": r.align_corners, "L_64": L_64},
         )
 
-    def _warm_up_loss(self, batch: Batch, epoch: int) -> tuple[dict[str, Tensor], None]:
-        """L_w; with a residual mostly the pixels of the turned LR face, since the SR face is built on them."""
-        warp = self.module.warp(batch.lr)
-        terms = {"L_w": losses.L_w(warp, batch.warp)}
-        if self.options.residual:
-            upright = degrade.align(batch.lr, warp)
-            terms = {"L_w": 0.01 * terms["L_w"], "L_p": losses.L_p(2 * upright - 1, 2 * batch.upright_lr() - 1)}
-        return terms, None
-
     def _loss(
-        self, psi: VGGFeatures | None, critic: Discriminator | None
+        self, targets: Targets | None, critic: Discriminator | None
     ) -> Callable[[Batch, int], tuple[dict[str, Tensor], Tensor]]:
         """Equation 6 by terms, weighted; SR faces in [-1, 1] for the critic."""
 
         def loss(batch: Batch, epoch: int) -> tuple[dict[str, Tensor], Tensor]:
             o = self.options
-            estimates, hr = self.module(batch.lr), 2 * batch.hr - 1
+            estimates, hr = self.module(batch.lr, frozen=o.freeze_front), 2 * batch.hr - 1
             terms = {"L_p": losses.L_p(estimates.sr, hr)}
-            if psi is not None:
-                terms["L_f"] = o.alpha * losses.L_f(psi, estimates.sr, hr)
+            if targets is not None:
+                terms["L_f"] = o.alpha * losses.L_f(targets.psi, estimates.sr, targets(batch))
             if critic is not None:
                 terms["L_U"] = self.beta(epoch) * losses.L_U(critic, estimates.sr)
-            if self.recipe.warp_weight:
+            if self.recipe.warp_weight and not o.freeze_front:
                 terms["L_w"] = self.recipe.warp_weight * losses.L_w(estimates.warp, batch.warp)
             if o.stacks:
                 terms["L_h"] = o.heatmap_weight * losses.L_h(estimates.heatmaps, self.target(batch))

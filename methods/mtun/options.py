@@ -17,15 +17,13 @@ class Options:
     heb_at: size of the features that the HEB sees (R16 and R32 of Table 2, before the STN; 64, after it).
     skip: False is Ours† of Table 1. autoencoder: False is Ours‡.
     authors_trunk: with stacks 0, the authors' wider decoder without skip.
-    residual: add the decoder's output to the upright LR face, enlarged bicubically; not the paper's, but learns in
-    seconds what the paper's network learns in hours. For tiny budgets.
-    freeze_front: leave the STN and all before it as the warm-up left them; not the paper's, but batches too small for
-    batch normalisation would spoil the warp.
+    freeze_front: leave what comes before HEB and decoder as its own phase left it; not the paper's, but runs then share
+    those weights, and none of their time goes there.
     feature, adversarial: whether L_f and L_U are minimised; L_p always is, L_h with stacks above 0.
     alpha, beta, heatmap_weight: weights of L_f, L_U and L_h. sigma: of the target heatmaps' kernels, pixels at 64 px.
     random_vgg_width: channels of the first layer of a VGG-19 with random weights; real weights have 64.
-    epochs, batch_size, lr, fresh (warps), flip, ema (decay), stn_epochs, stn_batch_size (of the STN's warm-up): None
-    takes the recipe's.
+    epochs, batch_size, lr, fresh (warps), flip, ema (decay), front_epochs, front_batch_size (of its own phase),
+    front_rate (its factor on the learning rate afterwards): None takes the recipe's.
     """
 
     recipe: Literal["paper", "authors", "tuned"] = "tuned"
@@ -35,7 +33,6 @@ class Options:
     skip: bool = True
     autoencoder: bool = True
     authors_trunk: bool = False
-    residual: bool = False
     freeze_front: bool = False
     feature: bool = True
     adversarial: bool = True
@@ -50,8 +47,9 @@ class Options:
     fresh: bool | None = None
     flip: bool | None = None
     ema: float | None = None
-    stn_epochs: int | None = None
-    stn_batch_size: int | None = None
+    front_epochs: int | None = None
+    front_batch_size: int | None = None
+    front_rate: float | None = None
 
     def __post_init__(self) -> None:
         if self.width < 2 or self.width % 2:

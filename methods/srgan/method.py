@@ -14,6 +14,7 @@ from datasets.batch import Batch
 from methods.interface import Context, Optimiser, Phase, TrainedMethod, check_lr
 from methods.layers import evaluating
 from methods.srgan.model import SRGANDiscriminator, SRResNet
+from methods.targets import Targets
 from methods.vgg import VGGFeatures
 
 CONTENT = 0.006  # the original's 1 / 12.75^2 on VGG features: brings them to the scale of the pixel loss
@@ -58,10 +59,11 @@ class SRGAN(TrainedMethod):
             torch.manual_seed(context.seed)
             self.module = SRResNet(o.width, o.blocks).to(self.device)
             critic = SRGANDiscriminator(o.critic_width).to(self.device)
-        vgg = None
+        targets = None
         if o.content == "vgg":
             vgg = VGGFeatures(context.vgg).to(self.device)
             context.notes["vgg"] = vgg.source
+            targets = Targets(vgg, context.features)
         adam = Optimiser("adam", o.lr)
         halved = Optimiser("adam", o.lr, schedule="step", step_epochs=max(1, o.epochs_gan // 2), step_factor=0.1)
         return [
@@ -72,7 +74,7 @@ class SRGAN(TrainedMethod):
                 o.batch_size,
                 self.module,
                 halved,
-                self._gan_loss(critic, vgg),
+                self._gan_loss(critic, targets),
                 critic=critic,
                 critic_optimiser=halved,
                 critic_loss=lambda batch, sr: critic_loss(critic, 2 * batch.hr - 1, sr),
@@ -85,14 +87,17 @@ class SRGAN(TrainedMethod):
         return {"L_p": F.mse_loss(sr, 2 * batch.hr - 1)}, sr
 
     def _gan_loss(
-        self, critic: SRGANDiscriminator, vgg: VGGFeatures | None
+        self, critic: SRGANDiscriminator, targets: Targets | None
     ) -> Callable[[Batch, int], tuple[dict[str, Tensor], Tensor]]:
         """Content plus 1e-3 of -log D(SR); SR faces in [-1, 1] for the critic."""
 
         def loss(batch: Batch, epoch: int) -> tuple[dict[str, Tensor], Tensor]:
             sr, hr = self.module(batch.lr), 2 * batch.hr - 1
-            terms = {"L_p": F.mse_loss(sr, hr)} if vgg is None else {"L_f": CONTENT * F.mse_loss(vgg(sr), vgg(hr))}
-            terms["L_U"] = ADVERSARIAL * F.softplus(-critic(sr)).mean()
+            if targets is None:
+                terms = {"L_p": F.mse_loss(sr, hr)}
+            else:
+                terms = {"L_f": CONTENT * F.mse_loss(targets.psi(sr), targets(batch))}
+            terms["L_U"] = ADVERSARIAL * F.softplus(-critic(sr).float()).mean()
             return terms, sr
 
         return loss
@@ -105,4 +110,4 @@ class SRGAN(TrainedMethod):
 
 def critic_loss(critic: SRGANDiscriminator, hr: Tensor, sr: Tensor) -> dict[str, Tensor]:
     """-log D(HR) - log(1 - D(SR)); faces in [-1, 1]."""
-    return {"L_D": F.softplus(-critic(hr)).mean() + F.softplus(critic(sr)).mean()}
+    return {"L_D": F.softplus(-critic(hr).float()).mean() + F.softplus(critic(sr).float()).mean()}

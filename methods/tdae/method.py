@@ -57,7 +57,7 @@ def near_frontal(pairs: Pairs, threshold: float) -> np.ndarray:
 
 
 def bce(logits: Tensor, real: bool) -> Tensor:
-    return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, float(real)))
+    return F.binary_cross_entropy_with_logits(logits.float(), torch.full_like(logits, float(real), dtype=torch.float32))
 
 
 class TDAE(TrainedMethod):

@@ -7,7 +7,7 @@ from functools import reduce
 import torch
 from torch import Tensor, nn
 
-from methods.layers import AT_16, AT_32, AUTHORS_64, STN, freeze_bias, locnet
+from methods.layers import AT_16, AT_32, AUTHORS_64, STN, DoublingConv2d, freeze_bias, locnet
 
 
 def scaled(channels: int, width: float) -> int:
@@ -15,10 +15,10 @@ def scaled(channels: int, width: float) -> int:
     return max(1, round(channels * width))
 
 
-def block(i: int, o: int, kernel: int) -> nn.Sequential:
-    """Convolution that keeps the size, BN, ReLU."""
-    conv = nn.Conv2d(i, o, kernel, padding=kernel // 2)
-    return nn.Sequential(freeze_bias(conv), nn.BatchNorm2d(o), nn.ReLU())
+def block(i: int, o: int, kernel: int, doubles: bool = False) -> nn.Sequential:
+    """Convolution that keeps the size, or `doubles` it by nearest neighbours first; BN, ReLU."""
+    conv = DoublingConv2d(i, o, kernel) if doubles else nn.Conv2d(i, o, kernel, padding=kernel // 2)
+    return nn.Sequential(freeze_bias(conv), nn.BatchNorm2d(o), nn.ReLU(inplace=True))
 
 
 def compose(*warps: Tensor) -> Tensor:
@@ -49,8 +49,9 @@ class Decoder(nn.Module):
         stem = [nn.Conv2d(3, w64, 5, padding=2), nn.ReLU(), nn.Conv2d(w64, w128, 3, padding=1), nn.ReLU()]
         self.stem = nn.Sequential(*stem) if aligns else nn.Identity()
         self.lift = block(w128 if aligns else 3, w512, 3)
-        self.to_64, self.to_128 = block(w512, w256, 3), block(w256, w128, 5)
-        self.head = nn.Sequential(block(w128, w64, 5), nn.Conv2d(w64, 3, 5, padding=2))
+        # Where an STN stands between enlargement and convolution, the enlargement is a layer of its own.
+        self.to_64, self.to_128 = block(w512, w256, 3, not aligns), block(w256, w128, 5, not aligns)
+        self.head = nn.Sequential(block(w128, w64, 5, doubles=True), nn.Conv2d(w64, 3, 5, padding=2))
         self.upsample = nn.Upsample(scale_factor=2, mode="nearest")
         self.stns = nn.ModuleList()
         if aligns:
@@ -61,12 +62,11 @@ class Decoder(nn.Module):
         warps = []
         x = self.lift(self.stem(lr))
         for i, layer in enumerate((self.to_64, self.to_128)):
-            x = self.upsample(x)
             if self.stns:
-                x, warp = self.stns[i](x)
+                x, warp = self.stns[i](self.upsample(x))
                 warps.append(warp)
             x = layer(x)
-        return self.head(self.upsample(x)), warps
+        return self.head(x), warps
 
 
 class Encoder(nn.Module):

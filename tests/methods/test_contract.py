@@ -32,7 +32,6 @@ MTUN = {
     "no_heb_pf": {"stacks": 0, "adversarial": False},
     "no_heb_pfu": {"stacks": 0},
     "no_heb_authors": {"stacks": 0, "authors_trunk": True},
-    "residual": {"residual": True},
     "frozen_front": {"freeze_front": True},
     "recipe_paper": {"recipe": "paper"},
     "recipe_authors": {"recipe": "authors"},

@@ -117,7 +117,7 @@ def test_mtun_ends_bit_equal_however_it_came_by_its_warm_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, freeze_front: bool
 ) -> None:
     options = {"width": 4, "stacks": 1, "feature": False, "adversarial": False, "freeze_front": freeze_front}
-    options |= {"epochs": 1, "batch_size": 4, "stn_epochs": 1, "stn_batch_size": 4}
+    options |= {"epochs": 1, "batch_size": 4, "front_epochs": 1, "front_batch_size": 4}
 
     def fit_mtun(folder: Path, shared: Path | None) -> dict[str, torch.Tensor]:
         method = MTUN(options)

@@ -1,0 +1,34 @@
+"""What a training gets out of the processor: its precision, and memory that stays with the process."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from typing import Literal
+
+import torch
+
+Precision = Literal["auto", "float32", "bfloat16"]
+# mallopt's parameters, of glibc's malloc.h.
+_TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8
+
+
+def resolve(precision: Precision, device: torch.device) -> Literal["float32", "bfloat16"]:
+    """What "auto" means on a device: bfloat16 on CUDA and on processors that multiply it in hardware, else float32."""
+    if precision != "auto":
+        return precision
+    if device.type == "cuda":
+        return "bfloat16"
+    able = torch.cpu.get_capabilities()
+    return "bfloat16" if able.get("avx512_bf16") or able.get("amx_bf16") else "float32"
+
+
+def keep_memory() -> None:
+    """Keep freed blocks in the process, where glibc would give big ones back and get them zeroed again at each step."""
+    if not sys.platform.startswith("linux"):
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # not in every C library
+    if mallopt is not None:
+        mallopt(_ARENA_MAX, 1)  # else the thread of the backward pass has blocks of its own, which are given back
+        mallopt(_MMAP_MAX, 0)
+        mallopt(_TRIM_THRESHOLD, -1)
