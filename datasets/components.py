@@ -14,6 +14,11 @@ _RANGES = {
 }
 
 
+def candidates(component: str) -> list[slice]:
+    """The places among 68 where a landmark of the component may stand, whatever the number of a face's landmarks."""
+    return [slice(first, last + 1) for first, last in (ranges[component] for ranges in _RANGES.values())]
+
+
 def component_of(n_points: int) -> np.ndarray:
     """Component index of each landmark, padded to 68: (68,) int8, -1 for brows and padding.
 

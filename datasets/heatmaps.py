@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from datasets.components import COMPONENTS
+from datasets.components import COMPONENTS, candidates
 
 
 def heatmaps(landmarks: Tensor, component: Tensor, size: int, sigma: float) -> Tensor:
@@ -18,6 +18,10 @@ def heatmaps(landmarks: Tensor, component: Tensor, size: int, sigma: float) -> T
     centre = (torch.nan_to_num(landmarks) + 0.5) * (size / 128) - 0.5
     axis = torch.arange(size, dtype=landmarks.dtype, device=landmarks.device)
     kernel = torch.exp(-((axis - centre[..., None]) ** 2) / (2 * sigma**2))
-    kernels = kernel[:, :, 1, :, None] * kernel[:, :, 0, None, :]
-    maps = [(kernels * (component == c)[..., None, None]).amax(1) for c in range(len(COMPONENTS))]
+    maps = []
+    for c, name in enumerate(COMPONENTS):
+        near = torch.cat([kernel[:, places] for places in candidates(name)], 1)
+        chosen = torch.cat([component[:, places] == c for places in candidates(name)], 1)
+        y, x = near[:, :, 1] * chosen[..., None], near[:, :, 0]
+        maps.append((y[..., None] * x[:, :, None]).amax(1))
     return torch.stack(maps, 1)
