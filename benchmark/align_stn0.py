@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from benchmark import cli, config
 from benchmark.provenance import data_hash, recorded
@@ -19,42 +18,12 @@ from benchmark.scoring.estimates import warp_errors
 from benchmark.training import parallel
 from benchmark.training.engine import OutOfTime, Settings
 from benchmark.training.fitting import choose_device, fit_and_save, forget, work_folder
-from datasets import degrade
 from datasets.batch import to_float
-from datasets.face import BadInput
 from datasets.pairs import Pairs
-from methods.interface import Align, Context
+from methods.interface import Context
 from methods.stn0 import STN0
 
 _BATCH = 64
-
-
-def load_stn0(experiment: config.Experiment, how: str, device: torch.device) -> Align | None:
-    """The experiment's STN_0 as a function of LR faces (B, 3, 16, 16) in [0, 1], or None where `how` is not "stn0".
-
-    BadInput where it is not trained.
-    """
-    if how != "stn0":
-        return None
-    method = STN0(experiment.params["stn0"])
-    method.load(experiment.results / "weights" / "stn0")
-    method.to(device)
-    return lambda lr: method.align(lr)[0]
-
-
-def align_faces(lr: Tensor, how: str, align: Align | None, warp: Tensor | None = None) -> Tensor:
-    """LR faces (N, 3, 16, 16) in [0, 1] as a run is to see them: "none", as they are; upright by "stn0" or "oracle".
-
-    align: STN_0, for "stn0"; warp: the true warps (N, 4), for "oracle". BadInput where the latter are not to be had.
-    """
-    if how == "none":
-        return lr
-    if how == "oracle":
-        if warp is None:
-            raise BadInput("oracle alignment: the true warp is known for prepared faces alone; take a run without it")
-        return degrade.align(lr, warp)
-    assert align is not None
-    return torch.cat([align(part) for part in lr.split(_BATCH)])
 
 
 def stored(experiment: config.Experiment) -> bool:

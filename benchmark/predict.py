@@ -15,10 +15,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from benchmark import cli, config
-from benchmark.align_stn0 import align_faces, load_stn0
+from benchmark.alignment import aligned_faces, alignment
 from benchmark.train import make_method, stored
 from benchmark.training.fitting import choose_device
-from datasets.batch import to_float, to_uint8
+from datasets.batch import to_uint8
 from datasets.pairs import Pairs
 from methods.interface import Method
 
@@ -35,9 +35,8 @@ def main(arguments: argparse.Namespace) -> None:
     seeds = cli.seeds_at_hand(run, partial(stored, run), none)
     device = choose_device(arguments.device, experiment.threads)
     pairs = Pairs.load(experiment.data / "test")
-    unaligned, warp = to_float(torch.from_numpy(np.array(pairs.lr))).to(device), torch.from_numpy(np.array(pairs.warp))
     how = run.alignment(make_method(run).wants)
-    lr = align_faces(unaligned, how, load_stn0(experiment, how, device), warp.to(device))
+    lr = aligned_faces(pairs, alignment(experiment, how, device), device)
     with cli.whole_folder(run.images(0).parent) as folder:
         for seed in seeds:
             method = make_method(run)

@@ -9,20 +9,18 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import yaml
 
 from benchmark import cli, config
-from benchmark.align_stn0 import align_faces, load_stn0
+from benchmark.alignment import aligned_pairs, alignment
 from benchmark.provenance import data_hash, recorded
 from benchmark.training import parallel
 from benchmark.training.engine import OutOfTime, Settings
 from benchmark.training.fitting import choose_device, fit_and_save, forget, work_folder
-from datasets.batch import to_float, to_uint8
 from datasets.face import BadInput
 from datasets.pairs import Pairs
-from methods.interface import Align, Context, Method, TrainedMethod, create
+from methods.interface import Context, Method, TrainedMethod, create
 
 
 def make_method(run: config.Run) -> Method:
@@ -33,18 +31,6 @@ def make_method(run: config.Run) -> Method:
         recipe = run.experiment.params["training"]["recipe"]
         method = create(run.method, {"recipe": recipe, **run.options})
     return method
-
-
-def aligned_pairs(pairs: Pairs, how: str, align: Align | None, device: torch.device) -> Pairs:
-    """`pairs` with its LR faces turned upright and rounded to 8 bits, for methods that are fitted in one go.
-
-    The engine aligns the LR faces of a trained method itself, because their warps change from epoch to epoch.
-    """
-    if how == "none":
-        return pairs
-    lr, warp = to_float(torch.from_numpy(np.array(pairs.lr))), torch.from_numpy(np.array(pairs.warp))
-    upright = align_faces(lr.to(device), how, align, warp.to(device))
-    return dataclasses.replace(pairs, lr=to_uint8(upright).cpu().numpy())
 
 
 def vgg_weights(experiment: config.Experiment) -> Path | None:
@@ -93,11 +79,11 @@ def fit_seed(run: config.Run, seed: int, pairs: Pairs, device: torch.device, set
 
     shared = work_folder("shared", run.method, {}, run.experiment.data)
     context = Context(device, seed, work, run.log(seed), shared)
-    align = load_stn0(run.experiment, how, device)
+    align = alignment(run.experiment, how, device)
     if isinstance(method, TrainedMethod):
-        context.align, context.oracle, context.vgg = align, how == "oracle", vgg_weights(run.experiment)
+        context.align, context.vgg = align, vgg_weights(run.experiment)
     else:
-        pairs = aligned_pairs(pairs, how, align, device)
+        pairs = aligned_pairs(pairs, align, device)
     record["data"] = data_hash(run.experiment.data)
     fit_and_save(method, pairs, context, run.weights(seed), record, settings)
     parallel.say(f"{run.weights(seed)}: stored")

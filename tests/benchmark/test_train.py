@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-import numpy as np
 import pandas as pd
 import pytest
 import tiny
@@ -20,8 +19,6 @@ import yaml
 from benchmark import config
 from benchmark import train as stage
 from benchmark.training import fitting, progress
-from datasets import degrade
-from datasets.batch import to_float, to_uint8
 from datasets.face import BadInput
 from methods import interface
 from methods.interface import Context
@@ -138,16 +135,6 @@ def test_resume_folder_depends_on_parameters_code_and_data(project: Path) -> Non
     assert first == folder({"epochs": 1})
     others = {folder({"epochs": 2}), folder({"epochs": 1}, method="srgan"), folder({"epochs": 1}, data="elsewhere")}
     assert len({first, *others}) == 4
-
-
-def test_closed_form_methods_get_aligned_pairs() -> None:
-    pairs = tiny.make_pairs()
-    lr, warp = to_float(torch.from_numpy(pairs.lr)), torch.from_numpy(pairs.warp)
-    by_truth = stage.aligned_pairs(pairs, "oracle", None, CPU)
-    assert np.array_equal(by_truth.lr, to_uint8(degrade.align(lr, warp)).numpy())
-    turned = stage.aligned_pairs(pairs, "stn0", lambda images: images.flip(3), CPU)
-    assert np.array_equal(turned.lr, pairs.lr[:, :, ::-1])
-    assert stage.aligned_pairs(pairs, "none", None, CPU) is pairs
 
 
 def test_closed_form_run_stores_the_same_files(project: Path) -> None:
