@@ -14,10 +14,10 @@ import torch
 
 from benchmark import cli, config
 from benchmark.provenance import data_hash, recorded
-from benchmark.scoring.estimates import warp_errors
+from benchmark.scoring.estimates import rounded, warp_errors
 from benchmark.training import parallel
 from benchmark.training.engine import OutOfTime, Settings
-from benchmark.training.fitting import choose_device, fit_and_save, forget, work_folder
+from benchmark.training.fitting import choose_device, fit_and_save, keep_last, work_folder
 from datasets.batch import to_float
 from datasets.pairs import Pairs
 from methods.interface import Context
@@ -39,7 +39,8 @@ def score(method: STN0, test: Pairs) -> dict[str, Any]:
     estimate = torch.cat([method.align(part.to(method.device))[1].cpu() for part in lr.split(_BATCH)])
     truth = torch.from_numpy(np.array(test.warp))
     identity = truth.new_tensor([0.0, 1.0, 0.0, 0.0]).expand_as(truth)
-    return {"faces": len(test), "stn0": warp_errors(estimate, truth), "identity": warp_errors(identity, truth)}
+    errors = {"stn0": warp_errors(estimate, truth), "identity": warp_errors(identity, truth)}
+    return {"faces": len(test), **rounded(errors)}
 
 
 def main(args: argparse.Namespace) -> None:
@@ -55,7 +56,8 @@ def main(args: argparse.Namespace) -> None:
     record = {"method": "stn0", "data": data_hash(experiment.data)}
     settings = Settings(step=args.step, deadline=deadline)
     try:
-        fit_and_save(method, train, context, experiment.results / "weights" / "stn0", record, settings)
+        weights = experiment.results / "weights" / "stn0"
+        fit_and_save(method, train, context, weights, experiment.stn0_provenance, record, settings)
     except OutOfTime as error:
         parallel.say(str(error))
         sys.exit(cli.OUT_OF_TIME)
@@ -64,7 +66,7 @@ def main(args: argparse.Namespace) -> None:
         with cli.whole_file(experiment.results / "metrics" / "stn0.json") as part:
             part.write_text(json.dumps(errors, indent=1) + "\n")
         print(json.dumps(errors, indent=1))
-    forget(work)
+    keep_last(work)
     parallel.stop()
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from benchmark import cli, config
 from benchmark.reporting import architecture, claims, deviations, figures, html, measurements, plots, supplement, tables
@@ -21,15 +22,21 @@ def main(arguments: argparse.Namespace) -> None:
         raise BadInput(f"{experiment.results}/metrics: no run has been evaluated; run `dvc repro` first")
     for run in (run for run in experiment.runs if run not in scored):
         print(f"{run}: not evaluated, left out")
-    with cli.whole_folder(experiment.results / "tables") as folder:
-        write_tables(experiment, folder)
-    judged = claims.judge(experiment)
-    claims.write(judged, experiment, experiment.results)
+    judged = write_text(experiment, experiment.results)
     gallery = Gallery.load(experiment, scored)
     drawn = draw(experiment, gallery)
     html.write(experiment, gallery, judged, drawn)
     print((experiment.results / "tables" / "table1.md").read_text())
     print((experiment.results / "claims.md").read_text().splitlines()[0])
+
+
+def write_text(experiment: config.Experiment, target: Path) -> list[dict[str, Any]]:
+    """Write tables/, claims.json and claims.md into `target`; returns the judged claims."""
+    with cli.whole_folder(target / "tables") as folder:
+        write_tables(experiment, folder)
+    judged = claims.judge(experiment)
+    claims.write(judged, experiment, target)
+    return judged
 
 
 def write_tables(experiment: config.Experiment, folder: Path) -> None:

@@ -17,7 +17,7 @@ from benchmark.alignment import aligned_pairs, alignment
 from benchmark.provenance import data_hash, recorded
 from benchmark.training import parallel
 from benchmark.training.engine import OutOfTime, Settings
-from benchmark.training.fitting import choose_device, fit_and_save, forget, work_folder
+from benchmark.training.fitting import choose_device, fit_and_save, keep_last, work_folder
 from datasets.face import BadInput
 from datasets.pairs import Pairs
 from methods.interface import Context, Method, TrainedMethod, create
@@ -85,7 +85,7 @@ def fit_seed(run: config.Run, seed: int, pairs: Pairs, device: torch.device, set
     else:
         pairs = aligned_pairs(pairs, align, device)
     record["data"] = data_hash(run.experiment.data)
-    fit_and_save(method, pairs, context, run.weights(seed), record, settings)
+    fit_and_save(method, pairs, context, run.weights(seed), run.provenance(seed), record, settings)
     parallel.say(f"{run.weights(seed)}: stored")
     return work
 
@@ -103,9 +103,9 @@ def main(args: argparse.Namespace) -> None:
     except OutOfTime as error:
         parallel.say(str(error))
         sys.exit(cli.OUT_OF_TIME)
-    # Only now: a kill at a later seed must not cost the earlier ones, whose weights DVC removes before it runs again.
+    # One stays for each seed: DVC removes a stage's outputs before it runs the stage again.
     for work in done:
-        forget(work)
+        keep_last(work)
     parallel.stop()
 
 
@@ -113,8 +113,9 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     options = cli.stage_parser(__doc__, per_run=True)
     options.epilog = (
-        "Weights and config.json go to results/EXPERIMENT/weights/RUN/seedN, log.csv to results/EXPERIMENT/logs, "
-        "resume state and sample grids to work/. A run that was killed goes on when the same command is given again. "
+        "Weights and config.json go to results/EXPERIMENT/weights/RUN/seedN, log.csv to results/EXPERIMENT/logs, how "
+        "the training came about to results/EXPERIMENT/provenance, resume state and sample grids to work/. A run that "
+        "was killed goes on when the same command is given again; weights that were removed come back at once. "
         "Several GPUs for one run: torchrun --nproc-per-node N -m -- benchmark.train --run RUN."
     )
     options.add_argument("--seed", type=int, help="only this seed (default: the run's, one after the other)")

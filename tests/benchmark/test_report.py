@@ -17,7 +17,7 @@ import yaml
 from matplotlib.text import Text
 
 from benchmark import config, report
-from benchmark.reporting import claims, figures, html, measurements, plots
+from benchmark.reporting import claims, costs, figures, html, measurements, plots
 from benchmark.reporting.gallery import Gallery
 from datasets.face import BadInput
 
@@ -75,7 +75,7 @@ def test_everything_is_written(reported: Path) -> None:
     supplement = [f"supplement.{kind}" for kind in ("csv", "md", "tex")]
     assert sorted(p.name for p in (results / "tables").iterdir()) == sorted([*TABLES, *supplement, "deviations.md"])
     pictures = {p.stem for p in (results / "figures").iterdir()}
-    assert pictures == {"all", "fig1", "fig2", "fig3", "fig4", "fig5", "curves", "yaw", "differences", "time"}
+    assert pictures == {"all", "fig1", "fig2", "fig3", "fig4", "fig5", "curves", "yaw", "differences"}
     assert (results / "claims.json").exists()
     assert (results / "claims.md").exists()
     assert 'id="data"' in (results / "report.html").read_text()
@@ -92,7 +92,7 @@ def test_a_fresh_clone_rebuilds_all_but_the_faces(reported: Path, tmp_path: Path
     output = run(root, "benchmark.report")
     assert "figures 1, 3, 4 and 5 and the report's faces are left out" in output
     same = ["claims.json", "claims.md", *(f"tables/{name}" for name in [*TABLES, "supplement.csv", "deviations.md"])]
-    same += [f"figures/{name}.png" for name in ("fig2", "curves", "yaw", "differences", "time")]
+    same += [f"figures/{name}.png" for name in ("fig2", "curves", "yaw", "differences")]
     for name in same:
         assert (results / name).read_bytes() == (before / name).read_bytes(), name
     page = (results / "report.html").read_text()
@@ -165,7 +165,7 @@ def test_a_folder_and_two_lines_put_a_method_everywhere(
 
     monkeypatch.chdir(root)
     experiment = config.load()
-    drawn = [plots.by_yaw(experiment), plots.differences(experiment), plots.quality_and_time(experiment)]
+    drawn = [plots.by_yaw(experiment), plots.differences(experiment), costs.quality_and_time(experiment)]
     texts = [{text.get_text() for text in figure.findobj(Text)} for figure in drawn]
     assert all("grey" in found for found in texts)
     gallery = Gallery.load(experiment, measurements.rows(experiment))
