@@ -143,10 +143,8 @@ def score_record(run: config.Run) -> Path:
 def fingerprint(run: config.Run) -> dict[str, str]:
     """SHA-256 of each file of all seeds' stored weights, and of those of the run's metrics."""
     stored = [run.weights(seed) for seed in run.seeds if train.stored(run, seed)]
-    files = [path for folder in stored for path in sorted(folder.iterdir())]
-    return {
-        str(path): file_hash(path) for path in [*files, *run.metrics.parent.glob(f"{run.name}.*")] if path.is_file()
-    }
+    files = [path for folder in stored for path in folder.iterdir()] + [*run.metrics.parent.glob(f"{run.name}.*")]
+    return {str(path): file_hash(path) for path in sorted(files)}
 
 
 def trainings_of(experiment: config.Experiment, only: list[str] | None = None) -> list[Training]:

@@ -153,10 +153,8 @@ def test_a_run_that_takes_over_a_shared_phase_puts_out_the_same(project: Path) -
     assert first == second
     alone = outputs(project, "alone")
     assert {name: alone[name] for name in first} == first
-    notes = [
-        json.loads((project / f"results/small/provenance/{run}/seed0.json").read_text()) for run in ("first", "second")
-    ]
-    assert ["phase pixels" in note for note in notes] == [False, True]
+    paths = [project / f"results/small/provenance/{run}/seed0.json" for run in ("first", "second")]
+    assert ["phase pixels" in json.loads(path.read_text()) for path in paths] == [False, True]
 
 
 def test_a_later_seed_that_stops_costs_the_earlier_one_nothing(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
