@@ -17,7 +17,8 @@ from tqdm import tqdm
 
 from benchmark import cli, config
 from benchmark.alignment import aligned_faces, alignment
-from benchmark.train import make_method, stored
+from benchmark.make import make_method
+from benchmark.train import stored
 from benchmark.training.course import machine
 from benchmark.training.fitting import choose_device
 from datasets.batch import to_uint8

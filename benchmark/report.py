@@ -9,10 +9,14 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+import matplotlib.pyplot as plt
+
 from benchmark import cli, config
+from benchmark.make import make_method
 from benchmark.reporting import architecture, claims, deviations, figures, html, measurements, plots, supplement, tables
 from benchmark.reporting.gallery import Gallery
 from datasets.face import BadInput
+from methods.interface import TrainedMethod
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -54,12 +58,21 @@ def draw(experiment: config.Experiment, gallery: Gallery | None) -> list[Path]:
     else:
         figures.write(gallery)
     drawn = plots.write(experiment)
-    network = architecture.draw(experiment)
+    network = figure_2(experiment)
     if network is not None:
         target = experiment.results / "figures" / "fig2.png"
         figures.save(network, target)
         drawn = [target, *drawn]
     return drawn
+
+
+def figure_2(experiment: config.Experiment) -> plt.Figure | None:
+    """The network of the run `ours`, drawn; None where the experiment has no such run."""
+    if "ours" not in experiment.runs:
+        return None
+    method = make_method(experiment.run("ours"))
+    assert isinstance(method, TrainedMethod)
+    return architecture.draw(method)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchmark import align_stn0, cli, config, train
+from benchmark.make import make_method
 from benchmark.provenance import file_hash
 from benchmark.training.processes import child, slots
 from datasets.face import require_folder
@@ -126,7 +127,7 @@ def say(line: str) -> None:
 
 
 def needs_stn0(run: config.Run) -> bool:
-    return run.alignment(train.make_method(run).wants) == "stn0"
+    return run.alignment(make_method(run).wants) == "stn0"
 
 
 def scored(run: config.Run) -> bool:

@@ -14,23 +14,14 @@ import yaml
 
 from benchmark import cli, config
 from benchmark.alignment import aligned_pairs, alignment
+from benchmark.make import make_method
 from benchmark.provenance import data_hash, recorded
 from benchmark.training import parallel
 from benchmark.training.engine import OutOfTime, Settings
 from benchmark.training.fitting import choose_device, fit_and_save, keep_last, work_folder
 from datasets.face import BadInput
 from datasets.pairs import Pairs
-from methods.interface import Context, Method, TrainedMethod, create
-
-
-def make_method(run: config.Run) -> Method:
-    """The run's method; the experiment's recipe is its `recipe` option, where it has one that the run does not set."""
-    method = create(run.method, run.options)
-    fields = {f.name for f in dataclasses.fields(method.Options)}
-    if "recipe" in fields and "recipe" not in run.options:
-        recipe = run.experiment.params["training"]["recipe"]
-        method = create(run.method, {"recipe": recipe, **run.options})
-    return method
+from methods.interface import Context, Method, TrainedMethod
 
 
 def vgg_weights(experiment: config.Experiment) -> Path | None:

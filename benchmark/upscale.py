@@ -11,7 +11,7 @@ from PIL import Image
 
 from benchmark import cli, config
 from benchmark.alignment import alignment
-from benchmark.train import make_method
+from benchmark.make import make_method
 from benchmark.training.fitting import choose_device
 from datasets.batch import to_float, to_uint8
 from datasets.face import BadInput

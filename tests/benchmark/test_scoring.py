@@ -15,10 +15,11 @@ import yaml
 from PIL import Image
 
 from benchmark import config, evaluate, predict
+from benchmark.make import make_method
 from benchmark.scoring.estimates import score_estimates, warp_errors
 from benchmark.scoring.metrics import COLUMNS
 from benchmark.scoring.statistics import summarise
-from benchmark.train import make_method, resolved
+from benchmark.train import resolved
 from datasets import degrade
 from datasets.batch import to_float, to_uint8
 from datasets.face import BadInput

@@ -19,6 +19,7 @@ import yaml
 
 from benchmark import config
 from benchmark import train as stage
+from benchmark.make import make_method
 from benchmark.training import course, fitting, progress
 from datasets.face import BadInput
 from methods import interface
@@ -100,9 +101,9 @@ def test_a_run_stores_weights_record_and_log_for_every_seed(project: Path, capsy
 
 def test_recipe_of_the_run_wins_over_the_experiments(project: Path) -> None:
     run = config.load().run("authors")
-    assert stage.make_method(run).options.recipe == "authors"
-    assert stage.make_method(config.load().run("small")).options.recipe == "tuned"
-    assert stage.make_method(config.load().run("bicubic")).options is not None
+    assert make_method(run).options.recipe == "authors"
+    assert make_method(config.load().run("small")).options.recipe == "tuned"
+    assert make_method(config.load().run("bicubic")).options is not None
 
 
 def test_time_limit_leaves_with_its_own_status_and_goes_on(project: Path) -> None:
