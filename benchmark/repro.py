@@ -6,6 +6,7 @@ Arguments are those of `dvc repro`.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -33,6 +34,16 @@ def protect() -> None:
         setattr(module, _NAME, write_whole)
 
 
+def clear(busy: Path = Path(".dvc/tmp/rwlock")) -> None:
+    """Drop DVC's list of who is at work on which file where a kill has cut it off: DVC would refuse to start."""
+    try:
+        json.loads(busy.read_text())
+    except FileNotFoundError:
+        return
+    except json.JSONDecodeError:
+        busy.unlink()
+
+
 def main(arguments: list[str]) -> int:
     """Exit status of `dvc repro` with these arguments; 2 with one line where this DVC is another."""
     try:
@@ -40,6 +51,7 @@ def main(arguments: list[str]) -> int:
     except BadInput as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    clear()
     from dvc.cli import main as dvc  # only now: what it imports by name must be the new function
 
     return dvc(["repro", *arguments])

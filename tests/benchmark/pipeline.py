@@ -1,8 +1,11 @@
-"""dvc.yaml without DVC: every stage of an experiment with its run, dependencies and outputs; and who imports whom."""
+"""dvc.yaml without DVC: every stage with its run, dependencies and outputs, how they are run, and who imports whom."""
 
 from __future__ import annotations
 
 import ast
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -45,6 +48,19 @@ def stages(params: dict[str, Any], experiment: str) -> list[Stage]:
             paths = tuple(out if isinstance(out, str) else next(iter(out)) for out in outs)
             found.append(Stage(name, run, item.get("method"), tuple(filled["deps"]), paths))
     return found
+
+
+def run(folder: Path, *commands: str, path: Path = ROOT, **environment: str) -> str:
+    """Each command, such as "benchmark.train --run ours", in `folder` on the code at `path`; what they print."""
+    script = (
+        "import runpy, shlex, sys\nfor command in sys.argv[1:]:\n"
+        "    sys.argv = shlex.split(command)\n    runpy.run_module(sys.argv[0], run_name='__main__')"
+    )
+    given = os.environ | {"PYTHONPATH": str(path), "CUDA_VISIBLE_DEVICES": "", **environment}
+    call = [sys.executable, "-c", script, *commands]
+    done = subprocess.run(call, cwd=folder, env=given, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def project_files() -> list[Path]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import subprocess
 import sys
@@ -15,6 +14,7 @@ import numpy as np
 import pytest
 import yaml
 from matplotlib.text import Text
+from pipeline import run
 
 from benchmark import config, report
 from benchmark.reporting import claims, costs, figures, html, measurements, plots
@@ -46,19 +46,6 @@ class Grey(Method):
 METHOD = Grey
 DEVIATIONS = ()
 '''
-
-
-def run(folder: Path, *commands: str, path: Path = ROOT) -> str:
-    """Each command, such as "benchmark.train --run ours", in `folder` on the code at `path`; what they print."""
-    script = (
-        "import runpy, shlex, sys\nfor command in sys.argv[1:]:\n"
-        "    sys.argv = shlex.split(command)\n    runpy.run_module(sys.argv[0], run_name='__main__')"
-    )
-    environment = os.environ | {"PYTHONPATH": str(path), "CUDA_VISIBLE_DEVICES": ""}
-    call = [sys.executable, "-c", script, *commands]
-    done = subprocess.run(call, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 @pytest.fixture(scope="module")

@@ -66,6 +66,16 @@ def test_a_kill_leaves_a_lock_that_can_be_read(project: Path) -> None:
     assert readable(lock) == STAGES
 
 
+def test_a_list_of_busy_files_that_a_kill_cut_off_is_dropped(project: Path) -> None:
+    busy = project / ".dvc/tmp/rwlock"
+    for content, stays in (("{}", True), ('{"read": {', False), ("", False)):
+        busy.parent.mkdir(exist_ok=True)
+        busy.write_text(content)
+        repro.clear()
+        assert busy.exists() == stays
+    repro.clear()
+
+
 def test_arguments_and_status_are_those_of_dvc_repro(project: Path) -> None:
     assert subprocess.run([*COMMAND, "-q", "s3"], check=False).returncode == 0
     assert list(yaml.safe_load((project / "dvc.lock").read_text())["stages"]) == ["s3"]
