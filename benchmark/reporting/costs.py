@@ -14,7 +14,7 @@ from benchmark import config
 from benchmark.reporting import measurements, tables
 from benchmark.reporting.plots import finish, styles
 
-COLUMNS = {"parameters": 0, "training, s": 0, "images/s": 1, "inference, ms a face": 2}  # with their digits
+DIGITS = {"parameters": 0, "training, s": 0, "images/s": 1, "threads": 0, "inference, ms a face": 2}
 
 
 def numbers(experiment: config.Experiment) -> pd.DataFrame:
@@ -50,7 +50,7 @@ def markdown(experiment: config.Experiment) -> str:
     """The table as text, a dash where a number is missing."""
     found = numbers(experiment)
     text = found.astype(object).where(found.notna(), tables.DASH)
-    for column, digits in COLUMNS.items():
+    for column, digits in DIGITS.items():
         text[column] = [tables.number(value, digits) for value in found[column].astype(float)]
     names = measurements.labels(experiment)
     text["run"] = [names.get(run, run) for run in found["run"]]
