@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Tests at a time.
 JOBS ?= 2
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
@@ -11,12 +12,8 @@ export OMP_WAIT_POLICY := PASSIVE
 
 .PHONY: repro test environment clean
 
-# The runs are independent of each other: JOBS of them at a time, each stage by itself, since DVC locks what it reads.
 repro: environment
-	dvc repro align_stn0
-	dvc stage list --name-only | sed -n 's/^train@//p' | \
-		xargs -P $(JOBS) -I RUN dvc --wait-for-lock repro --single-item train@RUN predict@RUN evaluate@RUN
-	dvc repro
+	python -m benchmark.repro
 
 test: environment
 	ruff check .

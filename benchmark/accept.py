@@ -66,7 +66,7 @@ def accept(experiment: config.Experiment, folder: Path = ACCEPTED) -> pd.DataFra
     runs = {}
     for run, summary in measurements.measured(experiment).items():
         kept = {k: v for k, v in accepted["runs"].get(run, {}).items() if k not in TOLERANCE}
-        runs[run] = {measure: round(summary[measure], 6) for measure in TOLERANCE} | kept
+        runs[run] = {measure: summary[measure] for measure in TOLERANCE} | kept
     if not runs:
         raise BadInput(f"{experiment.results}/metrics: no run has been evaluated; run `dvc repro` first")
     with cli.whole_file(folder / f"{experiment.name}.json") as part:

@@ -11,50 +11,19 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from benchmark import cli, config
 from benchmark.provenance import data_hash, recorded
-from benchmark.scoring.estimates import warp_errors
+from benchmark.scoring.estimates import rounded, warp_errors
 from benchmark.training import parallel
 from benchmark.training.engine import OutOfTime, Settings
-from benchmark.training.fitting import choose_device, fit_and_save, forget, work_folder
-from datasets import degrade
+from benchmark.training.fitting import choose_device, fit_and_save, keep_last, work_folder
 from datasets.batch import to_float
-from datasets.face import BadInput
 from datasets.pairs import Pairs
-from methods.interface import Align, Context
+from methods.interface import Context
 from methods.stn0 import STN0
 
 _BATCH = 64
-
-
-def load_stn0(experiment: config.Experiment, how: str, device: torch.device) -> Align | None:
-    """The experiment's STN_0 as a function of LR faces (B, 3, 16, 16) in [0, 1], or None where `how` is not "stn0".
-
-    BadInput where it is not trained.
-    """
-    if how != "stn0":
-        return None
-    method = STN0(experiment.params["stn0"])
-    method.load(experiment.results / "weights" / "stn0")
-    method.to(device)
-    return lambda lr: method.align(lr)[0]
-
-
-def align_faces(lr: Tensor, how: str, align: Align | None, warp: Tensor | None = None) -> Tensor:
-    """LR faces (N, 3, 16, 16) in [0, 1] as a run is to see them: "none", as they are; upright by "stn0" or "oracle".
-
-    align: STN_0, for "stn0"; warp: the true warps (N, 4), for "oracle". BadInput where the latter are not to be had.
-    """
-    if how == "none":
-        return lr
-    if how == "oracle":
-        if warp is None:
-            raise BadInput("oracle alignment: the true warp is known for prepared faces alone; take a run without it")
-        return degrade.align(lr, warp)
-    assert align is not None
-    return torch.cat([align(part) for part in lr.split(_BATCH)])
 
 
 def stored(experiment: config.Experiment) -> bool:
@@ -70,7 +39,8 @@ def score(method: STN0, test: Pairs) -> dict[str, Any]:
     estimate = torch.cat([method.align(part.to(method.device))[1].cpu() for part in lr.split(_BATCH)])
     truth = torch.from_numpy(np.array(test.warp))
     identity = truth.new_tensor([0.0, 1.0, 0.0, 0.0]).expand_as(truth)
-    return {"faces": len(test), "stn0": warp_errors(estimate, truth), "identity": warp_errors(identity, truth)}
+    errors = {"stn0": warp_errors(estimate, truth), "identity": warp_errors(identity, truth)}
+    return {"faces": len(test), **rounded(errors)}
 
 
 def main(args: argparse.Namespace) -> None:
@@ -86,7 +56,8 @@ def main(args: argparse.Namespace) -> None:
     record = {"method": "stn0", "data": data_hash(experiment.data)}
     settings = Settings(step=args.step, deadline=deadline)
     try:
-        fit_and_save(method, train, context, experiment.results / "weights" / "stn0", record, settings)
+        weights = experiment.results / "weights" / "stn0"
+        fit_and_save(method, train, context, weights, experiment.stn0_provenance, record, settings)
     except OutOfTime as error:
         parallel.say(str(error))
         sys.exit(cli.OUT_OF_TIME)
@@ -95,7 +66,7 @@ def main(args: argparse.Namespace) -> None:
         with cli.whole_file(experiment.results / "metrics" / "stn0.json") as part:
             part.write_text(json.dumps(errors, indent=1) + "\n")
         print(json.dumps(errors, indent=1))
-    forget(work)
+    keep_last(work)
     parallel.stop()
 
 

@@ -13,6 +13,7 @@ from datasets.face import BadInput
 
 ALIGNMENTS = ("stn0", "oracle", "none")
 PARAMS = Path("params.yaml")
+ESTIMATES = "inspect.npz"
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,10 @@ class Experiment:
     @property
     def results(self) -> Path:
         return Path("results") / self.name
+
+    @property
+    def stn0_provenance(self) -> Path:
+        return self.results / "provenance" / "stn0.json"
 
     @property
     def threads(self) -> int | None:
@@ -78,12 +83,29 @@ class Run:
         return self.experiment.results / "logs" / self.name / f"seed{seed}.csv"
 
     def images(self, seed: int) -> Path:
-        """Folder of the SR images, one PNG a test face, and inspect.npz where the method estimates more."""
+        """Folder of the SR images, one PNG a test face, and ESTIMATES where the method estimates more."""
         return self.experiment.results / "sr" / self.name / f"seed{seed}"
+
+    def estimates(self, seed: int) -> Path:
+        """Heatmaps and warps beside the images; scoring.estimates reads them."""
+        return self.images(seed) / ESTIMATES
+
+    def provenance(self, seed: int) -> Path:
+        """How the seed's training came about: a record of one machine, no input and no output of a stage."""
+        return self.experiment.results / "provenance" / self.name / f"seed{seed}.json"
+
+    @property
+    def predict_provenance(self) -> Path:
+        return self.experiment.results / "provenance" / self.name / "predict.json"
 
     @property
     def metrics(self) -> Path:
         return self.experiment.results / "metrics" / f"{self.name}.json"
+
+    @property
+    def facts(self) -> Path:
+        """What the numbers in `metrics` are of: data, seeds, and what each training recorded of its inputs."""
+        return self.metrics.with_suffix(".facts.json")
 
 
 def load(experiment: str | None = None, path: Path = PARAMS) -> Experiment:

@@ -5,25 +5,21 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
 from benchmark import cli, config
-from benchmark.provenance import data_hash, git_commit
-from benchmark.scoring.metrics import luma, psnr, ssim
-from benchmark.scoring.statistics import mean_interval
+from benchmark.provenance import data_hash
+from benchmark.scoring.metrics import COLUMNS, DECIMALS, luma, psnr, ssim
+from benchmark.scoring.statistics import summarise
 from datasets import pose
 from datasets.face import BadInput
 from datasets.images import decode
 from datasets.pairs import Pairs
-
-COLUMNS = ("psnr", "ssim", "psnr_y", "ssim_y")
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -38,18 +34,24 @@ def main(arguments: argparse.Namespace) -> None:
         table = score_folder(run.images(seed), pairs)
         table.insert(0, "seed", seed)
         tables.append(table)
-        estimates[f"seed{seed}"] = score_inspected(run.images(seed) / "inspect.npz", pairs)
+        estimates[f"seed{seed}"] = errors_of(run, seed, pairs)
     rows = pd.concat(tables, ignore_index=True)
-    summary = summarise(rows) | {"estimates": {k: v for k, v in estimates.items() if v}} | provenance(run, seeds)
+    write(run, rows, {seed: errors for seed, errors in estimates.items() if errors}, facts_of(run, seeds))
+
+
+def write(run: config.Run, rows: pd.DataFrame, estimates: dict[str, Any], facts: dict[str, Any]) -> None:
+    """Write metrics/RUN.csv (a row a face and seed), .json (the rows' means, errors of estimates) and .facts.json."""
+    summary = summarise(rows)
     with cli.whole_file(run.metrics.with_suffix(".csv")) as part:
-        rows.to_csv(part, index=False, float_format="%.6f")
-    with cli.whole_file(run.metrics) as part:
-        part.write_text(json.dumps(summary, indent=1) + "\n")
+        rows.to_csv(part, index=False)
+    for path, content in ((run.metrics, summary | {"estimates": estimates}), (run.facts, facts)):
+        with cli.whole_file(path) as part:
+            part.write_text(json.dumps(content, indent=1) + "\n")
     print(f"{run.name}: PSNR {summary['psnr']:.2f} dB, SSIM {summary['ssim']:.3f} over {summary['faces']} faces")
 
 
 def score_folder(folder: Path, pairs: Pairs) -> pd.DataFrame:
-    """PSNR and SSIM of folder/NAME.png for every test face, RGB and Y, with its yaw bin and source; a row a face.
+    """PSNR and SSIM of folder/NAME.png for every test face, RGB and Y, rounded, with its yaw bin and source.
 
     BadInput names what is missing, mis-sized or unreadable: an incomplete set is never scored.
     """
@@ -67,20 +69,21 @@ def score_folder(folder: Path, pairs: Pairs) -> pd.DataFrame:
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         scores = list(tqdm(pool.map(score, range(len(names))), total=len(names), desc=folder.parent.name, unit="face"))
-    table = pd.DataFrame(scores, columns=list(COLUMNS))
+    table = pd.DataFrame(scores, columns=list(COLUMNS)).round(DECIMALS)
     table.insert(0, "name", names)
     table["yaw_bin"] = [pose.bin_of(v) for v in pairs.faces["yaw"]]
     table["source"] = list(pairs.faces["source"])
     return table
 
 
-def score_inspected(path: Path, pairs: Pairs) -> dict[str, Any]:
+def errors_of(run: config.Run, seed: int, pairs: Pairs) -> dict[str, Any]:
     """Errors of the heatmaps and warps that the method wrote down; {} where it wrote none."""
-    if not path.exists():
+    if not run.estimates(seed).exists():
         return {}
-    from benchmark.scoring.estimates import score_estimates  # needs torch, which is slow to import
+    from benchmark.scoring.estimates import SIGMA, score_estimates  # needs torch, which is slow to import
 
-    return score_estimates(path, pairs)
+    sigma = record_of(run, seed).get("options", {}).get("sigma", SIGMA)
+    return score_estimates(run.estimates(seed), pairs, sigma)
 
 
 def check_complete(folder: Path, names: list[str]) -> None:
@@ -92,37 +95,21 @@ def check_complete(folder: Path, names: list[str]) -> None:
             raise BadInput(f"{folder}: {len(wrong)} of {len(names)} images {kind}: {shown}...; predict again")
 
 
-def summarise(rows: pd.DataFrame) -> dict[str, Any]:
-    """Means over faces (and seeds) with 95 % bootstrap intervals over faces."""
-    by_face = rows.groupby("name", sort=False)[list(COLUMNS)].mean()
-    summary: dict[str, Any] = {"faces": len(by_face), "seeds": int(rows["seed"].nunique())}
-    for column in COLUMNS:
-        mean, low, high = mean_interval(by_face[column].to_numpy())
-        summary |= {column: mean, f"{column}_interval": [low, high]}
-    return summary
-
-
-def provenance(run: config.Run, seeds: list[int]) -> dict[str, Any]:
-    """What the numbers are tied to: seeds, data hash, commit, versions, and what training and prediction recorded."""
-    trained = [json.loads(p.read_text()) for s in seeds if (p := run.weights(s) / "config.json").exists()]
+def facts_of(run: config.Run, seeds: list[int]) -> dict[str, Any]:
+    """What the numbers are tied to: seeds, data hash, and what each training recorded of itself."""
     return {
         "run": run.name,
         "method": run.method,
         "scored_seeds": seeds,
         "data": data_hash(run.experiment.data),
-        "commit": git_commit(),
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "training": trained,
-    } | _timing(run.images(seeds[0]) / "seconds.txt")
+        "training": [record for seed in seeds if (record := record_of(run, seed))],
+    }
 
 
-def _timing(path: Path) -> dict[str, Any]:
-    """Seconds a face and the device, as predict recorded them; images from elsewhere come without."""
-    if not path.exists():
-        return {"predict_seconds": None, "predict_device": None}
-    seconds, *_, device = path.read_text().split()
-    return {"predict_seconds": float(seconds), "predict_device": device}
+def record_of(run: config.Run, seed: int) -> dict[str, Any]:
+    """config.json beside the seed's weights; {} for images from elsewhere."""
+    path = run.weights(seed) / "config.json"
+    return json.loads(path.read_text()) if path.is_file() else {}
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from functools import partial
 from pathlib import Path
@@ -15,10 +16,12 @@ from torch import Tensor
 from tqdm import tqdm
 
 from benchmark import cli, config
-from benchmark.align_stn0 import align_faces, load_stn0
-from benchmark.train import make_method, stored
+from benchmark.alignment import aligned_faces, alignment
+from benchmark.make import make_method
+from benchmark.train import stored
+from benchmark.training.course import machine
 from benchmark.training.fitting import choose_device
-from datasets.batch import to_float, to_uint8
+from datasets.batch import to_uint8
 from datasets.pairs import Pairs
 from methods.interface import Method
 
@@ -35,20 +38,22 @@ def main(arguments: argparse.Namespace) -> None:
     seeds = cli.seeds_at_hand(run, partial(stored, run), none)
     device = choose_device(arguments.device, experiment.threads)
     pairs = Pairs.load(experiment.data / "test")
-    unaligned, warp = to_float(torch.from_numpy(np.array(pairs.lr))).to(device), torch.from_numpy(np.array(pairs.warp))
     how = run.alignment(make_method(run).wants)
-    lr = align_faces(unaligned, how, load_stn0(experiment, how, device), warp.to(device))
+    lr = aligned_faces(pairs, alignment(experiment, how, device), device)
+    seconds = []
     with cli.whole_folder(run.images(0).parent) as folder:
         for seed in seeds:
             method = make_method(run)
             method.load(run.weights(seed))
             method.to(device)
-            predict(method, lr, list(pairs.faces["name"]), folder / f"seed{seed}", run.name)
+            seconds.append(predict(method, lr, list(pairs.faces["name"]), folder / f"seed{seed}", run.name))
+    with cli.whole_file(run.predict_provenance) as part:
+        part.write_text(json.dumps({"seconds_a_face": seconds[0], **machine(device)}, indent=1) + "\n")
 
 
 @torch.no_grad()
-def predict(method: Method, lr: Tensor, names: list[str], folder: Path, label: str) -> None:
-    """Write folder/NAME.png for every face, inspect.npz (float16) where the method estimates more, and seconds.txt."""
+def predict(method: Method, lr: Tensor, names: list[str], folder: Path, label: str) -> float:
+    """Write folder/NAME.png for every face and, where the method estimates more, that (float16); seconds a face."""
     folder.mkdir(parents=True)
     estimates: list[dict[str, Tensor]] = []
     seconds = 0.0
@@ -63,8 +68,8 @@ def predict(method: Method, lr: Tensor, names: list[str], folder: Path, label: s
         estimates.append(method.inspect(part))
     if estimates[0]:
         merged: dict[str, Any] = {k: torch.cat([e[k] for e in estimates]).half().cpu().numpy() for k in estimates[0]}
-        np.savez_compressed(folder / "inspect.npz", **merged)
-    (folder / "seconds.txt").write_text(f"{seconds / len(lr):.6g} seconds a face on {lr.device.type}\n")
+        np.savez_compressed(folder / config.ESTIMATES, **merged)
+    return float(f"{seconds / len(lr):.6g}")
 
 
 if __name__ == "__main__":

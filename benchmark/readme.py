@@ -43,8 +43,8 @@ def _verdicts(experiment: config.Experiment) -> str:
     folder = experiment.results.as_posix()
     return (
         f"Claims of the paper: {count} ([all with their intervals]({folder}/claims.md)). Further: "
-        f"[by yaw, by source, on Y, errors of the estimates, cost]({folder}/tables/supplement.md), "
-        f"[deviations]({folder}/tables/deviations.md)."
+        f"[by yaw, by source, on Y, errors of the estimates, size]({folder}/tables/supplement.md), "
+        f"[deviations]({folder}/tables/deviations.md), [costs](results/costs.md)."
     )
 
 

@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
 
 from benchmark import cli, config
+from benchmark.make import make_method
 from benchmark.reporting import architecture, claims, deviations, figures, html, measurements, plots, supplement, tables
 from benchmark.reporting.gallery import Gallery
 from datasets.face import BadInput
+from methods.interface import TrainedMethod
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -21,15 +26,21 @@ def main(arguments: argparse.Namespace) -> None:
         raise BadInput(f"{experiment.results}/metrics: no run has been evaluated; run `dvc repro` first")
     for run in (run for run in experiment.runs if run not in scored):
         print(f"{run}: not evaluated, left out")
-    with cli.whole_folder(experiment.results / "tables") as folder:
-        write_tables(experiment, folder)
-    judged = claims.judge(experiment)
-    claims.write(judged, experiment, experiment.results)
+    judged = write_text(experiment, experiment.results)
     gallery = Gallery.load(experiment, scored)
     drawn = draw(experiment, gallery)
     html.write(experiment, gallery, judged, drawn)
     print((experiment.results / "tables" / "table1.md").read_text())
     print((experiment.results / "claims.md").read_text().splitlines()[0])
+
+
+def write_text(experiment: config.Experiment, target: Path) -> list[dict[str, Any]]:
+    """Write tables/, claims.json and claims.md into `target`; returns the judged claims."""
+    with cli.whole_folder(target / "tables") as folder:
+        write_tables(experiment, folder)
+    judged = claims.judge(experiment)
+    claims.write(judged, experiment, target)
+    return judged
 
 
 def write_tables(experiment: config.Experiment, folder: Path) -> None:
@@ -47,12 +58,21 @@ def draw(experiment: config.Experiment, gallery: Gallery | None) -> list[Path]:
     else:
         figures.write(gallery)
     drawn = plots.write(experiment)
-    network = architecture.draw(experiment)
+    network = figure_2(experiment)
     if network is not None:
         target = experiment.results / "figures" / "fig2.png"
         figures.save(network, target)
         drawn = [target, *drawn]
     return drawn
+
+
+def figure_2(experiment: config.Experiment) -> plt.Figure | None:
+    """The network of the run `ours`, drawn; None where the experiment has no such run."""
+    if "ours" not in experiment.runs:
+        return None
+    method = make_method(experiment.run("ours"))
+    assert isinstance(method, TrainedMethod)
+    return architecture.draw(method)
 
 
 if __name__ == "__main__":

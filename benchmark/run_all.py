@@ -20,6 +20,8 @@ from pathlib import Path
 import pandas as pd
 
 from benchmark import align_stn0, cli, config, train
+from benchmark.make import make_method
+from benchmark.provenance import file_hash
 from benchmark.training.processes import child, slots
 from datasets.face import require_folder
 
@@ -35,7 +37,7 @@ class Training:
 
     run: config.Run | None
     seed: int
-    weights: Path
+    provenance: Path
     state: str = NOT_REACHED
 
     @property
@@ -97,7 +99,9 @@ class Session:
             arguments = ["--run", run.name]
             if scored(run) or not await self.stage(training, slot, "predict", *arguments, "--device", self.device):
                 return
-            await self.stage(training, slot, "evaluate", *arguments)
+            if await self.stage(training, slot, "evaluate", *arguments):
+                with cli.whole_file(score_record(run)) as part:
+                    part.write_text(json.dumps(fingerprint(run), indent=1) + "\n")
 
     async def stage(self, training: Training, slot: dict[str, str], name: str, *arguments: str) -> bool:
         """Start a stage if there is time, and wait for it; whether it came to its end."""
@@ -123,13 +127,25 @@ def say(line: str) -> None:
 
 
 def needs_stn0(run: config.Run) -> bool:
-    return run.alignment(train.make_method(run).wants) == "stn0"
+    return run.alignment(make_method(run).wants) == "stn0"
 
 
 def scored(run: config.Run) -> bool:
-    """Whether the run's metrics are of the very trainings that are stored now, and of all of them."""
-    stored = [json.loads((run.weights(s) / "config.json").read_text()) for s in run.seeds if train.stored(run, s)]
-    return run.metrics.is_file() and json.loads(run.metrics.read_text())["training"] == stored
+    """Whether the run's metrics are those that were made from the very weights that are stored now."""
+    record = score_record(run)
+    return run.metrics.is_file() and record.is_file() and json.loads(record.read_text()) == fingerprint(run)
+
+
+def score_record(run: config.Run) -> Path:
+    """Which weights gave which metrics, known on this machine alone: metrics say nothing of weights."""
+    return LOGS / f"{run.experiment.name}-{run.name}.scored.json"
+
+
+def fingerprint(run: config.Run) -> dict[str, str]:
+    """SHA-256 of each file of all seeds' stored weights, and of those of the run's metrics."""
+    stored = [run.weights(seed) for seed in run.seeds if train.stored(run, seed)]
+    files = [path for folder in stored for path in folder.iterdir()] + [*run.metrics.parent.glob(f"{run.name}.*")]
+    return {str(path): file_hash(path) for path in sorted(files)}
 
 
 def trainings_of(experiment: config.Experiment, only: list[str] | None = None) -> list[Training]:
@@ -137,18 +153,19 @@ def trainings_of(experiment: config.Experiment, only: list[str] | None = None) -
     chosen = {name: experiment.run(name) for name in only or experiment.runs}
     runs = [chosen[name] for name in experiment.runs if name in chosen]
     pairs = [(run, seed) for run in runs for seed in run.seeds]
-    found = [Training(run, seed, run.weights(seed)) for run, seed in sorted(pairs, key=lambda pair: pair[1])]
+    found = [Training(run, seed, run.provenance(seed)) for run, seed in sorted(pairs, key=lambda pair: pair[1])]
     # Every run is asked, so that wrong options are told before time is spent.
     if sum(needs_stn0(run) for run in runs):
-        return [Training(None, 0, experiment.results / "weights" / "stn0"), *found]
+        return [Training(None, 0, experiment.stn0_provenance), *found]
     return found
 
 
 def table(trainings: list[Training]) -> pd.DataFrame:
-    """What became of each training; seconds and images/s as its config.json states them."""
+    """What became of each training; seconds and images/s as its provenance states them."""
     rows = []
     for t in trainings:
-        facts = json.loads((t.weights / "config.json").read_text()) if t.state in (STORED, SKIPPED) else {}
+        known = t.state in (STORED, SKIPPED) and t.provenance.is_file()
+        facts = json.loads(t.provenance.read_text()) if known else {}
         speed = facts.get("images_per_second")
         rows.append((t.name, t.seed, t.state, facts.get("seconds", math.nan), math.nan if speed is None else speed))
     return pd.DataFrame(rows, columns=["run", "seed", "state", "seconds", "images/s"])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from benchmark import accept, config, readme
+from benchmark.report import write_text
 from benchmark.reporting import measurements
 from benchmark.scoring import gate
 from datasets.pairs import Pairs
@@ -35,15 +37,16 @@ def test_ours_passes_bicubic_in_the_demo(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_metrics_are_finite_and_of_known_runs(experiment: config.Experiment) -> None:
-    report(gate.metrics_of_known_runs(experiment))
+    report(gate.metrics_of_known_runs(experiment, measurements.measured(experiment)))
 
 
 def test_means_follow_from_the_rows(experiment: config.Experiment) -> None:
-    report(gate.summaries_against_rows(experiment))
+    rows, summaries = measurements.rows(experiment), measurements.measured(experiment)
+    report(gate.summaries_against_rows(experiment, rows, summaries))
 
 
 def test_tables_and_claims_follow_from_the_metrics(experiment: config.Experiment, tmp_path: Path) -> None:
-    report(gate.report_against_metrics(experiment, tmp_path))
+    report(gate.report_against_metrics(experiment, tmp_path, partial(write_text, experiment)))
 
 
 def test_images_score_as_recorded(experiment: config.Experiment) -> None:

@@ -112,7 +112,7 @@ def test_position_patch_against_the_textbook(
     full = not benchmark.disabled
     train = smooth_noise(TRAIN) if full else pairs
     method = create("position_patch", {"overlap": 2 if full else 0})
-    method.fit(train, Context(torch.device("cpu"), align=lambda lr: lr))
+    method.fit(train, Context(torch.device("cpu")))
     lr = 1 - batch.to_float(torch.from_numpy(pairs.lr))  # negatives, which are no training faces
     train_lr, train_hr = (batch.to_float(torch.from_numpy(a)).double().numpy() for a in (train.lr, train.hr))
     face, patch = lr[0].double().numpy(), method.options.patch
@@ -137,10 +137,9 @@ def test_training_step(benchmark: BenchmarkFixture, pairs: Pairs, name: str, tmp
 
 
 def last_phase(name: str, full: bool, context: Context) -> Phase:
-    """The method's last phase of training, always from the same weights; `context` aligns by doing nothing."""
+    """The method's last phase of training, always from the same weights."""
     method = make(name, full)
     assert isinstance(method, TrainedMethod)
-    context.align = (lambda lr: lr) if method.wants == "aligned" else None
     return method.phases(context)[-1]
 
 

@@ -9,42 +9,19 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import yaml
 
 from benchmark import cli, config
-from benchmark.align_stn0 import align_faces, load_stn0
+from benchmark.alignment import aligned_pairs, alignment
+from benchmark.make import make_method
 from benchmark.provenance import data_hash, recorded
 from benchmark.training import parallel
 from benchmark.training.engine import OutOfTime, Settings
-from benchmark.training.fitting import choose_device, fit_and_save, forget, work_folder
-from datasets.batch import to_float, to_uint8
+from benchmark.training.fitting import choose_device, fit_and_save, keep_last, work_folder
 from datasets.face import BadInput
 from datasets.pairs import Pairs
-from methods.interface import Align, Context, Method, TrainedMethod, create
-
-
-def make_method(run: config.Run) -> Method:
-    """The run's method; the experiment's recipe is its `recipe` option, where it has one that the run does not set."""
-    method = create(run.method, run.options)
-    fields = {f.name for f in dataclasses.fields(method.Options)}
-    if "recipe" in fields and "recipe" not in run.options:
-        recipe = run.experiment.params["training"]["recipe"]
-        method = create(run.method, {"recipe": recipe, **run.options})
-    return method
-
-
-def aligned_pairs(pairs: Pairs, how: str, align: Align | None, device: torch.device) -> Pairs:
-    """`pairs` with its LR faces turned upright and rounded to 8 bits, for methods that are fitted in one go.
-
-    The engine aligns the LR faces of a trained method itself, because their warps change from epoch to epoch.
-    """
-    if how == "none":
-        return pairs
-    lr, warp = to_float(torch.from_numpy(np.array(pairs.lr))), torch.from_numpy(np.array(pairs.warp))
-    upright = align_faces(lr.to(device), how, align, warp.to(device))
-    return dataclasses.replace(pairs, lr=to_uint8(upright).cpu().numpy())
+from methods.interface import Context, Method, TrainedMethod
 
 
 def vgg_weights(experiment: config.Experiment) -> Path | None:
@@ -93,13 +70,13 @@ def fit_seed(run: config.Run, seed: int, pairs: Pairs, device: torch.device, set
 
     shared = work_folder("shared", run.method, {}, run.experiment.data)
     context = Context(device, seed, work, run.log(seed), shared)
-    align = load_stn0(run.experiment, how, device)
+    align = alignment(run.experiment, how, device)
     if isinstance(method, TrainedMethod):
-        context.align, context.oracle, context.vgg = align, how == "oracle", vgg_weights(run.experiment)
+        context.align, context.vgg = align, vgg_weights(run.experiment)
     else:
-        pairs = aligned_pairs(pairs, how, align, device)
+        pairs = aligned_pairs(pairs, align, device)
     record["data"] = data_hash(run.experiment.data)
-    fit_and_save(method, pairs, context, run.weights(seed), record, settings)
+    fit_and_save(method, pairs, context, run.weights(seed), run.provenance(seed), record, settings)
     parallel.say(f"{run.weights(seed)}: stored")
     return work
 
@@ -117,9 +94,9 @@ def main(args: argparse.Namespace) -> None:
     except OutOfTime as error:
         parallel.say(str(error))
         sys.exit(cli.OUT_OF_TIME)
-    # Only now: a kill at a later seed must not cost the earlier ones, whose weights DVC removes before it runs again.
+    # One stays for each seed: DVC removes a stage's outputs before it runs the stage again.
     for work in done:
-        forget(work)
+        keep_last(work)
     parallel.stop()
 
 
@@ -127,8 +104,9 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     options = cli.stage_parser(__doc__, per_run=True)
     options.epilog = (
-        "Weights and config.json go to results/EXPERIMENT/weights/RUN/seedN, log.csv to results/EXPERIMENT/logs, "
-        "resume state and sample grids to work/. A run that was killed goes on when the same command is given again. "
+        "Weights and config.json go to results/EXPERIMENT/weights/RUN/seedN, log.csv to results/EXPERIMENT/logs, how "
+        "the training came about to results/EXPERIMENT/provenance, resume state and sample grids to work/. A run that "
+        "was killed goes on when the same command is given again; weights that were removed come back at once. "
         "Several GPUs for one run: torchrun --nproc-per-node N -m -- benchmark.train --run RUN."
     )
     options.add_argument("--seed", type=int, help="only this seed (default: the run's, one after the other)")

@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 
 from benchmark import cli, config
-from benchmark.align_stn0 import align_faces, load_stn0
-from benchmark.train import make_method
+from benchmark.alignment import alignment
+from benchmark.make import make_method
 from benchmark.training.fitting import choose_device
 from datasets.batch import to_float, to_uint8
 from datasets.face import BadInput
@@ -25,7 +25,7 @@ def main(arguments: argparse.Namespace) -> None:
     method.load(run.weights(0))
     method.to(device)
     how = run.alignment(method.wants)
-    lr = align_faces(read_face(arguments.photo).to(device), how, load_stn0(run.experiment, how, device))
+    lr = alignment(run.experiment, how, device)(read_face(arguments.photo).to(device), None)
     with torch.no_grad():
         sr = method.upscale(lr)
     with cli.whole_file(arguments.output) as part:

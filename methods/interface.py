@@ -25,7 +25,13 @@ from datasets.batch import Batch
 from datasets.face import BadInput
 from datasets.pairs import Pairs
 
-Align = Callable[[Tensor], Tensor]
+# Unaligned LR faces (B, 3, 16, 16) in [0, 1] and their true warps (B, 4), None where not known, to upright ones.
+Align = Callable[[Tensor, Tensor | None], Tensor]
+
+
+def unaligned(lr: Tensor, warp: Tensor | None) -> Tensor:
+    """No alignment: the LR faces as they are."""
+    return lr
 
 
 @dataclass
@@ -35,10 +41,10 @@ class Context:
     device, seed: where and from which random state. workdir: a folder for resume state and sample grids. log: log.csv.
     shared: a folder for the outcomes of shared phases, of this code and data alone; None: nothing is shared.
     features: a folder for features of the training faces (methods.targets), of this data alone; None: not kept.
-    align: turns unaligned LR faces (B, 3, 16, 16) upright for a method that asked for it, else None. oracle: the engine
-    turns them upright by their true warps instead.
+    align: how the engine turns the LR faces of a batch upright; closed-form methods get pairs that are upright already.
     vgg: file of VGG-19 weights to ReLU3_2, or None for seeded random weights. train: the engine's loop.
-    notes: facts that the results must state (a fallback, say), filled by whoever causes them.
+    notes: facts that follow from the inputs and that the results must state, filled by the method.
+    course: how this training came about, for its provenance alone (seconds, a fallback), filled by whoever causes it.
     """
 
     device: torch.device
@@ -47,11 +53,11 @@ class Context:
     log: Path = Path("log.csv")
     shared: Path | None = None
     features: Path | None = None
-    align: Align | None = None
-    oracle: bool = False
+    align: Align = unaligned
     vgg: Path | None = None
     train: Callable[[TrainedMethod, Pairs, Context], None] | None = None
     notes: dict[str, Any] = field(default_factory=dict)
+    course: dict[str, Any] = field(default_factory=dict)
 
 
 class Method(abc.ABC):

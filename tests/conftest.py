@@ -117,7 +117,7 @@ def train_briefly(method: TrainedMethod, pairs: Pairs, context: Context, updates
             pick = torch.randperm(len(faces), generator=generator)[: min(size, phase.batch_size)].to(context.device)
             warp = degrade.sample_warps(len(pick), generator).to(context.device) if phase.fresh else None
             batch = faces.batch(pick, warp, pick % 2 == 0 if phase.flip else None)
-            batch.lr = context.align(batch.lr) if context.align else batch.lr
+            batch.lr = context.align(batch.lr, batch.warp)
             terms, sr = phase.loss(batch, 0)
             _descend(optimisers[0], terms)
             if phase.critic_loss is not None:
@@ -136,8 +136,7 @@ def fit_briefly(pairs: Pairs) -> Callable[..., Method]:
     """fit_briefly(method, seed=0, faces=pairs.training()) fits any method, a trained one for two updates a phase."""
 
     def fit(method: Method, seed: int = 0, faces: Pairs | None = None) -> Method:
-        align = (lambda lr: lr) if method.wants == "aligned" else None
-        context = Context(device=method.device, seed=seed, align=align, train=train_briefly)
+        context = Context(device=method.device, seed=seed, train=train_briefly)
         method.fit(pairs.training() if faces is None else faces, context)
         return method
 

@@ -12,8 +12,6 @@ import torch
 from matplotlib.patches import FancyBboxPatch
 from torch import Tensor, nn
 
-from benchmark import config
-from benchmark.train import make_method
 from methods.interface import TrainedMethod
 from methods.layers import Discriminator, count
 
@@ -128,12 +126,8 @@ def trace_discriminator(critic: nn.Module) -> list[Box]:
     return boxes
 
 
-def draw(experiment: config.Experiment) -> plt.Figure | None:
-    """Figure 2 of the experiment's run `ours`; None where it has none."""
-    if "ours" not in experiment.runs:
-        return None
-    method = make_method(experiment.run("ours"))
-    assert isinstance(method, TrainedMethod)
+def draw(method: TrainedMethod) -> plt.Figure:
+    """Figure 2 of the paper for an MTUN of any options."""
     generator, critic = method.module, Discriminator(method.options.width)
     boxes = [Box("LR", "upsampling branch", [(3, 16, 16)]), *trace(generator), *trace_discriminator(critic)]
     places = _places(boxes)

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from benchmark import config
 from benchmark.reporting import choose, measurements
 from benchmark.reporting.sheet import overlay
+from benchmark.scoring.estimates import estimates
 from datasets import degrade
 from datasets.face import BadInput
 from datasets.heatmaps import heatmaps
@@ -79,14 +80,11 @@ class Gallery:
 
     def heatmaps(self, run: str, rows: np.ndarray) -> np.ndarray | None:
         """A run's estimates over the upright face, enlarged to (n, 4, 128, 128) and clipped to [0, 1]; None without."""
-        path = self.images(run) / "inspect.npz"
-        if not path.is_file():
+        maps = estimates(self.experiment.run(run).estimates(0)).get("heatmaps")
+        if maps is None:
             return None
-        with np.load(path) as arrays:
-            if "heatmaps" not in arrays:
-                return None
-            maps = torch.from_numpy(arrays["heatmaps"][rows].astype(np.float32))
-        return F.interpolate(maps, size=SIZE, mode="bilinear", align_corners=False).clamp(0, 1).numpy()
+        large = F.interpolate(maps[torch.from_numpy(rows)], size=SIZE, mode="bilinear", align_corners=False)
+        return large.clamp(0, 1).numpy()
 
 
 def on_black(maps: np.ndarray) -> np.ndarray:

@@ -27,7 +27,6 @@ CAPTIONS = {
     "curves": "Training: PSNR on the validation fold, and the terms of the loss.",
     "yaw": "PSNR by yaw, with 95 % intervals over faces.",
     "differences": "PSNR of each run minus that of Ours, face by face.",
-    "time": "Quality against time.",
 }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from benchmark.provenance import file_hash
 from datasets import pose
 from datasets.crop import Skipped
 
@@ -20,7 +21,7 @@ def write_manifest(folder: Path, options: dict[str, Any], skipped: Sequence[Skip
     "hash" is one SHA-256 over all of them: two results with the same hash saw the same data.
     """
     sides = {side: pd.read_csv(folder / side / "faces.csv") for side in ("train", "test")}
-    files = {str(p.relative_to(folder)): _hash(p) for p in sorted(folder.glob("*/*"))}
+    files = {str(p.relative_to(folder)): file_hash(p) for p in sorted(folder.glob("*/*"))}
     manifest = {
         "hash": hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest(),
         "options": options,
@@ -38,8 +39,3 @@ def write_manifest(folder: Path, options: dict[str, Any], skipped: Sequence[Skip
 
 def _counts(column: pd.Series) -> dict[str, int]:
     return {str(value): int(n) for value, n in column.value_counts().sort_index().items()}
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

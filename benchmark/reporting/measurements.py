@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from benchmark import config
@@ -21,13 +20,23 @@ def measured(experiment: config.Experiment) -> dict[str, dict[str, Any]]:
     return {name: json.loads(path.read_text()) for name, path in paths.items() if path.exists()}
 
 
+def facts(experiment: config.Experiment) -> dict[str, dict[str, Any]]:
+    """metrics/RUN.facts.json of the same runs; BadInput where one is missing."""
+    return {name: json.loads(_beside(experiment.run(name).facts, name).read_text()) for name in measured(experiment)}
+
+
+def _beside(path: Path, run: str) -> Path:
+    """The path of a file that must stand beside metrics/RUN.json."""
+    if not path.exists():
+        raise BadInput(f"{path}: missing beside the .json; run `python -m benchmark.evaluate --run {run}`")
+    return path
+
+
 def rows(experiment: config.Experiment) -> dict[str, pd.DataFrame]:
     """metrics/RUN.csv of the same runs: a row a face and seed. BadInput where two runs are of different faces."""
     tables = {}
     for name in measured(experiment):
-        path = experiment.run(name).metrics.with_suffix(".csv")
-        if not path.exists():
-            raise BadInput(f"{path}: missing beside its .json; run `python -m benchmark.evaluate --run {name}`")
+        path = _beside(experiment.run(name).metrics.with_suffix(".csv"), name)
         tables[name] = pd.read_csv(path, dtype={"name": str, "yaw_bin": str, "source": str})
     faces = {name: set(table["name"]) for name, table in tables.items()}
     for name in faces:
@@ -74,13 +83,8 @@ def ordered_bins(bins: pd.Series) -> list[str]:
     return sorted(bins.unique(), key=lambda text: int(text.split("-")[0]))
 
 
-def mean_of_seeds(summary: dict[str, Any], key: str) -> float:
-    """Mean over a run's seeds of a number that training recorded (seconds, parameters); NaN where none did."""
-    values = [record[key] for record in summary["training"] if record.get(key) is not None]
-    return float(np.mean(values)) if values else float("nan")
-
-
-def predict_seconds(summary: dict[str, Any]) -> float:
-    """Seconds of inference a face; NaN for images that came without."""
-    value = summary["predict_seconds"]
-    return float("nan") if value is None else float(value)
+def parameters(experiment: config.Experiment) -> dict[str, float]:
+    """Learnt values of each measured run, the same for all its seeds; NaN where the images came without weights."""
+    known = facts(experiment)
+    counts = {run: [record["parameters"] for record in known[run]["training"]] for run in measured(experiment)}
+    return {run: float(found[0]) if found else float("nan") for run, found in counts.items()}

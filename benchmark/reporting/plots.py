@@ -1,4 +1,4 @@
-"""Plots of an experiment from its metrics and logs: training, PSNR by yaw, paired differences, quality by time."""
+"""Plots of an experiment from its metrics and logs: training, PSNR by yaw, paired differences."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def curves(experiment: config.Experiment) -> plt.Figure | None:
         right.plot(_epochs(table), table[term], label=term, lw=1.2, marker=".")
     right.set(xlabel="epoch", ylabel="weighted term of the loss", yscale="log", title=style[shown]["label"])
     right.legend(fontsize=6)
-    return _finish(figure)
+    return finish(figure)
 
 
 def _epochs(table: pd.DataFrame) -> np.ndarray:
@@ -85,7 +85,7 @@ def by_yaw(experiment: config.Experiment) -> plt.Figure:
     axis.set_xticks(range(len(bins)), [f"{group}°\n{n} faces" for group, n in zip(bins, counts, strict=True)])
     axis.set(xlabel="|yaw|", ylabel="PSNR, dB")
     axis.legend(fontsize=6, loc="center left", bbox_to_anchor=(1, 0.5))
-    return _finish(figure)
+    return finish(figure)
 
 
 def differences(experiment: config.Experiment) -> plt.Figure | None:
@@ -108,34 +108,16 @@ def differences(experiment: config.Experiment) -> plt.Figure | None:
     axis.axvline(0, color="black", lw=0.8)
     axis.set_yticks(range(1, len(order) + 1), [style[name]["label"] for name in order], fontsize=8)
     axis.set(xlabel="PSNR minus that of Ours, dB: faces (box), mean with 95 % interval (dot)")
-    return _finish(figure)
+    return finish(figure)
 
 
-def quality_and_time(experiment: config.Experiment) -> plt.Figure:
-    """Mean PSNR against seconds a face of inference, and against seconds of training."""
-    style, summaries = styles(experiment), measurements.measured(experiment)
-    figure, axes = plt.subplots(1, 2, figsize=(12, 5), sharey=True)
-    seconds = {
-        "inference, s a face": {name: measurements.predict_seconds(m) for name, m in summaries.items()},
-        "training, s": {name: measurements.mean_of_seeds(m, "seconds") for name, m in summaries.items()},
-    }
-    for axis, (title, times) in zip(axes, seconds.items(), strict=True):
-        for name, value in times.items():
-            if np.isfinite(value) and value > 0:
-                axis.plot(value, summaries[name]["psnr"], ls="", ms=6, **style[name])
-        axis.set(xlabel=title, xscale="log")
-        axis.grid(alpha=0.3)
-    axes[0].set(ylabel="PSNR, dB")
-    axes[1].legend(*axes[0].get_legend_handles_labels(), fontsize=6, loc="center left", bbox_to_anchor=(1, 0.5))
-    return _finish(figure)
-
-
-def _finish(figure: plt.Figure) -> plt.Figure:
+def finish(figure: plt.Figure) -> plt.Figure:
+    """The figure without idle margins."""
     figure.tight_layout()
     return figure
 
 
-PLOTS = {"curves": curves, "yaw": by_yaw, "differences": differences, "time": quality_and_time}
+PLOTS = {"curves": curves, "yaw": by_yaw, "differences": differences}
 
 
 def write(experiment: config.Experiment) -> list[Path]:

@@ -1,4 +1,4 @@
-"""The table that the paper lacks: every run by yaw, by source, on Y, with its estimates' errors and its cost."""
+"""The table that the paper lacks: every run by yaw, by source, on Y, with its estimates' errors and its size."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WARPS = {
     "shift_percent": ("Shift error, %", 2),
     "scale_percent": ("Scale error, %", 2),
 }
-COST = {"parameters": ("Parameters", 0), "train_seconds": ("Training, s", 0), "predict_ms": ("Inference, ms a face", 2)}
+SIZE = {"parameters": ("Parameters", 0)}
 
 
 def numbers(experiment: config.Experiment) -> dict[str, pd.DataFrame]:
@@ -29,7 +29,8 @@ def numbers(experiment: config.Experiment) -> dict[str, pd.DataFrame]:
         parts[title] = pd.DataFrame({run: _by_group(table, column) for run, table in rows.items()}).T
     parts["RGB and luma"] = pd.DataFrame({run: _luma(summary) for run, summary in summaries.items()}).T
     parts["Estimates"] = pd.DataFrame({run: _estimates(summary) for run, summary in summaries.items()}).T
-    parts["Cost"] = pd.DataFrame({run: _cost(summary) for run, summary in summaries.items()}).T
+    sizes = {run: {("parameters", ""): count} for run, count in measurements.parameters(experiment).items()}
+    parts["Size"] = pd.DataFrame(sizes).T
     return parts
 
 
@@ -60,14 +61,6 @@ def _estimates(summary: dict[str, Any]) -> dict[tuple[str, str], float]:
     return {key: float(np.mean(values)) if values else np.nan for key, values in found.items()}
 
 
-def _cost(summary: dict[str, Any]) -> dict[tuple[str, str], float]:
-    return {
-        ("parameters", ""): measurements.mean_of_seeds(summary, "parameters"),
-        ("train_seconds", ""): measurements.mean_of_seeds(summary, "seconds"),
-        ("predict_ms", ""): 1000 * measurements.predict_seconds(summary),
-    }
-
-
 def shown(part: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:
     """A part as text, a dash where a number is missing. The first column names the run."""
     text = pd.DataFrame({"Method": [names[run] for run in part.index]}, index=part.index)
@@ -81,7 +74,7 @@ def _title(measure: str, group: str) -> tuple[str, int]:
     if measure in tables.MEASURES:
         title, digits = tables.MEASURES[measure]
         return f"{title}, {group}", digits
-    title, digits = (HEATMAPS | WARPS | COST)[measure]
+    title, digits = (HEATMAPS | WARPS | SIZE)[measure]
     suffix = group.removeprefix("warp_").upper().replace("STN", "STN ").strip()
     return (f"{title} ({suffix})" if group.startswith("warp_") and suffix != "STN" else title), digits
 
@@ -89,15 +82,13 @@ def _title(measure: str, group: str) -> tuple[str, int]:
 def write(experiment: config.Experiment, folder: Path) -> None:
     """Write supplement.csv (numbers, all parts side by side), supplement.md and supplement.tex (text, part by part)."""
     parts, names = numbers(experiment), measurements.labels(experiment)
-    devices = sorted({m["predict_device"] for m in tables.measured(experiment).values() if m["predict_device"]})
-    notes = {"Cost": f" Inference on {' and '.join(devices)}, in batches, with the copies to and from the device."}
     wide = pd.concat(parts.values(), axis=1)
     wide.columns = pd.Index([" ".join(filter(None, column)) for column in wide.columns])
     with cli.whole_file(folder / "supplement.csv") as part:
         wide.to_csv(part, float_format="%.4f", index_label="run")
     markdown, latex = [], []
     for title, values in parts.items():
-        text, caption = shown(values, names), f"{title}. Experiment {experiment.name}.{notes.get(title, '')}"
+        text, caption = shown(values, names), f"{title}. Experiment {experiment.name}."
         markdown.append(f"{caption}\n\n{text.to_markdown(index=False, disable_numparse=True)}\n")
         latex.append(tables.latex(text, {}, caption, f"tab:{title.lower().replace(' ', '-')}"))
     with cli.whole_file(folder / "supplement.md") as part:

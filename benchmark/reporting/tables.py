@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark import cli, config
-from benchmark.reporting.measurements import REFERENCE, measured
+from benchmark.reporting.measurements import REFERENCE, facts, measured
 
 DASH = "–"
 MEASURES = {"psnr": ("PSNR", 2), "ssim": ("SSIM", 3)}
@@ -86,7 +86,8 @@ def caption(table: int, experiment: config.Experiment) -> str:
     ours = measured(experiment)
     faces = sorted({m["faces"] for m in ours.values()})
     seeds = sorted({m["seeds"] for m in ours.values()})
-    notes = sorted({str(v) for m in ours.values() for t in m["training"] for v in t.get("notes", {}).values()})
+    records = [record for known in facts(experiment).values() for record in known["training"]]
+    notes = sorted({str(note) for record in records for note in record["notes"].values()})
     training = experiment.params["training"]
     parts = [
         f"{TITLES[table]}. Experiment {experiment.name}: {describe(experiment)}",

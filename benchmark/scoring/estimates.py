@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from datasets import degrade
 from datasets.components import COMPONENTS
@@ -14,35 +15,48 @@ from datasets.heatmaps import heatmaps
 from datasets.pairs import Pairs
 
 VISIBLE = 0.5  # a component counts as seen where its map passes half a kernel's peak
-SIGMA = 1.5  # of the true maps at 64 px, so that runs trained on other kernels are measured alike
+SIGMA = 1.5  # of the true maps, in pixels at 64 px, for a run that names none
 
 
-def score_estimates(path: Path, pairs: Pairs) -> dict[str, Any]:
-    """Errors of the estimates in inspect.npz; {} where the method wrote none."""
-    if not path.exists():
+def estimates(path: Path) -> dict[str, Tensor]:
+    """What a run estimated beside its images (see Method.inspect), float32, from its file; {} where it wrote none."""
+    if not path.is_file():
         return {}
-    scores: dict[str, Any] = {}
     with np.load(path) as arrays:
-        for name in arrays.files:
-            values = torch.from_numpy(arrays[name].astype(np.float32))
-            if name.startswith("heatmaps"):
-                scores |= heatmap_errors(values, pairs, upright=name == "heatmaps")
-            else:
-                scores[name] = warp_errors(values, torch.from_numpy(np.array(pairs.warp)))
-    return scores
+        return {name: torch.from_numpy(arrays[name].astype(np.float32)) for name in arrays.files}
 
 
-def heatmap_errors(maps: torch.Tensor, pairs: Pairs, upright: bool) -> dict[str, float]:
+def score_estimates(path: Path, pairs: Pairs, sigma: float = SIGMA) -> dict[str, Any]:
+    """Rounded errors of a run's estimates; {} where the method wrote none. sigma: of the maps that it learnt from."""
+    scores: dict[str, Any] = {}
+    for name, values in estimates(path).items():
+        if name.startswith("heatmaps"):
+            scores |= heatmap_errors(values, pairs, name == "heatmaps", sigma)
+        else:
+            scores[name] = warp_errors(values, torch.from_numpy(np.array(pairs.warp)))
+    return rounded(scores)
+
+
+def rounded(errors: dict[str, Any]) -> dict[str, Any]:
+    """Errors to 0.01 px, degrees or percent, accuracies to 0.001, so that other machines' last bits do not show."""
+    return {
+        name: rounded(value) if isinstance(value, dict) else round(value, 3 if name.endswith("accuracy") else 2)
+        for name, value in errors.items()
+    }
+
+
+def heatmap_errors(maps: Tensor, pairs: Pairs, upright: bool, sigma: float = SIGMA) -> dict[str, float]:
     """Distance of predicted and true component centres in pixels of the 128 px face, and visibility accuracy.
 
-    maps: (N, 4, S, S). A centre is the mean of a map's values over half its peak, in the target as in the estimate;
-    it is compared where the component is visible. A component is called visible where its map passes 0.5.
+    maps: (N, 4, S, S). sigma: of the true maps, in pixels of a 64 px map. A centre is the mean of a map's values over
+    half its peak, in the target as in the estimate; it is compared where the component is visible. A component is
+    called visible where its map passes 0.5.
     """
     size = maps.shape[-1]
     points = torch.from_numpy(np.array(pairs.landmarks))
     if not upright:
         points = degrade.warp_points(points, torch.from_numpy(np.array(pairs.warp)))
-    targets = heatmaps(points, torch.from_numpy(pairs.component), size, SIGMA * size / 64)
+    targets = heatmaps(points, torch.from_numpy(pairs.component), size, sigma * size / 64)
     seen = targets.amax((2, 3)) >= VISIBLE
     distance = (_centre(maps) - _centre(targets)).norm(dim=-1) * (128 / size)
     called = maps.amax((2, 3)) >= VISIBLE
@@ -54,14 +68,14 @@ def heatmap_errors(maps: torch.Tensor, pairs: Pairs, upright: bool) -> dict[str,
     return scores
 
 
-def _centre(maps: torch.Tensor) -> torch.Tensor:
+def _centre(maps: Tensor) -> Tensor:
     weight = maps.clamp(min=0) * (maps >= 0.5 * maps.amax((2, 3), keepdim=True))
     axis = torch.arange(maps.shape[-1], dtype=maps.dtype)
     total = weight.sum((2, 3)).clamp(min=1e-12)
     return torch.stack([(weight.sum(2) * axis).sum(2) / total, (weight.sum(3) * axis).sum(2) / total], -1)
 
 
-def warp_errors(estimate: torch.Tensor, truth: torch.Tensor) -> dict[str, float]:
+def warp_errors(estimate: Tensor, truth: Tensor) -> dict[str, float]:
     """Mean errors of warps (N, 4): rotation in degrees, shift in % of the box's side, scale in % of the true one."""
     turn = (estimate[:, 0] - truth[:, 0] + torch.pi).remainder(2 * torch.pi) - torch.pi
     shift = (estimate[:, 2:] - truth[:, 2:]).norm(dim=1) / 2  # the box is 2 wide

@@ -1,41 +1,48 @@
-"""What `pytest benchmark/` holds the results in git to: every check returns the list of what is wrong, by file."""
+"""What `pytest benchmark/` holds the results in git to: every check returns the list of what is wrong, by file.
+
+The checks are given what they compare (rows and summaries of metrics/, by run), so that they know no other room.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import yaml
 
-from benchmark import config, evaluate, report
-from benchmark.reporting import claims, measurements
-from benchmark.scoring.metrics import psnr
+from benchmark import config
+from benchmark.scoring.metrics import COLUMNS, DECIMALS, psnr
+from benchmark.scoring.statistics import summarise
 from datasets.images import decode
 from datasets.pairs import Pairs
 
-ROUNDING = 1e-5  # metrics/RUN.csv keeps six decimals
+ROUNDING = 0.5 * 10.0 ** -DECIMALS["psnr"] + 1e-9  # between an image's PSNR and its row
 
 
-def summaries_against_rows(experiment: config.Experiment) -> list[str]:
-    """metrics/RUN.json must state the means of metrics/RUN.csv."""
+def summaries_against_rows(
+    experiment: config.Experiment, rows: Mapping[str, pd.DataFrame], summaries: Mapping[str, Mapping[str, Any]]
+) -> list[str]:
+    """metrics/RUN.json must state the rounded means of metrics/RUN.csv."""
     wrong = []
-    rows, summaries = measurements.rows(experiment), measurements.measured(experiment)
     for run, table in rows.items():
-        for column in evaluate.COLUMNS:
-            stated, mean = summaries[run][column], float(table.groupby("name")[column].mean().mean())
-            if not math.isclose(stated, mean, abs_tol=ROUNDING):
+        given = summarise(table)
+        for column in COLUMNS:
+            stated, mean = summaries[run][column], given[column]
+            if stated != mean:
                 path = experiment.run(run).metrics
-                wrong.append(f"{path}: {column} is {stated:.6f}, the rows of {run}.csv give {mean:.6f}")
+                wrong.append(f"{path}: {column} is {stated}, the rows of {run}.csv give {mean}")
     return wrong
 
 
-def report_against_metrics(experiment: config.Experiment, scratch: Path) -> list[str]:
-    """tables/ and claims must be what the report makes of the metrics and of reference/; `scratch`: an empty folder."""
-    (scratch / "tables").mkdir()
-    report.write_tables(experiment, scratch / "tables")
-    claims.write(claims.judge(experiment), experiment, scratch)
+def report_against_metrics(
+    experiment: config.Experiment, scratch: Path, write_report: Callable[[Path], object]
+) -> list[str]:
+    """tables/ and claims must be what `write_report` makes of the metrics and of reference/ in `scratch`, empty."""
+    write_report(scratch)
     made = [path for path in sorted(scratch.rglob("*")) if path.is_file()]
     return [problem for path in made if (problem := _differs(path, experiment.results / path.relative_to(scratch)))]
 
@@ -63,8 +70,8 @@ def images_against_rows(experiment: config.Experiment, run: str, pairs: Pairs) -
             wrong.append(f"{image}: missing")
             continue
         found = psnr(decode(image.read_bytes(), str(image)), pairs.hr[row_of[name]])
-        if not math.isclose(found, recorded, abs_tol=ROUNDING):
-            wrong.append(f"{image}: PSNR {found:.6f}, {path.name} has {recorded:.6f}")
+        if not math.isclose(found, recorded, rel_tol=0, abs_tol=ROUNDING):
+            wrong.append(f"{image}: PSNR {found:.6f}, {path.name} has {recorded}")
     return wrong
 
 
@@ -82,12 +89,12 @@ def pictures_against_lock(lock: Path) -> list[str]:
     return wrong
 
 
-def metrics_of_known_runs(experiment: config.Experiment) -> list[str]:
+def metrics_of_known_runs(experiment: config.Experiment, summaries: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """metrics/ must hold finite means, and no run that params.yaml lacks."""
-    known = {f"{run}{suffix}" for run in experiment.runs for suffix in (".csv", ".json")} | {"stn0.json"}
+    known = {f"{run}{suffix}" for run in experiment.runs for suffix in (".csv", ".json", ".facts.json")} | {"stn0.json"}
     files = sorted((experiment.results / "metrics").iterdir())
     wrong = [f"{path}: of no run of params.yaml; delete it" for path in files if path.name not in known]
-    for run, summary in measurements.measured(experiment).items():
-        bad = [column for column in evaluate.COLUMNS if not math.isfinite(summary[column])]
+    for run, summary in summaries.items():
+        bad = [column for column in COLUMNS if not math.isfinite(summary[column])]
         wrong += [f"{experiment.run(run).metrics}: {column} is {summary[column]}" for column in bad]
     return wrong

@@ -10,6 +10,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+COLUMNS = ("psnr", "ssim", "psnr_y", "ssim_y")
+DECIMALS = {"psnr": 3, "ssim": 4, "psnr_y": 3, "ssim_y": 4}  # of what is stored: other machines' last bits do not show
 DATA_RANGE = 255.0
 SIGMA, RADIUS = 1.5, 5
 K1, K2 = 0.01, 0.03

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +40,7 @@ class Checkpoints:
             file.write(payload)
             file.flush()
             os.fsync(file.fileno())
-        for old in sorted(self.folder.glob(_NAMES))[:-_KEEP]:
-            old.unlink()
+        self.thin(_KEEP)
 
     def load(self, device: torch.device) -> dict[str, Any] | None:
         """The newest whole checkpoint, its tensors on `device`; damaged ones are named and passed over."""
@@ -53,6 +51,7 @@ class Checkpoints:
             print(f"{path}: damaged checkpoint, going back to the one before it", flush=True)
         return None
 
-    def clear(self) -> None:
-        """Drop every checkpoint."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+    def thin(self, keep: int) -> None:
+        """Drop all but the last `keep`."""
+        for old in sorted(self.folder.glob(_NAMES))[:-keep]:
+            old.unlink()

@@ -17,7 +17,7 @@ from torch import Tensor
 from benchmark.scoring.metrics import psnr
 from benchmark.training import parallel, shared
 from benchmark.training.optimise import learning_rate, set_rate
-from benchmark.training.progress import Progress, save_grid, write_log
+from benchmark.training.progress import Progress, save_grid
 from benchmark.training.state import DEFAULTS, OutOfTime, Run, Settings, TrainingStopped, prepare
 from benchmark.training.step import Step, make_step, upright
 from datasets import degrade
@@ -42,8 +42,9 @@ def train(method: TrainedMethod, pairs: Pairs, context: Context, settings: Setti
     """
     run, saved = prepare(method, pairs, context, settings)
     at = run.at
+    context.course["restored"] = run.ended()
     progress = _progress(run)
-    while at.phase < len(run.phases):
+    while not run.ended():
         phase = run.phases[at.phase]
         method.module.eval()  # the parts that this phase leaves alone
         step = make_step(phase, run.faces, context, settings.step, settings.precision)
@@ -67,6 +68,7 @@ def train(method: TrainedMethod, pairs: Pairs, context: Context, settings: Setti
         at.phase, at.epoch = at.phase + 1, 0
         run.save(None)
     method.module.eval()
+    context.course["epochs"] = at.rows
     progress.close()
     parallel.wait()
 
@@ -181,5 +183,4 @@ def _log(run: Run, score: float) -> None:
             **{name: total / length for name, total in at.sums.items()},
         }
     )
-    if parallel.main():
-        write_log(run.context.log, at.rows)
+    run.log()

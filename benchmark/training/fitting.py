@@ -5,19 +5,17 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import platform
 import time
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import torch
 
 from benchmark.cli import whole_folder
-from benchmark.provenance import data_hash, git_commit
-from benchmark.training import engine, parallel
+from benchmark.provenance import data_hash
+from benchmark.training import course, engine, parallel
 from benchmark.training.checkpoint import Checkpoints
 from benchmark.training.progress import write_log
 from datasets.face import BadInput
@@ -53,10 +51,17 @@ def work_folder(name: str, method: str, parameters: Mapping[str, Any], data: Pat
 
 
 def fit_and_save(
-    method: Method, pairs: Pairs, context: Context, target: Path, record: Mapping[str, Any], settings: engine.Settings
+    method: Method,
+    pairs: Pairs,
+    context: Context,
+    target: Path,
+    provenance: Path,
+    record: Mapping[str, Any],
+    settings: engine.Settings,
 ) -> None:
     """Fit `method`, then put its weights and config.json in place of `target`, and its log in context.log.
 
+    All of these follow from the inputs alone; how the training came about goes to the file `provenance`.
     Under torchrun a method without training is fitted, and everything is written, by the first process alone.
     """
     trained = isinstance(method, TrainedMethod)
@@ -69,35 +74,26 @@ def fit_and_save(
     if not parallel.main():
         return
     if not trained:
-        write_log(context.log, [{"phase": "fit", "epoch": 1, "seconds": time.monotonic() - started}])
+        context.course["epochs"] = [{"phase": "fit", "epoch": 1, "seconds": time.monotonic() - started}]
+        write_log(context.log, context.course["epochs"])
     with whole_folder(target) as part:
         method.save(part)
         text = json.dumps({**record, **_facts(method, context)}, indent=1)
         (part / "config.json").write_text(text + "\n")
+    course.write(context, trained, provenance)
 
 
-def forget(work: Path) -> None:
-    """Drop a run's checkpoints, once its weights are stored; its sample grids stay."""
+def keep_last(work: Path) -> None:
+    """Drop all but a run's newest checkpoint: from it the same command restores the weights, should they be removed."""
     if parallel.main():
-        Checkpoints(work / "checkpoints").clear()
+        Checkpoints(work / "checkpoints").thin(1)
 
 
 def _facts(method: Method, context: Context) -> dict[str, Any]:
-    """What a result must state of how it came about."""
-    log = pd.read_csv(context.log)
-    # Of the last phase, and the median, because the first epoch may hold a compilation.
-    last = log[log["phase"] == log["phase"].iloc[-1]]
-    speed = float(last["images_per_second"].median()) if "images_per_second" in log else None
-    cuda = context.device.type == "cuda"
+    """What a result must state of itself, beside what it was made from."""
     return {
         "options": dataclasses.asdict(method.options),
         "seed": context.seed,
         "parameters": method.parameters_count(),
         "notes": context.notes,
-        "seconds": float(log["seconds"].sum()),
-        "images_per_second": speed,
-        "device": torch.cuda.get_device_name(context.device) if cuda else f"CPU ({platform.machine()})",
-        "processes": parallel.world(),
-        "torch": torch.__version__,
-        "commit": git_commit(),
     }

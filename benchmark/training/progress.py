@@ -17,6 +17,7 @@ from benchmark.cli import whole_file
 from benchmark.training import parallel
 
 _ESTIMATE_AFTER = 5  # updates
+TIMES = ("images_per_second", "seconds")  # of an epoch: the only facts of a row that differ from call to call
 
 
 class Progress:
@@ -59,9 +60,9 @@ def duration(seconds: float) -> str:
 
 
 def write_log(path: Path, rows: list[dict[str, Any]]) -> None:
-    """log.csv: a row an epoch; columns phase, epoch, lr, val_psnr, images_per_second, seconds, then the loss terms."""
+    """log.csv: a row an epoch; columns phase, epoch, lr, val_psnr, then the loss terms. Times have no place in it."""
     with whole_file(path) as part:
-        pd.DataFrame(rows).to_csv(part, index=False)
+        pd.DataFrame(rows).drop(columns=list(TIMES), errors="ignore").to_csv(part, index=False, float_format="%.6g")
 
 
 def save_grid(path: Path, lr: Tensor, sr: Tensor, hr: Tensor) -> None:

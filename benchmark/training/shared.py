@@ -17,7 +17,7 @@ from torch import Tensor
 
 from benchmark.training import parallel
 from benchmark.training.checkpoint import Checkpoints
-from methods.interface import Context, Phase
+from methods.interface import Context, Phase, unaligned
 
 _SETTINGS = ("name", "epochs", "batch_size", "fresh", "flip", "shared")
 
@@ -27,11 +27,11 @@ def outcome(phase: Phase, rows: Tensor, context: Context, step: str) -> Checkpoi
 
     rows: the faces that the phase sees; step: how an update runs.
     """
-    if phase.shared is None or context.shared is None or context.align is not None:
+    if phase.shared is None or context.shared is None or context.align is not unaligned:
         return None
     settings: dict[str, Any] = {name: getattr(phase, name) for name in _SETTINGS}
     settings["optimiser"] = dataclasses.asdict(phase.optimiser)
-    settings["context"] = [context.seed, context.oracle, context.device.type, step]
+    settings["context"] = [context.seed, context.device.type, step]
     settings["machine"] = [torch.__version__, torch.get_num_threads(), parallel.world()]
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     for tensor in (rows, *phase.module.state_dict().values()):

@@ -91,6 +91,15 @@ class Run:
         critics = [phase.critic for phase in self.phases if phase.critic is not None]
         return [self.method.module, *(phase.module for phase in self.phases), *critics]
 
+    def ended(self) -> bool:
+        """Whether no phase is left."""
+        return self.at.phase == len(self.phases)
+
+    def log(self) -> None:
+        """Write log.csv as far as the run has come."""
+        if parallel.main() and self.at.rows:
+            write_log(self.context.log, self.at.rows)
+
     def save(self, step: Step | None) -> None:
         """Write a checkpoint; TrainingStopped where a weight is not finite."""
         self.saved_at = time.monotonic()
@@ -138,12 +147,18 @@ def prepare(
         known = shared.recall(outcome, phases[0], context.device) if outcome else None
         if known is not None:
             run.at = Position(phase=1, rows=known)
-            if parallel.main():
-                write_log(context.log, known)
+            context.course[f"phase {phases[0].name}"] = "taken over from a run that shares it"
+            run.log()
         return run, None
     for module, state in zip(run.modules(), saved["modules"], strict=True):
         module.load_state_dict(state)
-    parallel.say(f"going on from {store.folder}: phase {at.phase + 1}, epoch {at.epoch + 1}, update {at.update + 1}")
+    run.log()
+    if run.ended():
+        parallel.say(f"taken from {store.folder}: this training came to its end before")
+    else:
+        parallel.say(
+            f"going on from {store.folder}: phase {at.phase + 1}, epoch {at.epoch + 1}, update {at.update + 1}"
+        )
     return run, saved["step"]
 
 

@@ -13,7 +13,6 @@ from torch import Tensor
 from benchmark.training import parallel
 from benchmark.training.hardware import Precision, resolve
 from benchmark.training.optimise import Average, Player, restore
-from datasets import degrade
 from datasets.batch import Batch, DeviceFaces
 from datasets.face import BadInput
 from methods.interface import Context, Optimiser, Phase
@@ -23,12 +22,9 @@ _WARM_UP = 3  # updates run before a capture, so that libraries have chosen thei
 
 
 def upright(batch: Batch, context: Context) -> Batch:
-    """The batch with its LR faces turned upright where the run asks for it."""
-    if context.oracle:
-        batch.lr = degrade.align(batch.lr, batch.warp).clamp(0, 1)
-    elif context.align is not None:
-        with torch.no_grad():
-            batch.lr = context.align(batch.lr)
+    """The batch with its LR faces turned upright as the run asks for it."""
+    with torch.no_grad():
+        batch.lr = context.align(batch.lr, batch.warp)
     return batch
 
 
@@ -141,7 +137,7 @@ class Step:
     def _fall_back(self, what: str, error: Exception) -> None:
         reason = f"{what}, going on without: {str(error).strip().splitlines()[0]}"
         parallel.say(f"training step: {reason}")
-        self.context.notes["step"] = reason
+        self.context.course["step"] = reason
 
 
 class GraphStep(Step):

@@ -12,7 +12,6 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from datasets import degrade
 from datasets.batch import to_float
 from datasets.degrade import LR
 from datasets.face import BadInput
@@ -56,10 +55,6 @@ class PositionPatch(Method):
         for start in range(0, len(rows), CHUNK):
             chunk = pairs[rows[start : start + CHUNK]]
             lr, hr = (to_float(torch.from_numpy(np.array(a)).to(self.device)) for a in (chunk.lr, chunk.hr))
-            if context.oracle:
-                lr = degrade.align(lr, torch.from_numpy(np.array(chunk.warp)).to(self.device))
-            elif context.align is not None:
-                lr = context.align(lr)
             moments.add(lr, hr)
         self.maps = moments.solve()
 

@@ -58,6 +58,7 @@ def make(root: Path, pairs: Pairs) -> config.Experiment:
             write_images(run, seed, faces, noise)
             write_log(run, seed)
         write_metrics(run, faces)
+        write_provenance(run)
     return experiment
 
 
@@ -87,23 +88,28 @@ def write_log(run: config.Run, seed: int) -> None:
     """log.csv of a training of four epochs."""
     epochs = np.arange(1, 5)
     table = pd.DataFrame({"phase": run.method, "epoch": epochs, "lr": 1e-3, "val_psnr": 15 + epochs + seed})
-    table = table.assign(images_per_second=100.0, seconds=2.5, L_p=0.1 / epochs, L_h=0.05 / epochs)
+    table = table.assign(L_p=0.1 / epochs, L_h=0.05 / epochs)
     run.log(seed).parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(run.log(seed), index=False)
 
 
+def write_provenance(run: config.Run) -> None:
+    """How long training and inference took, as train and predict record it."""
+    training = {"seconds": 10.0, "images_per_second": 100.0, "device": "CPU", "threads": 1, "precision": "float32"}
+    run.provenance(0).parent.mkdir(parents=True)
+    for seed in run.seeds:
+        run.provenance(seed).write_text(json.dumps(training))
+    run.predict_provenance.write_text(json.dumps({"seconds_a_face": 0.002, "device": "CPU"}))
+
+
 def write_metrics(run: config.Run, pairs: Pairs) -> None:
-    """metrics/RUN.csv and .json, scored from the images by the project's own code."""
+    """metrics/RUN.csv, .json and .facts.json, scored from the images by the project's own code."""
     tables, estimates = [], {}
     for seed in run.seeds:
         table = evaluate.score_folder(run.images(seed), pairs)
         table.insert(0, "seed", seed)
         tables.append(table)
-        estimates[f"seed{seed}"] = score_estimates(run.images(seed) / "inspect.npz", pairs)
-    rows = pd.concat(tables, ignore_index=True)
-    training = [{"seed": s, "parameters": 1234, "seconds": 10.0, "notes": {}} for s in run.seeds]
+        estimates[f"seed{seed}"] = score_estimates(run.estimates(seed), pairs)
+    training = [{"seed": s, "parameters": 1234, "notes": {}} for s in run.seeds]
     facts = {"run": run.name, "method": run.method, "data": "made up", "training": training}
-    facts |= {"estimates": {k: v for k, v in estimates.items() if v}, "predict_seconds": 0.002, "predict_device": "cpu"}
-    run.metrics.parent.mkdir(parents=True, exist_ok=True)
-    rows.to_csv(run.metrics.with_suffix(".csv"), index=False, float_format="%.6f")
-    run.metrics.write_text(json.dumps(evaluate.summarise(rows) | facts, indent=1) + "\n")
+    evaluate.write(run, pd.concat(tables, ignore_index=True), {k: v for k, v in estimates.items() if v}, facts)

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from benchmark import config, readme, report
-from benchmark.reporting import claims
 from datasets.face import BadInput
 
 ROOT = Path(__file__).parents[2]
@@ -19,9 +18,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def reported(toy: config.Experiment) -> config.Experiment:
     """The made-up experiment with its tables and claims, and a figure."""
-    (toy.results / "tables").mkdir()
-    report.write_tables(toy, toy.results / "tables")
-    claims.write(claims.judge(toy), toy, toy.results)
+    report.write_text(toy, toy.results)
     (toy.results / "figures").mkdir()
     (toy.results / "figures" / readme.FIGURE).write_bytes(b"")
     return toy

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import subprocess
 import sys
@@ -15,9 +14,10 @@ import numpy as np
 import pytest
 import yaml
 from matplotlib.text import Text
+from pipeline import run
 
 from benchmark import config, report
-from benchmark.reporting import claims, figures, html, measurements, plots
+from benchmark.reporting import claims, costs, figures, html, measurements, plots
 from benchmark.reporting.gallery import Gallery
 from datasets.face import BadInput
 
@@ -48,19 +48,6 @@ DEVIATIONS = ()
 '''
 
 
-def run(folder: Path, *commands: str, path: Path = ROOT) -> str:
-    """Each command, such as "benchmark.train --run ours", in `folder` on the code at `path`; what they print."""
-    script = (
-        "import runpy, shlex, sys\nfor command in sys.argv[1:]:\n"
-        "    sys.argv = shlex.split(command)\n    runpy.run_module(sys.argv[0], run_name='__main__')"
-    )
-    environment = os.environ | {"PYTHONPATH": str(path), "CUDA_VISIBLE_DEVICES": ""}
-    call = [sys.executable, "-c", script, *commands]
-    done = subprocess.run(call, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 @pytest.fixture(scope="module")
 def reported(made_up_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project whose report has been made by the command."""
@@ -75,7 +62,7 @@ def test_everything_is_written(reported: Path) -> None:
     supplement = [f"supplement.{kind}" for kind in ("csv", "md", "tex")]
     assert sorted(p.name for p in (results / "tables").iterdir()) == sorted([*TABLES, *supplement, "deviations.md"])
     pictures = {p.stem for p in (results / "figures").iterdir()}
-    assert pictures == {"all", "fig1", "fig2", "fig3", "fig4", "fig5", "curves", "yaw", "differences", "time"}
+    assert pictures == {"all", "fig1", "fig2", "fig3", "fig4", "fig5", "curves", "yaw", "differences"}
     assert (results / "claims.json").exists()
     assert (results / "claims.md").exists()
     assert 'id="data"' in (results / "report.html").read_text()
@@ -92,7 +79,7 @@ def test_a_fresh_clone_rebuilds_all_but_the_faces(reported: Path, tmp_path: Path
     output = run(root, "benchmark.report")
     assert "figures 1, 3, 4 and 5 and the report's faces are left out" in output
     same = ["claims.json", "claims.md", *(f"tables/{name}" for name in [*TABLES, "supplement.csv", "deviations.md"])]
-    same += [f"figures/{name}.png" for name in ("fig2", "curves", "yaw", "differences", "time")]
+    same += [f"figures/{name}.png" for name in ("fig2", "curves", "yaw", "differences")]
     for name in same:
         assert (results / name).read_bytes() == (before / name).read_bytes(), name
     page = (results / "report.html").read_text()
@@ -165,7 +152,7 @@ def test_a_folder_and_two_lines_put_a_method_everywhere(
 
     monkeypatch.chdir(root)
     experiment = config.load()
-    drawn = [plots.by_yaw(experiment), plots.differences(experiment), plots.quality_and_time(experiment)]
+    drawn = [plots.by_yaw(experiment), plots.differences(experiment), costs.quality_and_time(experiment)]
     texts = [{text.get_text() for text in figure.findobj(Text)} for figure in drawn]
     assert all("grey" in found for found in texts)
     gallery = Gallery.load(experiment, measurements.rows(experiment))

@@ -144,8 +144,10 @@ def test_first_call_trains_in_order_and_goes_on_past_a_failure(
     # After seed 0 the run was scored by itself, in the end with both.
     assert answer.stdout.count("vdsr: missing seed 1; this is of seed 0 alone") == 2
     metrics = json.loads((folder / "results/small/metrics/vdsr.json").read_text())
-    assert metrics["scored_seeds"] == [0, 1]
-    assert metrics["training"][1]["seed"] == 1
+    facts = json.loads((folder / "results/small/metrics/vdsr.facts.json").read_text())
+    assert metrics["seeds"] == 2
+    assert facts["scored_seeds"] == [0, 1]
+    assert facts["training"][1]["seed"] == 1
     assert not (folder / "results/small/metrics/broken.json").exists()
 
 
@@ -155,6 +157,15 @@ def test_second_call_skips_what_is_there(trained: Path, capfd: pytest.CaptureFix
     assert started(printed) == []
     assert printed.count("stored before, skipped") == 4
     assert set(states(printed).values()) == {"skipped"}
+
+
+@pytest.mark.parametrize("tampered", ["weights/vdsr/seed1/weights.safetensors", "metrics/vdsr.csv"])
+def test_metrics_that_are_not_of_the_stored_weights_are_made_again(trained: Path, tampered: str) -> None:
+    run = config.load().run("vdsr")
+    assert run_all.scored(run)
+    path = Path("results/small", tampered)
+    path.write_bytes(path.read_bytes() + b" ")
+    assert not run_all.scored(run)
 
 
 def test_changed_option_trains_that_run_alone_and_jobs_write_logs(
@@ -167,7 +178,7 @@ def test_changed_option_trains_that_run_alone_and_jobs_write_logs(
     assert started(printed) == [f"bicubic seed 0: {stage}" for stage in ("train", *SCORING)]
     assert states(printed) == {("bicubic", "0"): "stored", ("vdsr", "0"): "skipped", ("vdsr", "1"): "skipped"}
     assert (before["align"], record("bicubic")["align"]) == ("stn0", "oracle")
-    assert json.loads(Path("results/small/metrics/bicubic.json").read_text())["training"] == [record("bicubic")]
+    assert json.loads(Path("results/small/metrics/bicubic.facts.json").read_text())["training"] == [record("bicubic")]
     log = Path("work/run_all/bicubic-seed0.log").read_text()
     assert "weights/bicubic/seed0: stored" in log
     assert "bicubic: PSNR" in log
@@ -201,6 +212,7 @@ def test_out_of_time_goes_on_to_the_weights_of_an_unbroken_run(
     weights = Path("results/small/weights/long/seed0/weights.safetensors")
     resumed = weights.read_bytes()
     shutil.rmtree("results")
+    shutil.rmtree("work")
     train.main(train.parser().parse_args(["--run", "long", "--device", "cpu"]))
     assert "going on from" not in capfd.readouterr().out
     assert weights.read_bytes() == resumed

@@ -11,7 +11,8 @@ import tiny
 import torch
 
 from benchmark import align_stn0, config
-from benchmark.align_stn0 import load_stn0, score
+from benchmark.align_stn0 import score
+from benchmark.alignment import load_stn0
 from benchmark.scoring.estimates import warp_errors
 from benchmark.training.engine import Settings, train
 from datasets import degrade
@@ -91,7 +92,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_stage_stores_weights_and_score(project: Path) -> None:
     with pytest.raises(BadInput, match=r"weights/stn0/weights.safetensors: no weights"):
-        load_stn0(config.load(), "stn0", CPU)
+        load_stn0(config.load(), CPU)
     align_stn0.main(align_stn0.parser().parse_args(["--device", "cpu"]))
     results = project / "results/tiny"
     errors = json.loads((results / "metrics/stn0.json").read_text())
@@ -102,11 +103,11 @@ def test_stage_stores_weights_and_score(project: Path) -> None:
     assert len((results / "logs/stn0.csv").read_text().splitlines()) == 2
 
     lr = torch.rand(2, 3, 16, 16)
-    align = load_stn0(config.load(), "stn0", CPU)
+    align = load_stn0(config.load(), CPU)
     stored = STN0()
     stored.load(results / "weights/stn0")
-    assert torch.equal(align(lr), stored.align(lr)[0])
-    assert not torch.equal(align(lr), lr)
+    assert torch.equal(align(lr, None), stored.align(lr)[0])
+    assert not torch.equal(align(lr, None), lr)
 
 
 def test_time_limit_leaves_with_its_own_status_and_goes_on(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
 
-import numpy as np
 import pandas as pd
 import pytest
 import tiny
@@ -19,12 +19,10 @@ import yaml
 
 from benchmark import config
 from benchmark import train as stage
-from benchmark.training import fitting, progress
-from datasets import degrade
-from datasets.batch import to_float, to_uint8
+from benchmark.make import make_method
+from benchmark.training import course, fitting, progress
 from datasets.face import BadInput
 from methods import interface
-from methods.interface import Context
 
 CPU = torch.device("cpu")
 ROOT = Path(__file__).parents[2]
@@ -61,6 +59,12 @@ def write_params(folder: Path, **training: object) -> None:
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
 
 
+def write_runs(folder: Path, **runs: dict[str, object]) -> None:
+    """Replace the runs of params.yaml."""
+    params = yaml.safe_load((folder / "params.yaml").read_text())
+    (folder / "params.yaml").write_text(yaml.safe_dump(params | {"runs": runs}))
+
+
 def train(*arguments: str) -> None:
     stage.main(stage.parser().parse_args(["--device", "cpu", *arguments]))
 
@@ -81,30 +85,77 @@ def test_a_run_stores_weights_record_and_log_for_every_seed(project: Path, capsy
         assert facts["parameters"] == sum(p.numel() for p in tiny.Tiny().module.parameters())
         log = pd.read_csv(project / f"results/small/logs/small/seed{seed}.csv")
         assert list(log["phase"]) == ["pixels", "play"]
-        assert facts["seconds"] == pytest.approx(log["seconds"].sum())
+        provenance = json.loads((project / f"results/small/provenance/small/seed{seed}.json").read_text())
+        assert {phase: len(seconds) for phase, seconds in provenance["epochs"].items()} == {"pixels": 1, "play": 1}
+        total = sum(seconds[0] for seconds in provenance["epochs"].values())
+        assert provenance["seconds"] == pytest.approx(total, abs=0.002)
+        assert provenance["images_per_second"] > 0
+        assert (provenance["device"][:3], provenance["precision"], provenance["restored"]) == ("CPU", "float32", False)
         method = tiny.Tiny()
         method.load(folder)
         weights.append(method.module[0].weight)
     assert not torch.equal(*weights)
-    assert not list(project.glob("work/*/checkpoints"))
+    assert len(list(project.glob("work/*/checkpoints/*"))) == 2  # the last one of each seed
     assert len(list(project.glob("work/*/samples/*.png"))) == 4
 
 
 def test_recipe_of_the_run_wins_over_the_experiments(project: Path) -> None:
     run = config.load().run("authors")
-    assert stage.make_method(run).options.recipe == "authors"
-    assert stage.make_method(config.load().run("small")).options.recipe == "tuned"
-    assert stage.make_method(config.load().run("bicubic")).options is not None
+    assert make_method(run).options.recipe == "authors"
+    assert make_method(config.load().run("small")).options.recipe == "tuned"
+    assert make_method(config.load().run("bicubic")).options is not None
 
 
 def test_time_limit_leaves_with_its_own_status_and_goes_on(project: Path) -> None:
     train("--run", "small", "--seed", "0")
-    whole = (project / "results/small/weights/small/seed0/weights.safetensors").read_bytes()
+    whole = outputs(project)
+    shutil.rmtree(project / "work")
     for _ in range(5):  # updates: three in the first phase, two in the second
         with pytest.raises(SystemExit, match="75"):
             train("--run", "small", "--seed", "0", "--seconds", "0")
     train("--run", "small", "--seed", "0", "--seconds", "0")
-    assert (project / "results/small/weights/small/seed0/weights.safetensors").read_bytes() == whole
+    assert outputs(project) == whole
+
+
+def outputs(project: Path, run: str = "small") -> dict[str, bytes]:
+    """What training the run's seed 0 puts out, byte for byte."""
+    results = project / "results/small"
+    files = [*(results / f"weights/{run}/seed0").iterdir(), results / f"logs/{run}/seed0.csv"]
+    return {path.name: path.read_bytes() for path in files}
+
+
+def test_removed_outputs_come_back_at_once_from_the_last_checkpoint(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """DVC removes a stage's outputs before it runs the stage again."""
+    train("--run", "small")
+    whole = outputs(project)
+    origin = project / "results/small/provenance/small/seed0.json"
+    before = origin.read_bytes()
+    for folder in ("weights", "logs"):
+        shutil.rmtree(project / "results/small" / folder)
+    capsys.readouterr()
+    with monkeypatch.context() as patch:
+        patch.setattr(tiny.Tiny, "loss", None)
+        patch.setattr(tiny.Tiny, "pixel_loss", None)
+        train("--run", "small")
+    assert capsys.readouterr().out.count("this training came to its end before") == 2
+    assert outputs(project) == whole
+    assert origin.read_bytes() == before
+
+
+def test_a_run_that_takes_over_a_shared_phase_puts_out_the_same(project: Path) -> None:
+    for run in ("alone", "first", "second"):
+        write_runs(project, **{run: {"method": "tiny", "share": run != "alone"}})
+        train("--run", run)
+    first, second = (outputs(project, run) for run in ("first", "second"))
+    record = first.pop("config.json").decode().replace('"run": "first"', '"run": "second"')
+    assert second.pop("config.json").decode() == record
+    assert first == second
+    alone = outputs(project, "alone")
+    assert {name: alone[name] for name in first} == first
+    paths = [project / f"results/small/provenance/{run}/seed0.json" for run in ("first", "second")]
+    assert ["phase pixels" in json.loads(path.read_text()) for path in paths] == [False, True]
 
 
 def test_a_later_seed_that_stops_costs_the_earlier_one_nothing(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,21 +191,12 @@ def test_resume_folder_depends_on_parameters_code_and_data(project: Path) -> Non
     assert len({first, *others}) == 4
 
 
-def test_closed_form_methods_get_aligned_pairs() -> None:
-    pairs = tiny.make_pairs()
-    lr, warp = to_float(torch.from_numpy(pairs.lr)), torch.from_numpy(pairs.warp)
-    by_truth = stage.aligned_pairs(pairs, "oracle", None, CPU)
-    assert np.array_equal(by_truth.lr, to_uint8(degrade.align(lr, warp)).numpy())
-    turned = stage.aligned_pairs(pairs, "stn0", lambda images: images.flip(3), CPU)
-    assert np.array_equal(turned.lr, pairs.lr[:, :, ::-1])
-    assert stage.aligned_pairs(pairs, "none", None, CPU) is pairs
-
-
 def test_closed_form_run_stores_the_same_files(project: Path) -> None:
     train("--run", "bicubic")
     facts = json.loads((project / "results/small/weights/bicubic/seed0/config.json").read_text())
     assert facts["align"] == "oracle"
-    assert facts["images_per_second"] is None
+    provenance = json.loads((project / "results/small/provenance/bicubic/seed0.json").read_text())
+    assert provenance["images_per_second"] is provenance["precision"] is None
     assert list(pd.read_csv(project / "results/small/logs/bicubic/seed0.csv")["phase"]) == ["fit"]
 
 
@@ -182,13 +224,13 @@ def test_number_of_threads_is_the_experiments(project: Path, monkeypatch: pytest
     assert asked == [3]
 
 
-def test_speed_is_that_of_the_last_phase(tmp_path: Path) -> None:
-    rows = [("stn", 900.0), ("stn", 700.0), ("stn", 800.0), ("mtun", 1.0), ("mtun", 30.0), ("mtun", 40.0)]
-    table = pd.DataFrame(rows, columns=["phase", "images_per_second"]).assign(seconds=2.0)
-    table.to_csv(tmp_path / "log.csv", index=False)
-    method = interface.create("nearest")
-    facts = fitting._facts(method, Context(CPU, log=tmp_path / "log.csv"))
+def test_speed_is_that_of_the_last_phase() -> None:
+    speeds = [("stn", 900.0), ("stn", 700.0), ("stn", 800.0), ("mtun", 1.0), ("mtun", 30.0), ("mtun", 40.0)]
+    rows = [{"phase": phase, "images_per_second": speed, "seconds": 2.0} for phase, speed in speeds]
+    facts = course.times({"epochs": rows, "step": "compilation failed"})
     assert (facts["images_per_second"], facts["seconds"]) == (30.0, 12.0)
+    assert facts["epochs"] == {"stn": [2.0] * 3, "mtun": [2.0] * 3}
+    assert facts["step"] == "compilation failed"
 
 
 def test_device() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -49,8 +48,8 @@ def make_pairs(hr: torch.Tensor, validation: int = 0) -> Pairs:
     )
 
 
-def upright(seed: int = 0) -> Context:
-    return Context(device=torch.device("cpu"), seed=seed, align=lambda lr: lr)
+def lent(seed: int = 0) -> Context:
+    return Context(device=torch.device("cpu"), seed=seed)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +64,7 @@ def test_equals_the_textbook_solve(faces, patch, overlap):
     # A patch far from every training one makes the ridge differ most between patches.
     lr = torch.cat([degrade.resize(test, 16).clamp(0, 1), torch.ones(1, 3, 16, 16)])
     method = PositionPatch({"patch": patch, "overlap": overlap})
-    method.fit(make_pairs(train), upright())
+    method.fit(make_pairs(train), lent())
     sr = method.upscale(lr).numpy()
     for i in range(len(lr)):
         expected = textbook(train_lr, train.double().numpy(), lr[i].double().numpy(), patch, patch - overlap)
@@ -76,7 +75,7 @@ def test_equals_the_textbook_with_fewer_faces_than_dimensions(faces):
     train, test = faces[0][:20], faces[1]
     lr = degrade.quantise(degrade.resize(test, 16))
     method = PositionPatch()
-    method.fit(make_pairs(train), upright())
+    method.fit(make_pairs(train), lent())
     train_lr = degrade.quantise(degrade.resize(train, 16)).double().numpy()
     expected = textbook(train_lr, train.double().numpy(), lr[0].double().numpy(), 4, 2)
     assert np.abs(method.upscale(lr)[0].numpy() - expected).max() < 1e-4
@@ -86,7 +85,7 @@ def test_rebuilds_a_training_face_among_few(faces):
     """With fewer faces than dimensions a training face is its own best combination."""
     few = faces[0][:20]
     method = PositionPatch()
-    method.fit(make_pairs(few), upright())
+    method.fit(make_pairs(few), lent())
     sr = method.upscale(degrade.quantise(degrade.resize(few, 16)))
     assert (sr - few).abs().max() < 0.02
 
@@ -94,15 +93,15 @@ def test_rebuilds_a_training_face_among_few(faces):
 def test_patches_without_variation_give_the_mean_face(faces):
     same = faces[0][:1].expand(5, -1, -1, -1)
     method = PositionPatch()
-    method.fit(make_pairs(same), upright())
+    method.fit(make_pairs(same), lent())
     assert torch.allclose(method.upscale(torch.rand(3, 3, 16, 16)), same[:3], atol=1e-5)
 
 
 def test_the_validation_fold_is_left_out(faces):
     train = faces[0][:40]
     with_fold, without = PositionPatch(), PositionPatch()
-    with_fold.fit(make_pairs(train, validation=10), upright())
-    without.fit(make_pairs(train[:30]), upright())
+    with_fold.fit(make_pairs(train, validation=10), lent())
+    without.fit(make_pairs(train[:30]), lent())
     lr = torch.rand(2, 3, 16, 16)
     assert torch.equal(with_fold.upscale(lr), without.upscale(lr))
 
@@ -112,36 +111,13 @@ def test_faces_draws_that_many_by_the_seed(faces):
     outputs = []
     for seed in (0, 0, 1):
         method = PositionPatch({"faces": 20})
-        method.fit(make_pairs(train), upright(seed))
+        method.fit(make_pairs(train), lent(seed))
         outputs.append(method.upscale(lr))
     assert torch.equal(outputs[0], outputs[1])
     assert not torch.allclose(outputs[0], outputs[2], atol=1e-3)
     whole = PositionPatch({"faces": 60})
-    whole.fit(make_pairs(train), upright())
+    whole.fit(make_pairs(train), lent())
     assert not torch.allclose(outputs[0], whole.upscale(lr), atol=1e-3)
-
-
-def test_fits_on_the_aligned_faces(faces):
-    """The LR faces, and only they, go through context.align."""
-    pairs, lr = make_pairs(faces[0]), torch.rand(2, 3, 16, 16)
-    mirrored = dataclasses.replace(pairs, lr=np.ascontiguousarray(pairs.lr[:, :, ::-1]))
-    expected, by_align, as_stored = PositionPatch(), PositionPatch(), PositionPatch()
-    expected.fit(mirrored, upright())
-    by_align.fit(pairs, Context(device=torch.device("cpu"), align=lambda lr: lr.flip(3)))
-    as_stored.fit(pairs, upright())
-    assert torch.equal(by_align.upscale(lr), expected.upscale(lr))
-    assert not torch.allclose(by_align.upscale(lr), as_stored.upscale(lr), atol=1e-2)
-
-
-def test_the_oracle_turns_the_training_faces_upright(faces):
-    """Fitted on turned LR faces with their true warps, as on LR faces turned back beforehand."""
-    pairs, lr = make_pairs(faces[0][:40]), torch.rand(2, 3, 16, 16)
-    warp = degrade.sample_warps(40, torch.Generator().manual_seed(0))
-    turned = dataclasses.replace(pairs, warp=warp.numpy())
-    by_oracle, by_align = PositionPatch(), PositionPatch()
-    by_oracle.fit(turned, Context(device=torch.device("cpu"), oracle=True))
-    by_align.fit(turned, Context(device=torch.device("cpu"), align=lambda lr: degrade.align(lr, warp)))
-    assert torch.equal(by_oracle.upscale(lr), by_align.upscale(lr))
 
 
 @pytest.mark.parametrize(
@@ -154,7 +130,7 @@ def test_refuses_a_grid_that_misses_the_border(options):
 
 def test_refuses_more_faces_than_there_are(faces):
     with pytest.raises(BadInput, match="faces 50"):
-        PositionPatch({"faces": 50}).fit(make_pairs(faces[0][:40]), upright())
+        PositionPatch({"faces": 50}).fit(make_pairs(faces[0][:40]), lent())
 
 
 def test_refuses_to_work_unfitted(tmp_path: Path):

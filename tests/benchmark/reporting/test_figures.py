@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from benchmark import config
+from benchmark import config, report
 from benchmark.reporting import architecture, choose, figures, measurements
 from benchmark.reporting.gallery import Gallery
 from datasets import pose
@@ -185,11 +185,11 @@ def test_lanes_share_out_all_parameters() -> None:
 
 
 def test_figure_2_is_drawn_for_the_run_ours_alone(toy: config.Experiment) -> None:
-    figure = architecture.draw(toy)
+    figure = report.figure_2(toy)
     assert figure is not None
     text = " ".join(t.get_text() for t in figure.axes[0].texts)
     assert "SR\n3 × 128 × 128" in text
     assert "discriminator (training only)" in text
     plt.close(figure)
     del toy.runs["ours"]
-    assert architecture.draw(toy) is None
+    assert report.figure_2(toy) is None

@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Iterator
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pytest
 
 from benchmark import config
@@ -50,15 +49,6 @@ def test_differences_are_paired_and_sorted(toy: config.Experiment) -> None:
     assert means == pytest.approx(sorted((psnr[r] - psnr["ours"]).mean() for r in psnr if r != "ours"))
     toy.run("ours").metrics.unlink()
     assert plots.differences(toy) is None
-
-
-def test_quality_stands_against_both_times(toy: config.Experiment) -> None:
-    inference, training = plots.quality_and_time(toy).axes
-    for axis, seconds in ((inference, 0.002), (training, 10.0)):
-        assert len(axis.lines) == 5
-        points = np.array([[*line.get_xdata(), *line.get_ydata()] for line in axis.lines])
-        assert (points[:, 0] == seconds).all()
-        assert points[4, 1] == pytest.approx(measurements.measured(toy)["ours"]["psnr"])
 
 
 def test_all_files_are_written(toy: config.Experiment) -> None:

@@ -1,4 +1,4 @@
-"""The supplement and the deviations: means against pandas, estimates and cost from the summaries, every format."""
+"""The supplement and the deviations: means against pandas, estimates and size from the summaries, every format."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def test_groups_are_means_over_their_faces(toy: config.Experiment, written: pd.D
 
 def test_luma_stands_beside_rgb(toy: config.Experiment, written: pd.DataFrame) -> None:
     rows = measurements.rows(toy)["bicubic"]
-    assert written.loc["bicubic", "psnr RGB"] == pytest.approx(rows["psnr"].mean(), abs=1e-4)
-    assert written.loc["bicubic", "psnr Y"] == pytest.approx(rows["psnr_y"].mean(), abs=1e-4)
+    assert written.loc["bicubic", "psnr RGB"] == pytest.approx(rows["psnr"].mean(), abs=5.1e-4)
+    assert written.loc["bicubic", "psnr Y"] == pytest.approx(rows["psnr_y"].mean(), abs=5.1e-4)
 
 
 def test_estimates_are_averaged_over_seeds_and_absent_where_nothing_is_estimated(toy: config.Experiment) -> None:
@@ -54,19 +54,8 @@ def test_estimates_are_averaged_over_seeds_and_absent_where_nothing_is_estimated
     assert set(supplement.shown(part, measurements.labels(toy)).loc["bicubic"]) == {"Bicubic", tables.DASH}
 
 
-def test_cost_counts_parameters_and_seconds(written: pd.DataFrame) -> None:
-    assert written.loc["ours", ["parameters", "train_seconds", "predict_ms"]].tolist() == [1234, 10, 2]
-
-
-def test_images_that_came_without_a_time_have_a_dash(toy: config.Experiment) -> None:
-    path = toy.run("nearest").metrics
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"predict_seconds": None, "predict_device": None}))
-    (toy.results / "tables").mkdir()
-    supplement.write(toy, toy.results / "tables")
-    line = [
-        li for li in (toy.results / "tables" / "supplement.md").read_text().splitlines() if li.startswith("| nearest")
-    ]
-    assert line[-1].split("|")[-2].strip() == tables.DASH
+def test_size_counts_parameters(written: pd.DataFrame) -> None:
+    assert written.loc["ours", "parameters"] == 1234
 
 
 def test_every_run_is_in_every_part_of_every_format(toy: config.Experiment, written: pd.DataFrame) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import yaml
 from PIL import Image
 
 from benchmark import accept, config, report
-from benchmark.reporting import claims, measurements
+from benchmark.reporting import measurements
 from benchmark.scoring import gate
 from datasets.pairs import Pairs
 
@@ -21,9 +22,7 @@ from datasets.pairs import Pairs
 @pytest.fixture
 def held(toy: config.Experiment, tmp_path: Path) -> config.Experiment:
     """The made-up experiment, reported and accepted (in tmp_path/accepted)."""
-    (toy.results / "tables").mkdir()
-    report.write_tables(toy, toy.results / "tables")
-    claims.write(claims.judge(toy), toy, toy.results)
+    report.write_text(toy, toy.results)
     (tmp_path / "accepted").mkdir()
     accept.accept(toy, tmp_path / "accepted")
     return toy
@@ -34,11 +33,15 @@ def problems(experiment: config.Experiment, tmp_path: Path) -> list[str]:
     (tmp_path / "scratch").mkdir()
     pairs = Pairs.load(experiment.data / "test")
     return [
-        *gate.metrics_of_known_runs(experiment),
-        *gate.summaries_against_rows(experiment),
-        *gate.report_against_metrics(experiment, tmp_path / "scratch"),
+        *gate.metrics_of_known_runs(experiment, measurements.measured(experiment)),
+        *summaries(experiment),
+        *gate.report_against_metrics(experiment, tmp_path / "scratch", partial(report.write_text, experiment)),
         *(p for run in experiment.runs for p in gate.images_against_rows(experiment, run, pairs)),
     ]
+
+
+def summaries(experiment: config.Experiment) -> list[str]:
+    return gate.summaries_against_rows(experiment, measurements.rows(experiment), measurements.measured(experiment))
 
 
 def change(experiment: config.Experiment, run: str, key: str, by: float) -> None:
@@ -55,7 +58,7 @@ def test_untouched_results_pass(held: config.Experiment, tmp_path: Path) -> None
 
 def test_a_number_of_a_summary_is_named(held: config.Experiment, tmp_path: Path) -> None:
     change(held, "ours", "psnr", 0.02)
-    assert any("metrics/ours.json: psnr is" in p for p in gate.summaries_against_rows(held))
+    assert any("metrics/ours.json: psnr is" in p for p in summaries(held))
 
 
 def test_a_number_of_a_row_is_named(held: config.Experiment, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import tiny
 import torch
 from torch import nn
 
+from benchmark.alignment import oracle
 from benchmark.training.engine import Settings, make_step
 from benchmark.training.step import GraphStep, Step, upright
 from datasets import degrade
@@ -58,9 +59,9 @@ def test_alignment_of_a_batch() -> None:
     rows = torch.arange(5)
     raw = faces.batch(rows)
     assert torch.equal(upright(faces.batch(rows), Context(CPU)).lr, raw.lr)
-    by_truth = upright(faces.batch(rows), Context(CPU, oracle=True)).lr
+    by_truth = upright(faces.batch(rows), Context(CPU, align=oracle)).lr
     torch.testing.assert_close(by_truth, degrade.align(raw.lr, raw.warp))
-    turned = upright(faces.batch(rows), Context(CPU, align=lambda lr: lr.flip(3))).lr
+    turned = upright(faces.batch(rows), Context(CPU, align=lambda lr, warp: lr.flip(3))).lr
     assert torch.equal(turned, raw.lr.flip(3))
 
 
@@ -142,7 +143,7 @@ def test_graph_follows_batches_and_epochs(pretended_cuda: pytest.MonkeyPatch) ->
     np.testing.assert_allclose(losses, eager, rtol=1e-6)
     torch.testing.assert_close(method.module.state_dict(), other.module.state_dict())
     assert len(made) == 2  # the first epoch's three updates warm up
-    assert context.notes == {}
+    assert context.course == {}
 
 
 def test_graph_that_cuda_refuses_goes_on_without_and_says_so(
@@ -159,7 +160,7 @@ def test_graph_that_cuda_refuses_goes_on_without_and_says_so(
     assert losses == eager
     torch.testing.assert_close(method.module.state_dict(), other.module.state_dict(), rtol=0, atol=0)
     reason = "CUDA graph capture failed, going on without: operation not permitted when stream is capturing"
-    assert context.notes == {"step": reason}
+    assert context.course == {"step": reason}
     assert reason in capsys.readouterr().out
 
 

@@ -1,0 +1,57 @@
+"""LR faces turned upright for fitting, predicting and upscaling alike: by STN_0, by their true warps, or not at all."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmark import config
+from datasets import degrade
+from datasets.batch import to_float, to_uint8
+from datasets.face import BadInput
+from datasets.pairs import Pairs
+from methods.interface import Align, unaligned
+from methods.stn0 import STN0
+
+_BATCH = 64
+
+
+def alignment(experiment: config.Experiment, how: str, device: torch.device) -> Align:
+    """How a run's LR faces are turned upright: "stn0", "oracle" or "none". BadInput where STN_0 is not trained."""
+    if how == "stn0":
+        return load_stn0(experiment, device)
+    return oracle if how == "oracle" else unaligned
+
+
+def load_stn0(experiment: config.Experiment, device: torch.device) -> Align:
+    """The experiment's STN_0, which needs no warps; BadInput where it is not trained."""
+    method = STN0(experiment.params["stn0"])
+    method.load(experiment.results / "weights" / "stn0")
+    method.to(device)
+    return lambda lr, warp: torch.cat([method.align(part)[0] for part in lr.split(_BATCH)])
+
+
+def oracle(lr: Tensor, warp: Tensor | None) -> Tensor:
+    """LR faces turned upright by their true warps; BadInput where those are not to be had."""
+    if warp is None:
+        raise BadInput("oracle alignment: the true warp is known for prepared faces alone; take a run without it")
+    return degrade.align(lr, warp)
+
+
+def aligned_faces(pairs: Pairs, align: Align, device: torch.device) -> Tensor:
+    """The LR faces of `pairs` as a run is to see them: (N, 3, 16, 16) in [0, 1] on `device`, not rounded."""
+    lr, warp = to_float(torch.from_numpy(np.array(pairs.lr))), torch.from_numpy(np.array(pairs.warp))
+    return align(lr.to(device), warp.to(device))
+
+
+def aligned_pairs(pairs: Pairs, align: Align, device: torch.device) -> Pairs:
+    """`pairs` with its LR faces turned upright and rounded to 8 bits, for methods that are fitted in one go.
+
+    The engine aligns the LR faces of a trained method itself, because their warps change from epoch to epoch.
+    """
+    if align is unaligned:
+        return pairs
+    return dataclasses.replace(pairs, lr=to_uint8(aligned_faces(pairs, align, device)).cpu().numpy())

@@ -1,0 +1,39 @@
+"""What the accepted experiments cost, from their provenance: results/costs.md, and figures/time.png of each.
+
+No stage of the pipeline: times differ from machine to machine, so that no output of a stage may hold them.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from benchmark import accept, cli, config
+from benchmark.reporting import costs, tables
+from benchmark.reporting.figures import save
+from benchmark.reporting.plots import DPI
+
+TARGET = Path("results/costs.md")
+HEAD = (
+    "# Costs\n\nSeconds of training are of all epochs, phases that several runs share counted for each; images a "
+    "second are of the last phase. Inference is timed in batches, with the copies to and from the device."
+)
+
+
+def main(arguments: argparse.Namespace) -> None:
+    experiments = [config.load(name) for name in accept.experiments()]
+    write(experiments, TARGET)
+    for experiment in experiments:
+        save(costs.quality_and_time(experiment), experiment.results / "figures" / "time.png", DPI)
+    print(f"{TARGET}: written")
+
+
+def write(experiments: list[config.Experiment], target: Path) -> None:
+    """Write the tables of all experiments into one Markdown file."""
+    parts = [f"## `{e.name}`: {tables.describe(e)}\n\n{costs.markdown(e)}" for e in experiments]
+    with cli.whole_file(target) as part:
+        part.write_text("\n\n".join([HEAD, *parts]) + "\n")
+
+
+if __name__ == "__main__":
+    cli.run(main, argparse.ArgumentParser(description=__doc__))

@@ -1,0 +1,77 @@
+"""What results cost: a table of trainings and inference, and a plot of quality against time, from provenance/."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+from benchmark import config
+from benchmark.reporting import measurements, tables
+from benchmark.reporting.plots import finish, styles
+
+DIGITS = {"parameters": 0, "training, s": 0, "images/s": 1, "threads": 0, "inference, ms a face": 2}
+
+
+def numbers(experiment: config.Experiment) -> pd.DataFrame:
+    """A row a run and seed with what provenance/ tells of it, STN_0 first; NaN and None where it tells nothing."""
+    sizes, rows = measurements.parameters(experiment), []
+    if experiment.stn0_provenance.is_file():
+        rows.append({"run": "stn0", "seed": 0, **_training(experiment.stn0_provenance)})
+    for name in measurements.measured(experiment):
+        run = experiment.run(name)
+        shared = {"parameters": sizes[name], "inference, ms a face": 1000 * inference(run)}
+        rows += [{"run": name, "seed": seed, **_training(run.provenance(seed)), **shared} for seed in run.seeds]
+    columns = ["run", "seed", "parameters", "training, s", "images/s", "device", "threads", "precision"]
+    return pd.DataFrame(rows, columns=[*columns, "inference, ms a face"])
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text()) if path.is_file() else {}
+
+
+def _training(path: Path) -> dict[str, Any]:
+    """The columns that a seed's provenance fills."""
+    known = _read(path)
+    found = {"training, s": known.get("seconds"), "images/s": known.get("images_per_second")}
+    return found | {key: known.get(key) for key in ("device", "threads", "precision")}
+
+
+def inference(run: config.Run) -> float:
+    """Seconds a face, in batches, with the copies to and from the device; NaN where not measured here."""
+    return float(_read(run.predict_provenance).get("seconds_a_face", np.nan))
+
+
+def markdown(experiment: config.Experiment) -> str:
+    """The table as text, a dash where a number is missing."""
+    found = numbers(experiment)
+    text = found.astype(object).where(found.notna(), tables.DASH)
+    for column, digits in DIGITS.items():
+        text[column] = [tables.number(value, digits) for value in found[column].astype(float)]
+    names = measurements.labels(experiment)
+    text["run"] = [names.get(run, run) for run in found["run"]]
+    return text.to_markdown(index=False, disable_numparse=True)
+
+
+def quality_and_time(experiment: config.Experiment) -> plt.Figure:
+    """Mean PSNR against seconds a face of inference, and against seconds of training."""
+    style, summaries = styles(experiment), measurements.measured(experiment)
+    training = numbers(experiment).groupby("run")["training, s"].mean()
+    figure, axes = plt.subplots(1, 2, figsize=(12, 5), sharey=True)
+    seconds = {
+        "inference, s a face": {name: inference(experiment.run(name)) for name in summaries},
+        "training, s": {name: float(training[name]) for name in summaries},
+    }
+    for axis, (title, times) in zip(axes, seconds.items(), strict=True):
+        for name, value in times.items():
+            if np.isfinite(value) and value > 0:
+                axis.plot(value, summaries[name]["psnr"], ls="", ms=6, **style[name])
+        axis.set(xlabel=title, xscale="log")
+        axis.grid(alpha=0.3)
+    axes[0].set(ylabel="PSNR, dB")
+    axes[1].legend(*axes[1].get_legend_handles_labels(), fontsize=6, loc="center left", bbox_to_anchor=(1, 0.5))
+    return finish(figure)

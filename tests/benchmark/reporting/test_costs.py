@@ -1,0 +1,62 @@
+"""Costs: what provenance tells stands in the table and in the plot, and what is not known is a dash."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from benchmark import config
+from benchmark import costs as command
+from benchmark.reporting import costs, measurements, tables
+
+
+@pytest.fixture(autouse=True)
+def _closed() -> Iterator[None]:
+    yield
+    plt.close("all")
+
+
+def lines(text: str, label: str) -> list[list[str]]:
+    """Cells of the rows of a run in a Markdown table."""
+    return [[c.strip() for c in li.strip("|").split("|")] for li in text.splitlines() if li.startswith(f"| {label} ")]
+
+
+def test_cost_counts_parameters_and_seconds(toy: config.Experiment) -> None:
+    found = costs.numbers(toy).set_index(["run", "seed"]).loc[("ours", 1)]
+    assert found[["parameters", "training, s", "inference, ms a face"]].tolist() == [1234, 10, 2]
+    assert found[["images/s", "device", "threads", "precision"]].tolist() == [100, "CPU", 1, "float32"]
+
+
+def test_every_seed_has_a_row_and_stn0_comes_first(toy: config.Experiment) -> None:
+    toy.stn0_provenance.write_text(json.dumps({"seconds": 5.0, "images_per_second": 7.0, "device": "a GPU"}))
+    text = costs.markdown(toy)
+    assert len(lines(text, "Ours")) == 2
+    assert lines(text, "stn0") == [["stn0", "0", "–", "5", "7.0", "a GPU", "–", "–", "–"]]
+    assert text.splitlines()[2].startswith("| stn0")
+
+
+def test_images_that_came_without_a_time_have_a_dash(toy: config.Experiment) -> None:
+    toy.run("nearest").predict_provenance.unlink()
+    toy.run("bicubic").provenance(0).unlink()
+    text = costs.markdown(toy)
+    assert lines(text, "nearest")[0][-1] == tables.DASH
+    assert lines(text, "Bicubic") == [["Bicubic", "0", "1,234", "–", "–", "–", "–", "–", "2.00"]]
+
+
+def test_all_experiments_stand_in_one_file(toy: config.Experiment) -> None:
+    target = toy.results.parent / "costs.md"
+    command.write([toy, toy], target)
+    assert target.read_text().count("## `toy`: synthetic") == 2
+
+
+def test_quality_stands_against_both_times(toy: config.Experiment) -> None:
+    inference, training = costs.quality_and_time(toy).axes
+    for axis, seconds in ((inference, 0.002), (training, 10.0)):
+        assert len(axis.lines) == 5
+        points = np.array([[*line.get_xdata(), *line.get_ydata()] for line in axis.lines])
+        assert (points[:, 0] == seconds).all()
+        assert points[4, 1] == pytest.approx(measurements.measured(toy)["ours"]["psnr"])

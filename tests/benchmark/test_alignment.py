@@ -1,0 +1,77 @@
+"""Alignment: which faces a run sees, and that a method fitted in one go sees them upright and in 8 bits."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tiny
+import torch
+
+from benchmark import alignment, config
+from datasets import degrade
+from datasets.batch import to_float, to_uint8
+from datasets.face import BadInput
+from methods.interface import Context, create, unaligned
+
+CPU = torch.device("cpu")
+EXPERIMENT = config.Experiment("none", {"stn0": {}}, {})
+
+
+def mirrored(lr: torch.Tensor, warp: torch.Tensor | None) -> torch.Tensor:
+    return lr.flip(3)
+
+
+def test_closed_form_methods_get_aligned_pairs() -> None:
+    pairs = tiny.make_pairs()
+    lr, warp = to_float(torch.from_numpy(pairs.lr)), torch.from_numpy(pairs.warp)
+    by_truth = alignment.aligned_pairs(pairs, alignment.oracle, CPU)
+    assert np.array_equal(by_truth.lr, to_uint8(degrade.align(lr, warp)).numpy())
+    turned = alignment.aligned_pairs(pairs, mirrored, CPU)
+    assert np.array_equal(turned.lr, pairs.lr[:, :, ::-1])
+    assert alignment.aligned_pairs(pairs, unaligned, CPU) is pairs
+
+
+def test_faces_to_upscale_are_not_rounded() -> None:
+    pairs = tiny.make_pairs()
+    lr, warp = to_float(torch.from_numpy(pairs.lr)), torch.from_numpy(pairs.warp)
+    assert torch.equal(alignment.aligned_faces(pairs, alignment.oracle, CPU), degrade.align(lr, warp))
+    assert torch.equal(alignment.aligned_faces(pairs, unaligned, CPU), lr)
+
+
+def test_a_runs_choice_is_a_function() -> None:
+    assert alignment.alignment(EXPERIMENT, "oracle", CPU) is alignment.oracle
+    assert alignment.alignment(EXPERIMENT, "none", CPU) is unaligned
+    with pytest.raises(BadInput, match="stn0"):
+        alignment.alignment(EXPERIMENT, "stn0", CPU)
+
+
+def test_a_photograph_has_no_true_warp() -> None:
+    with pytest.raises(BadInput, match="known for prepared faces alone"):
+        alignment.oracle(torch.rand(1, 3, 16, 16), None)
+
+
+def test_position_patch_fits_on_the_aligned_faces() -> None:
+    """The LR faces, and only they, are turned."""
+    pairs, lr = tiny.make_pairs(40), torch.rand(2, 3, 16, 16)
+    expected = dataclasses.replace(pairs, lr=np.ascontiguousarray(pairs.lr[:, :, ::-1]))
+    by_align = alignment.aligned_pairs(pairs, mirrored, CPU)
+    one, other, as_stored = (fitted(faces).upscale(lr) for faces in (by_align, expected, pairs))
+    assert torch.equal(one, other)
+    assert not torch.allclose(one, as_stored, atol=1e-2)
+
+
+def test_the_oracle_turns_the_training_faces_upright() -> None:
+    """Fitted on turned LR faces with their true warps, as on LR faces turned back beforehand."""
+    pairs, lr = tiny.make_pairs(40), torch.rand(2, 3, 16, 16)
+    upright = degrade.align(to_float(torch.from_numpy(pairs.lr)), torch.from_numpy(pairs.warp))
+    expected = dataclasses.replace(pairs, lr=to_uint8(upright).numpy())
+    by_oracle = alignment.aligned_pairs(pairs, alignment.oracle, CPU)
+    assert torch.equal(fitted(by_oracle).upscale(lr), fitted(expected).upscale(lr))
+
+
+def fitted(pairs):
+    method = create("position_patch")
+    method.fit(pairs, Context(CPU))
+    return method

@@ -1,0 +1,92 @@
+"""`benchmark.repro`: dvc.lock can be read whenever the command is killed."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from benchmark import repro
+
+ROOT = Path(__file__).parents[2]
+COMMAND = [sys.executable, "-m", "benchmark.repro"]
+STAGES, KILLS = 8, 3
+BULK = 60  # outputs of each stage: long lock files are slow to write
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A pipeline of fast stages whose lock file is large, as the working directory."""
+    monkeypatch.chdir(tmp_path)
+    for name, value in {"PYTHONPATH": str(ROOT), "DVC_NO_ANALYTICS": "1", "DVC_TEST": "1"}.items():
+        monkeypatch.setenv(name, value)
+    subprocess.run([sys.executable, "-m", "dvc", "init", "--no-scm", "-q"], check=True)
+    files = {number: [f"o{number}/{i}" for i in range(BULK)] for number in range(STAGES)}
+    stages = {
+        f"s{number}": {
+            "cmd": f"mkdir -p o{number} && cd o{number} && touch $(seq 0 {BULK - 1})",
+            "outs": [{name: {"cache": False}} for name in names],
+        }
+        for number, names in files.items()
+    }
+    Path("dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
+    return tmp_path
+
+
+def readable(lock: Path) -> int:
+    """How many stages the lock file holds, all of them whole; 0 where there is none yet."""
+    found = yaml.safe_load(lock.read_text())["stages"] if lock.exists() else {}
+    assert all(len(stage["outs"]) == BULK for stage in found.values())
+    return len(found)
+
+
+def written(lock: Path) -> int:
+    """When the lock file was last written; 0 for never."""
+    return lock.stat().st_mtime_ns if lock.exists() else 0
+
+
+def test_a_kill_leaves_a_lock_that_can_be_read(project: Path) -> None:
+    lock, rng = project / "dvc.lock", random.Random(0)
+    for _ in range(KILLS):
+        before = written(lock)
+        process = subprocess.Popen(COMMAND, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while written(lock) == before and process.poll() is None:
+            time.sleep(0.01)
+        time.sleep(rng.uniform(0, 0.3))  # somewhere within the next stage
+        process.kill()
+        process.wait()
+        assert readable(lock) > 0
+    done = subprocess.run(COMMAND, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert readable(lock) == STAGES
+
+
+def test_a_list_of_busy_files_that_a_kill_cut_off_is_dropped(project: Path) -> None:
+    busy = project / ".dvc/tmp/rwlock"
+    for content, stays in (("{}", True), ('{"read": {', False), ("", False)):
+        busy.parent.mkdir(exist_ok=True)
+        busy.write_text(content)
+        repro.clear()
+        assert busy.exists() == stays
+    repro.clear()
+
+
+def test_arguments_and_status_are_those_of_dvc_repro(project: Path) -> None:
+    assert subprocess.run([*COMMAND, "-q", "s3"], check=False).returncode == 0
+    assert list(yaml.safe_load((project / "dvc.lock").read_text())["stages"]) == ["s3"]
+    failed = subprocess.run([*COMMAND, "nothing"], capture_output=True, text=True, check=False)
+    assert failed.returncode == 255
+    assert "nothing" in failed.stderr
+
+
+def test_another_dvc_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.delattr("dvc.utils.serialize._yaml._dump_data")
+    assert repro.main([]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "has no _dump_data" in error
