@@ -7,6 +7,7 @@ import dataclasses
 import json
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,11 @@ from methods.interface import Context
 from methods.stn0 import STN0
 
 _BATCH = 64
+
+
+def work_of(experiment: config.Experiment) -> Path:
+    """The folder of STN_0's resume state."""
+    return work_folder(f"{experiment.name}-stn0", "stn0", experiment.params["stn0"], experiment.data)
 
 
 def stored(experiment: config.Experiment) -> bool:
@@ -49,12 +55,12 @@ def main(args: argparse.Namespace) -> None:
     device = parallel.start(choose_device(args.device, experiment.threads))
     train, test = (Pairs.load(experiment.data / side) for side in ("train", "test"))
     options = experiment.params["stn0"]
-    work = work_folder(f"{experiment.name}-stn0", "stn0", options, experiment.data)
+    work = work_of(experiment)
     context = Context(device, workdir=work, log=experiment.results / "logs" / "stn0.csv")
     torch.manual_seed(context.seed)
     method = STN0(options)
     record = {"method": "stn0", "data": data_hash(experiment.data)}
-    settings = Settings(step=args.step, deadline=deadline)
+    settings = Settings(step=args.step, precision=experiment.precision, deadline=deadline)
     try:
         weights = experiment.results / "weights" / "stn0"
         fit_and_save(method, train, context, weights, experiment.stn0_provenance, record, settings)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import yaml
 
 from datasets.face import BadInput
 
 ALIGNMENTS = ("stn0", "oracle", "none")
+Precision = Literal["auto", "float32", "bfloat16"]
 PARAMS = Path("params.yaml")
 ESTIMATES = "inspect.npz"
 
@@ -44,6 +45,16 @@ class Experiment:
     def threads(self) -> int | None:
         """How many threads PyTorch is to use on a CPU; None leaves it to PyTorch."""
         return self.params["training"].get("threads")
+
+    @property
+    def precision(self) -> Precision:
+        """What networks are trained in: "auto", "float32" or "bfloat16"."""
+        precision = self.params["training"].get("precision", "auto")
+        if precision not in get_args(Precision):
+            raise BadInput(
+                f"{PARAMS}: training.precision: {precision!r}; it is one of {', '.join(get_args(Precision))}"
+            )
+        return precision
 
     def run(self, name: str) -> Run:
         """The run `name` with the experiment's options for its method; BadInput lists the known runs."""

@@ -15,11 +15,12 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 
 import pandas as pd
 
-from benchmark import align_stn0, cli, config, train
+from benchmark import align_stn0, cli, config, status, train
 from benchmark.make import make_method
 from benchmark.provenance import file_hash
 from benchmark.training.processes import child, slots
@@ -38,6 +39,7 @@ class Training:
     run: config.Run | None
     seed: int
     provenance: Path
+    work: Path
     state: str = NOT_REACHED
 
     @property
@@ -79,7 +81,7 @@ class Session:
     async def fit(self, training: Training, slot: dict[str, str]) -> bool:
         """Train, unless that was done before; whether the weights are there."""
         run, seed = training.run, training.seed
-        if train.stored(run, seed) if run else align_stn0.stored(self.experiment):
+        if stored(training, self.experiment):
             training.state = SKIPPED
             say(f"{training}: stored before, skipped")
             return True
@@ -112,18 +114,32 @@ class Session:
         began = time.monotonic()
         command = [sys.executable, "-m", f"benchmark.{name}", "--experiment", self.experiment.name, *arguments]
         log = LOGS / f"{training.name}-seed{training.seed}.log" if len(self.slots) > 1 else None
-        status = await child(command, slot, log)
-        say(f"{training}: {name} ended with status {status} after {time.monotonic() - began:.0f} s")
-        if status == cli.OUT_OF_TIME:
+        code = await child(command, slot, log)
+        say(f"{training}: {name} ended with status {code} after {time.monotonic() - began:.0f} s")
+        if code == cli.OUT_OF_TIME:
             self.late = True
-        elif status:
+        elif code:
             training.state = FAILED
-            self.failures.append(f"{training} ({name}, status {status})")
-        return status == 0
+            self.failures.append(f"{training} ({name}, status {code})")
+        return code == 0
 
 
 def say(line: str) -> None:
     print(line, flush=True)
+
+
+def stored(training: Training, experiment: config.Experiment) -> bool:
+    """Whether the training's weights are there."""
+    run = training.run
+    return train.stored(run, training.seed) if run else align_stn0.stored(experiment)
+
+
+def progress(trainings: list[Training], experiment: config.Experiment) -> pd.DataFrame:
+    """Where each training stands, a row each; see benchmark.status."""
+    return pd.DataFrame(
+        {"run": t.name, "seed": t.seed, **status.describe(stored(t, experiment), t.provenance, t.work)}
+        for t in trainings
+    )
 
 
 def needs_stn0(run: config.Run) -> bool:
@@ -153,10 +169,10 @@ def trainings_of(experiment: config.Experiment, only: list[str] | None = None) -
     chosen = {name: experiment.run(name) for name in only or experiment.runs}
     runs = [chosen[name] for name in experiment.runs if name in chosen]
     pairs = [(run, seed) for run in runs for seed in run.seeds]
-    found = [Training(run, seed, run.provenance(seed)) for run, seed in sorted(pairs, key=lambda pair: pair[1])]
+    found = [Training(run, s, run.provenance(s), train.work_of(run, s)) for run, s in sorted(pairs, key=itemgetter(1))]
     # Every run is asked, so that wrong options are told before time is spent.
     if sum(needs_stn0(run) for run in runs):
-        return [Training(None, 0, experiment.stn0_provenance), *found]
+        return [Training(None, 0, experiment.stn0_provenance, align_stn0.work_of(experiment)), *found]
     return found
 
 
@@ -176,8 +192,11 @@ def main(args: argparse.Namespace) -> None:
     experiment = config.load(args.experiment)
     require_folder(experiment.data / "train", "run `python -m benchmark.prepare` first")
     trainings = trainings_of(experiment, args.only)
+    if args.status:
+        say(status.shown(progress(trainings, experiment)))
+        return
     deadline = math.inf if args.seconds is None else began + args.seconds
-    session = Session(experiment, args.device, slots(args.device, args.jobs), deadline)
+    session = Session(experiment, args.device, slots(args.device, args.jobs, experiment.threads), deadline)
     try:
         asyncio.run(session.work(trainings))
     except asyncio.CancelledError:
@@ -202,7 +221,8 @@ def parser() -> argparse.ArgumentParser:
         f"With several jobs the output of the stages goes to {LOGS}/RUN-seedN.log."
     )
     options.add_argument("--seconds", type=float, help="stop after so many; predict and evaluate are not cut short")
-    options.add_argument("--jobs", type=int, help="trainings at a time (default: one on each CUDA device, or one)")
+    options.add_argument("--jobs", type=int, help="trainings at a time (default: see README, Experiments)")
+    options.add_argument("--status", action="store_true", help="say how far each training is, and do nothing")
     options.add_argument("--only", nargs="+", metavar="RUN", help="these runs (default: all of params.yaml)")
     options.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: CUDA if there is one")
     return options

@@ -59,6 +59,13 @@ def stored(run: config.Run, seed: int) -> bool:
     return recorded(run.weights(seed), {**record, "seed": seed, "data": data_hash(run.experiment.data)})
 
 
+def work_of(run: config.Run, seed: int) -> Path:
+    """The folder of the seed's resume state."""
+    method = make_method(run)
+    record = resolved(run, method, run.alignment(method.wants))
+    return work_folder(f"{run.experiment.name}-{run.name}-{seed}", run.method, record, run.experiment.data)
+
+
 def fit_seed(run: config.Run, seed: int, pairs: Pairs, device: torch.device, settings: Settings) -> Path:
     """Fit the run with one seed; returns the folder of its resume state."""
     torch.manual_seed(seed)
@@ -66,13 +73,14 @@ def fit_seed(run: config.Run, seed: int, pairs: Pairs, device: torch.device, set
     how = run.alignment(method.wants)
     record = resolved(run, method, how)
     parallel.say(yaml.safe_dump({**record, "seed": seed}, sort_keys=False).rstrip())
-    work = work_folder(f"{run.experiment.name}-{run.name}-{seed}", run.method, record, run.experiment.data)
-
+    work = work_of(run, seed)
     shared = work_folder("shared", run.method, {}, run.experiment.data)
     context = Context(device, seed, work, run.log(seed), shared)
     align = alignment(run.experiment, how, device)
     if isinstance(method, TrainedMethod):
         context.align, context.vgg = align, vgg_weights(run.experiment)
+        if device.type == "cpu":  # on CUDA reading takes longer than making
+            context.features = Path("work") / f"features-{data_hash(run.experiment.data)}"
     else:
         pairs = aligned_pairs(pairs, align, device)
     record["data"] = data_hash(run.experiment.data)
@@ -87,7 +95,7 @@ def main(args: argparse.Namespace) -> None:
     run = experiment.run(args.run)
     device = parallel.start(choose_device(args.device, experiment.threads))
     pairs = Pairs.load(experiment.data / "train")
-    settings = Settings(step=args.step, deadline=deadline)
+    settings = Settings(step=args.step, precision=experiment.precision, deadline=deadline)
     try:
         seeds = run.seeds if args.seed is None else [args.seed]
         done = [fit_seed(run, seed, pairs, device, settings) for seed in seeds]

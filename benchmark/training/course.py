@@ -19,18 +19,16 @@ from benchmark.training import parallel
 from methods.interface import Context
 
 
-def write(context: Context, trained: bool, target: Path) -> None:
-    """Write what is known of the training that `context` has just seen; `trained`: by the engine, not in one go.
+def write(context: Context, target: Path) -> None:
+    """Write what is known of the training that `context` has just seen.
 
     Weights that were only taken back from their last checkpoint came about before: then what is there stays.
     """
     if context.course.get("restored") and target.exists():
         return
-    precision = ("bfloat16" if context.device.type == "cuda" else "float32") if trained else None
+    facts = {"precision": None, **times(context.course), **machine(context.device)}
     with whole_file(target) as part:
-        part.write_text(
-            json.dumps({**times(context.course), **machine(context.device), "precision": precision}, indent=1) + "\n"
-        )
+        part.write_text(json.dumps(facts, indent=1) + "\n")
 
 
 def times(course: Mapping[str, Any]) -> dict[str, Any]:

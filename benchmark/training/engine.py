@@ -16,6 +16,7 @@ from torch import Tensor
 
 from benchmark.scoring.metrics import psnr
 from benchmark.training import parallel, shared
+from benchmark.training.hardware import resolve
 from benchmark.training.optimise import learning_rate, set_rate
 from benchmark.training.progress import Progress, save_grid
 from benchmark.training.state import DEFAULTS, OutOfTime, Run, Settings, TrainingStopped, prepare
@@ -41,13 +42,15 @@ def train(method: TrainedMethod, pairs: Pairs, context: Context, settings: Setti
     Raises TrainingStopped at a loss that is not finite, OutOfTime at the deadline.
     """
     run, saved = prepare(method, pairs, context, settings)
-    at = run.at
+    at, precision = run.at, resolve(settings.precision, context.device)
     context.course["restored"] = run.ended()
+    if not run.ended() and precision not in at.precisions:
+        at.precisions.append(precision)
     progress = _progress(run)
     while not run.ended():
         phase = run.phases[at.phase]
         method.module.eval()  # the parts that this phase leaves alone
-        step = make_step(phase, run.faces, context, settings.step, settings.precision)
+        step = make_step(phase, run.faces, context, settings.step, precision)
         if saved is not None:
             step.load_state(saved)
             saved = None
@@ -68,7 +71,7 @@ def train(method: TrainedMethod, pairs: Pairs, context: Context, settings: Setti
         at.phase, at.epoch = at.phase + 1, 0
         run.save(None)
     method.module.eval()
-    context.course["epochs"] = at.rows
+    context.course |= {"epochs": at.rows, "precision": " then ".join(at.precisions)}
     progress.close()
     parallel.wait()
 
@@ -79,7 +82,7 @@ def _progress(run: Run) -> Progress:
     done = sum(images[: at.phase])
     if at.phase < len(run.phases):
         done += (at.epoch * run.updates(at.phase) + at.update) * run.size(at.phase)
-    return Progress(sum(images), done, run.context.device)
+    return Progress(sum(images), done, run.context.device, run.context.workdir)
 
 
 def _epoch(run: Run, step: Step, progress: Progress) -> None:

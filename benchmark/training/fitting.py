@@ -17,6 +17,7 @@ from benchmark.cli import whole_folder
 from benchmark.provenance import data_hash
 from benchmark.training import course, engine, parallel
 from benchmark.training.checkpoint import Checkpoints
+from benchmark.training.hardware import keep_memory
 from benchmark.training.progress import write_log
 from datasets.face import BadInput
 from datasets.pairs import Pairs
@@ -34,6 +35,7 @@ def choose_device(name: str, threads: int | None = None) -> torch.device:
     threads: how many PyTorch works with on the CPU from now on, or None for its own choice. Sums are rounded
     differently by another number.
     """
+    keep_memory()
     if threads is not None:
         torch.set_num_threads(threads)
     if name == "cuda" and not torch.cuda.is_available():
@@ -80,7 +82,7 @@ def fit_and_save(
         method.save(part)
         text = json.dumps({**record, **_facts(method, context)}, indent=1)
         (part / "config.json").write_text(text + "\n")
-    course.write(context, trained, provenance)
+    course.write(context, provenance)
 
 
 def keep_last(work: Path) -> None:

@@ -16,13 +16,18 @@ from benchmark.training.fitting import choose_device
 from datasets.face import BadInput
 
 
-def slots(device: str, jobs: int | None) -> list[dict[str, str]]:
-    """For each of `jobs` at a time (default: one a CUDA device, or one): its CUDA device, as an environment."""
+def slots(device: str, jobs: int | None, threads: int | None = None) -> list[dict[str, str]]:
+    """For each of `jobs` at a time: its CUDA device, as an environment.
+
+    Default: one a CUDA device; without one, as many as have `threads` cores each, or one where each takes them all:
+    two trainings of a thread each do more than one of two threads.
+    """
     if jobs is not None and jobs < 1:
         raise BadInput(f"--jobs {jobs}: give 1 or more")
     devices = torch.cuda.device_count() if choose_device(device).type == "cuda" else 0
     if not devices:
-        return [{} for _ in range(jobs or 1)]
+        together = max(1, (os.cpu_count() or 1) // threads) if threads else 1
+        return [{} for _ in range(jobs or together)]
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     names = visible.split(",") if visible else [str(i) for i in range(devices)]
     return [{"CUDA_VISIBLE_DEVICES": names[i % devices]} for i in range(jobs or devices)]

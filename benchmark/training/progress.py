@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import sys
 import time
 from pathlib import Path
@@ -17,13 +19,19 @@ from benchmark.cli import whole_file
 from benchmark.training import parallel
 
 _ESTIMATE_AFTER = 5  # updates
+_WRITE_EVERY = 5.0  # seconds
+FILE = "progress.json"
 TIMES = ("images_per_second", "seconds")  # of an epoch: the only facts of a row that differ from call to call
 
 
 class Progress:
-    """A bar over `total` images with images a second and the time left, and on the CPU a forecast in words."""
+    """A bar over `total` images with images a second and the time left, and on the CPU a forecast in words.
 
-    def __init__(self, total: int, done: int, device: torch.device):
+    folder/progress.json says every few seconds where the run stands, for those who do not see the bar.
+    """
+
+    def __init__(self, total: int, done: int, device: torch.device, folder: Path):
+        self.file, self.written = folder / FILE, -math.inf
         terminal = sys.stderr.isatty()
         self.bar = tqdm(
             total=total,
@@ -34,7 +42,8 @@ class Progress:
             disable=not parallel.main(),
         )
         self.cpu = device.type == "cpu"
-        self.start, self.updates, self.images, self.left = time.monotonic(), 0, 0, total - done
+        self.start, self.updates, self.images = time.monotonic(), 0, 0
+        self.done, self.total = done, total
         if self.cpu:
             parallel.say(f"no GPU: training on the CPU, {torch.get_num_threads()} thread(s)")
 
@@ -43,9 +52,22 @@ class Progress:
         self.bar.set_description(f"{phase} epoch {epoch + 1}", refresh=False)
         self.bar.update(images)
         self.updates, self.images = self.updates + 1, self.images + images
+        if time.monotonic() - self.written >= _WRITE_EVERY and parallel.main():
+            self._write(phase, epoch)
         if self.cpu and self.updates == _ESTIMATE_AFTER:
             rate = self.images / (time.monotonic() - self.start)
-            parallel.say(f"this run will take about {duration(self.left / rate)} ({rate:.0f} images/s on this CPU)")
+            parallel.say(
+                f"this run will take about {duration((self.total - self.done) / rate)} ({rate:.0f} images/s on this CPU)"
+            )
+
+    def _write(self, phase: str, epoch: int) -> None:
+        """A sign of life, for `run_all --status`."""
+        self.written = time.monotonic()
+        speed = self.images / (self.written - self.start)
+        state = {"phase": phase, "epoch": epoch + 1, "images": self.done + self.images}
+        state |= {"total": self.total, "images_per_second": round(speed, 2), "time": time.time()}
+        with whole_file(self.file) as part:
+            part.write_text(json.dumps(state) + "\n")
 
     def close(self) -> None:
         self.bar.close()

@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from benchmark.config import Precision
 from benchmark.training import parallel, shared
 from benchmark.training.checkpoint import Checkpoints
-from benchmark.training.hardware import Precision, resolve
+from benchmark.training.hardware import resolve
 from benchmark.training.progress import write_log
 from benchmark.training.step import Mode, Step
 from datasets.batch import DeviceFaces
@@ -33,8 +34,8 @@ class OutOfTime(Exception):
 class Settings:
     """How the engine works, none of which may change its results (beyond rounding, for `step` and `precision`).
 
-    step, precision: see make_step. deadline: time.monotonic() at which to stop, or None. checkpoint_seconds: the longest stretch
-    of work that a kill may cost; 0 saves after every update. The end of a phase is always saved.
+    step, precision: see make_step. deadline: time.monotonic() at which to stop, or None. checkpoint_seconds: the
+    longest stretch of work that a kill may cost; 0 saves after every update. The end of a phase is always saved.
     """
 
     step: Mode = "auto"
@@ -54,6 +55,7 @@ class Position:
     epoch: int = 0
     update: int = 0
     seconds: float = 0.0  # of this epoch, over all processes that worked on it in turn
+    precisions: list[str] = field(default_factory=list)  # in which this run has worked, in turn
     sums: dict[str, float] = field(default_factory=dict)  # of this epoch's loss terms
     rows: list[dict[str, Any]] = field(default_factory=list)  # of log.csv
 

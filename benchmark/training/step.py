@@ -10,8 +10,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from benchmark.config import Precision
 from benchmark.training import parallel
-from benchmark.training.hardware import Precision, resolve
+from benchmark.training.hardware import resolve
 from benchmark.training.optimise import Average, Player, restore
 from datasets.batch import Batch, DeviceFaces
 from datasets.face import BadInput
@@ -31,8 +32,8 @@ def upright(batch: Batch, context: Context) -> Batch:
 class Step:
     """One update after the other on batches of `faces`, all of the work done by plain (or compiled) PyTorch calls.
 
-    half: modules compute in bfloat16; warps, losses and batch statistics stay in float32. The generator steps first, on the critic as it
-    is; then the critic, on the SR faces that the generator made before its own step.
+    half: modules compute in bfloat16; warps, losses and batch statistics stay in float32. The generator steps first, on
+    the critic as it is; then the critic, on the SR faces that the generator made before its own step.
     """
 
     captured = False

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -55,9 +54,7 @@ class CBN(TrainedMethod):
     def __init__(self, options: Mapping[str, Any] | None = None):
         super().__init__(options)
         o = self.options
-        self.module: Cascades = Cascades(o.modes, o.sigma, o.depth, o.width).to(
-            memory_format=torch.channels_last  # type: ignore[call-overload]  # twice as fast on a CPU
-        )
+        self.module: Cascades = Cascades(o.modes, o.sigma, o.depth, o.width)
 
     def fit(self, pairs: Pairs, context: Context) -> None:
         training = pairs.faces["validation"].to_numpy() == 0

@@ -135,14 +135,15 @@ class MTUN(TrainedMethod):
         return max(self.options.beta * self.recipe.beta_decay**epoch, self.recipe.beta_floor)
 
     def upscale(self, lr: Tensor) -> Tensor:
-        with evaluating(self.module):
-            sr = self.module(check_lr(lr)).sr
-        return ((sr + 1) / 2).clamp(0, 1)
+        return self.upscale_and_inspect(lr)[0]
 
     def inspect(self, lr: Tensor) -> dict[str, Tensor]:
+        return self.upscale_and_inspect(lr)[1]
+
+    def upscale_and_inspect(self, lr: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         with evaluating(self.module):
-            _, heatmaps, warp = self.module(check_lr(lr))
+            sr, heatmaps, warp = self.module(check_lr(lr))
         found = {"warp_stn": warp}
         if heatmaps:
             found["heatmaps" if self.options.heb_at == 64 else "heatmaps_lr"] = heatmaps[-1]
-        return found
+        return ((sr + 1) / 2).clamp(0, 1), found

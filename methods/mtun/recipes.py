@@ -87,8 +87,8 @@ DEVIATIONS = (
         6,
         "all that comes before HEB and decoder, on L_w and on L_64, the mean squared error of an RGB picture that one "
         "convolution makes of `aligned`, weight 10: it does the global work many times as fast an image as everything "
-        "together, and the STN, trained by the other losses alone, turns late or is thrown off for good; the true warps "
-        "are known, because this project makes the LR faces",
+        "together, and the STN, trained by the other losses alone, turns late or is thrown off for good; the true "
+        "warps are known, because this project makes the LR faces",
         "front_epochs",
     ),
     Deviation("batch in those epochs", 32, 32, 32, "as large as the front's speed asks for", "front_batch_size"),

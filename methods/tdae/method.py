@@ -68,9 +68,7 @@ class TDAE(TrainedMethod):
 
     def __init__(self, options: Mapping[str, Any] | None = None):
         super().__init__(options)
-        module = Networks(self.options.width)
-        # Half as fast again on a CPU.
-        self.module: Networks = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.module: Networks = Networks(self.options.width)
 
     def phases(self, context: Context) -> list[Phase]:
         """The first decoder, the encoder on its output, the second decoder on the encoder's; earlier parts stay."""
@@ -134,11 +132,13 @@ class TDAE(TrainedMethod):
         return {"D_real": bce(critic(2 * batch.hr - 1), real=True) / 2, "D_fake": bce(critic(sr), real=False) / 2}
 
     def upscale(self, lr: Tensor) -> Tensor:
-        with evaluating(self.module):
-            return (self.module(2 * check_lr(lr) - 1) + 1) / 2
+        return self.upscale_and_inspect(lr)[0]
 
     def inspect(self, lr: Tensor) -> dict[str, Tensor]:
         """ "warp_stn" of the first decoder's two STNs together, "warp_encoder" of all four."""
+        return self.upscale_and_inspect(lr)[1]
+
+    def upscale_and_inspect(self, lr: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         with evaluating(self.module):
-            _, warps = self.module.upright(2 * check_lr(lr) - 1)
-        return {"warp_stn": compose(*warps[:2]), "warp_encoder": compose(*warps)}
+            sr, warps = self.module(2 * check_lr(lr) - 1)
+        return (sr + 1) / 2, {"warp_stn": compose(*warps[:2]), "warp_encoder": compose(*warps)}

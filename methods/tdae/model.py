@@ -108,6 +108,7 @@ class Networks(nn.Module):
         lr, more = self.encoder(hr)
         return lr.clamp(-1, 1), warps + more
 
-    def forward(self, lr: Tensor) -> Tensor:
-        """SR faces (B, 3, 128, 128) in [-1, 1] of LR faces (B, 3, 16, 16) in [-1, 1]."""
-        return self.second_decoder(self.upright(lr)[0])[0].clamp(-1, 1)
+    def forward(self, lr: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """SR faces (B, 3, 128, 128) in [-1, 1] of LR faces (B, 3, 16, 16) in [-1, 1], and the four warps."""
+        upright, warps = self.upright(lr)
+        return self.second_decoder(upright)[0].clamp(-1, 1), warps
