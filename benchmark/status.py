@@ -1,4 +1,4 @@
-"""How far each training of an experiment is, from files alone: while others train, on any machine that sees the folder."""
+"""How far each training of an experiment is, from files alone: while others train, on any machine that sees them."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class Targets:
         half = torch.is_autocast_enabled(hr.device.type)
         folder = self.folder / ("bfloat16" if half else "float32")
         cells = zip(batch.rows.tolist(), batch.mirror.tolist(), hr.split(1), strict=True)
-        return torch.cat([self._one(folder, row, mirrored, face) for row, mirrored, face in cells]).float()
+        return torch.cat([self._one(folder, row, mirrored, face).float() for row, mirrored, face in cells])
 
     def _one(self, folder: Path, row: int, mirrored: bool, face: Tensor) -> Tensor:
         """Features (1, C, S, S) float16 of one face, read or made."""

@@ -22,13 +22,21 @@ def make_optimiser(
     """
     apart = {id(p) for p in slow.parameters()} if slow is not None else set()
     parameters = [p for p in module.parameters() if p.requires_grad]
-    # A graph must read the rate from the device: a number would be frozen into it.
-    rates: list[Any] = [torch.tensor(recipe.lr, device=parameters[0].device) if captured else recipe.lr for _ in "ab"]
+
+    def group(members: list[nn.Parameter], factor: float) -> dict[str, Any]:
+        rate = recipe.lr * factor
+        # A graph must read the rate from the device: a number would be frozen into it.
+        return {
+            "params": members,
+            "lr": torch.tensor(rate, device=parameters[0].device) if captured else rate,
+            "factor": factor,
+        }
+
     groups = [
-        {"params": [p for p in parameters if id(p) not in apart], "lr": rates[0], "factor": 1.0},
-        {"params": [p for p in parameters if id(p) in apart], "lr": rates[1], "factor": recipe.slow},
+        group([p for p in parameters if id(p) not in apart], 1.0),
+        group([p for p in parameters if id(p) in apart], recipe.slow),
     ]
-    groups = [group for group in groups if group["params"]]
+    groups = [one for one in groups if one["params"]]
     if recipe.kind == "rmsprop":
         return torch.optim.RMSprop(
             groups, alpha=recipe.alpha, eps=recipe.eps, weight_decay=recipe.weight_decay, capturable=captured

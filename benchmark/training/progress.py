@@ -56,9 +56,8 @@ class Progress:
             self._write(phase, epoch)
         if self.cpu and self.updates == _ESTIMATE_AFTER:
             rate = self.images / (time.monotonic() - self.start)
-            parallel.say(
-                f"this run will take about {duration((self.total - self.done) / rate)} ({rate:.0f} images/s on this CPU)"
-            )
+            left = duration((self.total - self.done) / rate)
+            parallel.say(f"this run will take about {left} ({rate:.0f} images/s on this CPU)")
 
     def _write(self, phase: str, epoch: int) -> None:
         """A sign of life, for `run_all --status`."""

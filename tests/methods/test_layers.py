@@ -21,6 +21,7 @@ from methods.layers import (
     PAPER_64,
     STN,
     Discriminator,
+    DoublingConv2d,
     PlainDropout2d,
     Residual,
     count,
@@ -252,3 +253,20 @@ def test_unfit_vgg_files_are_refused_in_one_line(tmp_path: Path) -> None:
         with pytest.raises(BadInput, match=says) as error:
             VGGFeatures(tmp_path / f"{name}.safetensors")
         assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("kernel", [3, 5])
+def test_doubling_convolution_is_a_convolution_of_the_enlarged_image(kernel: int) -> None:
+    torch.manual_seed(0)
+    conv, x = DoublingConv2d(3, 4, kernel), torch.randn(2, 3, 7, 7, requires_grad=True)
+    plain = nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(3, 4, kernel, padding=kernel // 2))
+    plain[1].load_state_dict(conv.state_dict())
+    own, expected = conv(x), plain(x)
+    torch.testing.assert_close(own, expected, rtol=0, atol=1e-5)
+    direction = torch.randn_like(expected)
+    gradients = [
+        torch.autograd.grad((out * direction).sum(), [x, *layer.parameters()])
+        for out, layer in ((own, conv), (expected, plain[1]))
+    ]
+    for found, wanted in zip(*gradients, strict=True):
+        torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-4)

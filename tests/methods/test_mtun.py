@@ -20,6 +20,7 @@ from datasets.face import BadInput
 from methods.interface import Context, Phase
 from methods.layers import PlainDropout2d, count
 from methods.mtun import TINY, losses
+from methods.mtun.autoencoder import Deconv
 from methods.mtun.generator import Generator
 from methods.mtun.method import MTUN
 from methods.mtun.recipes import DEVIATIONS, Recipe, recipe
@@ -343,6 +344,34 @@ def test_only_the_tuned_recipe_trains_the_front_on_known_warps_and_a_small_face(
     warm_up, everything = make(recipe="tuned").phases(Context(device=CPU))
     assert set(warm_up.loss(batch, 0)[0]) == {"L_w", "L_64"}
     assert "L_w" in everything.loss(batch, 0)[0]
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride", "padding", "size"), [(2, 1, 0, 1), (4, 2, 1, 2), (4, 2, 1, 4), (4, 2, 1, 8)]
+)
+def test_deconvolution_of_few_pixels_is_a_deconvolution(kernel: int, stride: int, padding: int, size: int) -> None:
+    torch.manual_seed(0)
+    own, plain = (kind(6, 5, kernel, stride, padding) for kind in (Deconv, nn.ConvTranspose2d))
+    plain.load_state_dict(own.state_dict())
+    x = torch.randn(3, 6, size, size, requires_grad=True)
+    direction = torch.randn_like(plain(x))
+    torch.testing.assert_close(own(x), plain(x), rtol=0, atol=1e-5)
+    gradients = [torch.autograd.grad((layer(x) * direction).sum(), [x, *layer.parameters()]) for layer in (own, plain)]
+    for found, wanted in zip(*gradients, strict=True):
+        torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-4)
+
+
+def test_front_is_slower_than_the_rest_in_the_second_phase_of_the_tuned_recipe(pairs) -> None:
+    method = make(recipe="tuned", front_rate=0.0, batch_size=4)
+    context = Context(device=CPU)
+    phase = method.phases(context)[-1]
+    before = {name: value.clone() for name, value in method.module.named_parameters()}
+    step = make_step(phase, DeviceFaces(pairs, CPU), context)
+    step(torch.arange(4), None, None, 0)
+    moved = {
+        name.split(".")[0] for name, value in method.module.named_parameters() if not torch.equal(value, before[name])
+    }
+    assert moved == {"heb", "decoder"}
 
 
 def changed(before: dict[str, Tensor], module: nn.Module) -> set[str]:
