@@ -15,7 +15,7 @@ import yaml
 from benchmark import cli, config
 from benchmark.alignment import aligned_pairs, alignment
 from benchmark.make import make_method
-from benchmark.provenance import data_hash, recorded
+from benchmark.provenance import data_hash, file_hash, recorded
 from benchmark.training import parallel
 from benchmark.training.engine import OutOfTime, Settings
 from benchmark.training.fitting import choose_device, fit_and_save, keep_last, work_folder
@@ -66,13 +66,16 @@ def fit_seed(run: config.Run, seed: int, pairs: Pairs, device: torch.device, set
     how = run.alignment(method.wants)
     record = resolved(run, method, how)
     parallel.say(yaml.safe_dump({**record, "seed": seed}, sort_keys=False).rstrip())
-    work = work_folder(f"{run.experiment.name}-{run.name}-{seed}", run.method, record, run.experiment.data)
+    # The file's content too: a checkpoint of a training that came to its end must not outlive what it was made from.
+    vgg = vgg_weights(run.experiment) if isinstance(method, TrainedMethod) else None
+    decisive = {**record, "vgg_hash": file_hash(vgg) if vgg and vgg.is_file() else None}
+    work = work_folder(f"{run.experiment.name}-{run.name}-{seed}", run.method, decisive, run.experiment.data)
 
     shared = work_folder("shared", run.method, {}, run.experiment.data)
     context = Context(device, seed, work, run.log(seed), shared)
     align = alignment(run.experiment, how, device)
     if isinstance(method, TrainedMethod):
-        context.align, context.vgg = align, vgg_weights(run.experiment)
+        context.align, context.vgg = align, vgg
     else:
         pairs = aligned_pairs(pairs, align, device)
     record["data"] = data_hash(run.experiment.data)
