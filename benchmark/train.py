@@ -15,7 +15,7 @@ import yaml
 from benchmark import cli, config
 from benchmark.alignment import aligned_pairs, alignment
 from benchmark.make import make_method
-from benchmark.provenance import data_hash, recorded
+from benchmark.provenance import data_hash, file_hash, recorded
 from benchmark.training import parallel
 from benchmark.training.engine import OutOfTime, Settings
 from benchmark.training.fitting import choose_device, fit_and_save, keep_last, work_folder
@@ -63,7 +63,10 @@ def work_of(run: config.Run, seed: int) -> Path:
     """The folder of the seed's resume state."""
     method = make_method(run)
     record = resolved(run, method, run.alignment(method.wants))
-    return work_folder(f"{run.experiment.name}-{run.name}-{seed}", run.method, record, run.experiment.data)
+    # The file's content too: a checkpoint of a training that came to its end must not outlive what it was made from.
+    vgg = vgg_weights(run.experiment) if isinstance(method, TrainedMethod) else None
+    decisive = {**record, "vgg_hash": file_hash(vgg) if vgg and vgg.is_file() else None}
+    return work_folder(f"{run.experiment.name}-{run.name}-{seed}", run.method, decisive, run.experiment.data)
 
 
 def fit_seed(run: config.Run, seed: int, pairs: Pairs, device: torch.device, settings: Settings) -> Path:

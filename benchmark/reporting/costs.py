@@ -73,5 +73,6 @@ def quality_and_time(experiment: config.Experiment) -> plt.Figure:
         axis.set(xlabel=title, xscale="log")
         axis.grid(alpha=0.3)
     axes[0].set(ylabel="PSNR, dB")
-    axes[1].legend(*axes[1].get_legend_handles_labels(), fontsize=6, loc="center left", bbox_to_anchor=(1, 0.5))
+    drawn = {line.get_label(): line for axis in axes for line in axis.lines}  # a run may be in one plot alone
+    axes[1].legend(drawn.values(), drawn.keys(), fontsize=6, loc="center left", bbox_to_anchor=(1, 0.5))
     return finish(figure)

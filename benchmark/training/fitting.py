@@ -25,7 +25,7 @@ from methods.interface import Context, Method, TrainedMethod
 
 _ROOT = Path(__file__).parents[2]
 # Code that decides what a training run computes, beside the method's own folder.
-_CODE = ["benchmark/training/*.py", "methods/*.py"]
+_CODE = ["benchmark/alignment.py", "benchmark/make.py", "benchmark/training/*.py", "methods/*.py"]
 _CODE += [f"datasets/{name}.py" for name in ("batch", "components", "degrade", "heatmaps", "pairs")]
 
 

@@ -64,6 +64,7 @@ def test_a_kill_leaves_a_lock_that_can_be_read(project: Path) -> None:
     done = subprocess.run(COMMAND, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert readable(lock) == STAGES
+    assert not list(project.glob(".dvc.lock*"))  # what a kill left half written is gone
 
 
 def test_a_list_of_busy_files_that_a_kill_cut_off_is_dropped(project: Path) -> None:
