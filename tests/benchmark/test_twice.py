@@ -11,7 +11,7 @@ import pytest
 import yaml
 from pipeline import Stage, run, stages
 
-MTUN = {"width": 2, "stn_epochs": 1, "stn_batch_size": 8, "epochs": 1, "batch_size": 4, "random_vgg_width": 4}
+MTUN = {"width": 2, "front_epochs": 1, "front_batch_size": 8, "epochs": 1, "batch_size": 4, "random_vgg_width": 4}
 PARAMS: dict[str, Any] = {
     "experiment": "tiny",
     "experiments": {
