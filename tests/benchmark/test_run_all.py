@@ -26,7 +26,7 @@ from datasets.face import BadInput
 from methods.vdsr import TINY
 
 ROOT = Path(__file__).parents[2]
-COMMAND = [sys.executable, "-m", "benchmark.run_all", "--device", "cpu"]
+COMMAND = [sys.executable, "-m", "benchmark.run_all", "--device", "cpu", "--jobs", "1"]
 ENVIRONMENT = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 SCORING = ["predict", "evaluate"]
 PARAMS: dict[str, Any] = {
@@ -95,7 +95,7 @@ def trained(
 def call(*arguments: str) -> int:
     """Exit status of the command; its stages are processes of their own."""
     with pytest.raises(SystemExit) as left:
-        run_all.main(run_all.parser().parse_args(["--device", "cpu", *arguments]))
+        run_all.main(run_all.parser().parse_args(["--device", "cpu", "--jobs", "1", *arguments]))
     assert isinstance(left.value.code, int)
     return left.value.code
 
@@ -346,6 +346,28 @@ def test_what_decides_a_training_decides_whether_it_is_done(trained: Path) -> No
         assert not train.stored(config.load().run("vdsr"), 1)
     (experiment.data / "manifest.json").write_text('{"hash": "other faces"}')
     assert not train.stored(run, 0)
+
+
+def test_status_tells_where_each_training_stands_and_starts_nothing(
+    trained: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run_all.main(run_all.parser().parse_args(["--status", "--only", "vdsr", "long"]))
+    lines = [line.split()[:3] for line in capfd.readouterr().out.splitlines()]
+    assert lines == [
+        ["run", "seed", "state"],
+        ["vdsr", "0", "stored"],
+        ["long", "0", "waiting"],
+        ["vdsr", "1", "stored"],
+    ]
+    assert not Path("results/small/weights/long").exists()
+
+
+def test_as_many_trainings_at_a_time_as_have_their_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    assert len(processes.slots("cpu", None, threads=1)) == 8
+    assert len(processes.slots("cpu", None, threads=3)) == 2
+    assert len(processes.slots("cpu", None, threads=16)) == 1
+    assert len(processes.slots("cpu", 5, threads=1)) == 5
 
 
 def test_jobs_take_the_cuda_devices_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:

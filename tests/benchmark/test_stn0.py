@@ -106,6 +106,7 @@ def test_stage_stores_weights_and_score(project: Path) -> None:
     align = load_stn0(config.load(), CPU)
     stored = STN0()
     stored.load(results / "weights/stn0")
+    stored.to(CPU)
     assert torch.equal(align(lr, None), stored.align(lr)[0])
     assert not torch.equal(align(lr, None), lr)
 

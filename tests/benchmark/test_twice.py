@@ -81,7 +81,7 @@ def test_outputs_hold_nothing_that_provenance_holds(projects: list[Path]) -> Non
         config = json.loads((results / f"weights/{run_}/seed0/config.json").read_text())
         assert not {"seconds", "device", "processes", "torch", "commit", "images_per_second"} & config.keys()
     shared = json.loads((results / "provenance/no_heb_p/seed0.json").read_text())
-    assert shared["phase stn"].startswith("taken over")
+    assert shared["phase front"].startswith("taken over")
 
 
 @pytest.mark.slow
@@ -91,6 +91,6 @@ def test_a_run_by_itself_puts_out_what_it_does_among_others(projects: list[Path]
     shutil.copytree(projects[0], project, ignore=shutil.ignore_patterns("work", "weights", "logs"))
     shutil.copytree(projects[0] / "results/tiny/weights/stn0", project / "results/tiny/weights/stn0")
     run(project, "benchmark.train --run no_heb_p")
-    assert "phase stn" not in json.loads((project / "results/tiny/provenance/no_heb_p/seed0.json").read_text())
+    assert "phase front" not in json.loads((project / "results/tiny/provenance/no_heb_p/seed0.json").read_text())
     for out in ("weights/no_heb_p", "logs/no_heb_p"):
         assert files(project / "results/tiny" / out) == files(projects[0] / "results/tiny" / out)
