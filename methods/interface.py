@@ -11,6 +11,7 @@ import importlib
 import pkgutil
 import types
 import typing
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -237,16 +238,27 @@ class TrainedMethod(Method):
             raise BadInput(f"{type(self).__name__} is trained by an engine: set context.train")
         context.train(self, pairs, context)
 
+    def file_of(self, name: str) -> str:
+        """The stored file, without ending, that holds the tensor `name`: what several runs share has one of its own."""
+        return "weights"
+
     def save(self, folder: Path) -> None:
-        save_file(
-            {k: v.contiguous().cpu() for k, v in self.module.state_dict().items()}, folder / "weights.safetensors"
-        )
+        """Write weights in half precision, vectors (biases, statistics) in full; the module then holds what is written."""
+        files: dict[str, dict[str, Tensor]] = defaultdict(dict)
+        for name, tensor in self.module.state_dict().items():
+            files[self.file_of(name)][name] = (tensor.half() if tensor.ndim > 1 else tensor).contiguous().cpu()
+        for file, tensors in files.items():
+            save_file(tensors, folder / f"{file}.safetensors")
+        self.load(folder)
 
     def load(self, folder: Path) -> None:
-        path = folder / "weights.safetensors"
-        if not path.is_file():
-            raise BadInput(f"{path}: no weights; run `dvc repro` or `python -m benchmark.train` for this run first")
-        self.module.load_state_dict(load_file(path))
+        tensors: dict[str, Tensor] = {}
+        for file in dict.fromkeys(self.file_of(name) for name in self.module.state_dict()):
+            path = folder / f"{file}.safetensors"
+            if not path.is_file():
+                raise BadInput(f"{path}: no weights; run `dvc repro` or `python -m benchmark.train` for this run first")
+            tensors |= load_file(path)
+        self.module.load_state_dict(tensors)
 
     def to(self, device: torch.device | str) -> TrainedMethod:
         super().to(device)

@@ -28,6 +28,7 @@ from methods.interface import Context, TrainedMethod
 
 __all__ = ["OutOfTime", "Settings", "TrainingStopped", "make_step", "train"]
 
+FIRST = 20  # updates of each phase whose loss terms are kept, to compare a replay with
 _GRID = 8  # faces in a sample grid
 _VALIDATION_BATCH = 64
 _LOOK_EVERY = 50  # updates between two looks at the losses on CUDA
@@ -67,7 +68,7 @@ def train(method: TrainedMethod, pairs: Pairs, context: Context, settings: Setti
 
         step.finish()
         if run.outcome and at.phase == 0:
-            shared.keep(run.outcome, phase, at.rows)
+            shared.keep(run.outcome, phase, {"rows": at.rows, "first": at.first})
         at.phase, at.epoch = at.phase + 1, 0
         run.save(None)
     method.module.eval()
@@ -141,9 +142,13 @@ def _seed(*parts: int) -> int:
 
 
 def _read(run: Run, names: list[str], pending: list[Tensor]) -> None:
-    """Add the pending updates' loss terms to the epoch's sums; TrainingStopped at the first that is not finite."""
+    """Add the pending updates' loss terms to the epoch's sums, and keep the first ones; TrainingStopped at the first that is not finite."""
     values = parallel.mean(torch.stack(pending)).tolist()
     for i, row in enumerate(values):
+        done = run.at.epoch * run.updates(run.at.phase) + run.at.update - len(values) + i
+        if done < FIRST:
+            phase = run.phases[run.at.phase].name
+            run.at.first.append({"phase": phase, "update": done + 1, **dict(zip(names, row, strict=True))})
         for name, value in zip(names, row, strict=True):
             if not math.isfinite(value):
                 raise run.stopped(f"update {run.at.update - len(values) + i + 1}: loss {name} is {value}")

@@ -86,6 +86,11 @@ def write_log(path: Path, rows: list[dict[str, Any]]) -> None:
         pd.DataFrame(rows).drop(columns=list(TIMES), errors="ignore").to_csv(part, index=False, float_format="%.6g")
 
 
+def first_log(log: Path) -> Path:
+    """Where the loss terms of each phase's first updates stand, beside log.csv: what a replay is compared with."""
+    return log.with_suffix(".first.csv")
+
+
 def save_grid(path: Path, lr: Tensor, sr: Tensor, hr: Tensor) -> None:
     """A picture of three rows, LR enlarged by nearest neighbour, SR and HR, a column a face."""
     from torchvision.utils import save_image  # a second to import, which most stages can do without

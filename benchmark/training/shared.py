@@ -19,6 +19,7 @@ from benchmark.training import parallel
 from benchmark.training.checkpoint import Checkpoints
 from methods.interface import Context, Phase, unaligned
 
+_LOGS = ("rows", "first")  # of Position
 _SETTINGS = ("name", "epochs", "batch_size", "fresh", "flip", "shared")
 
 
@@ -39,21 +40,21 @@ def outcome(phase: Phase, rows: Tensor, context: Context, step: str) -> Checkpoi
     return Checkpoints(context.shared / f"{phase.name}-{digest.hexdigest()[:16]}")
 
 
-def recall(store: Checkpoints, phase: Phase, device: torch.device) -> list[dict[str, Any]] | None:
-    """Load into the phase's module what it was once trained to; returns its rows of log.csv, or None: not there."""
+def recall(store: Checkpoints, phase: Phase, device: torch.device) -> dict[str, list[dict[str, Any]]] | None:
+    """Load into the phase's module what it was once trained to; returns its rows of both logs, or None: not there."""
     state = store.load(device) if parallel.agree(store.last() is not None, device) else None
     if state is None:
         return None
     phase.module.load_state_dict(state["module"])
     parallel.say(f"phase {phase.name}: trained before by a run that shares it, taken from {store.folder}")
-    return state["rows"]
+    return {name: state[name] for name in _LOGS}
 
 
-def keep(store: Checkpoints, phase: Phase, rows: list[dict[str, Any]]) -> None:
-    """Store what the phase's module was trained to, with its rows of log.csv, for the runs that share it."""
+def keep(store: Checkpoints, phase: Phase, logs: dict[str, list[dict[str, Any]]]) -> None:
+    """Store what the phase's module was trained to, with its rows of both logs, for the runs that share it."""
     if not parallel.main():
         return
     store.folder.mkdir(parents=True, exist_ok=True)
     with FileLock(store.folder / ".lock"):  # runs side by side may end the phase at the same moment
         if store.last() is None:
-            store.save({"module": phase.module.state_dict(), "rows": rows})
+            store.save({"module": phase.module.state_dict(), **logs})

@@ -14,7 +14,7 @@ from benchmark.config import Precision
 from benchmark.training import parallel, shared
 from benchmark.training.checkpoint import Checkpoints
 from benchmark.training.hardware import resolve
-from benchmark.training.progress import write_log
+from benchmark.training.progress import first_log, write_log
 from benchmark.training.step import Mode, Step
 from datasets.batch import DeviceFaces
 from datasets.face import BadInput
@@ -58,6 +58,7 @@ class Position:
     precisions: list[str] = field(default_factory=list)  # in which this run has worked, in turn
     sums: dict[str, float] = field(default_factory=dict)  # of this epoch's loss terms
     rows: list[dict[str, Any]] = field(default_factory=list)  # of log.csv
+    first: list[dict[str, Any]] = field(default_factory=list)  # loss terms of each phase's first updates
 
 
 @dataclass
@@ -101,6 +102,7 @@ class Run:
         """Write log.csv as far as the run has come."""
         if parallel.main() and self.at.rows:
             write_log(self.context.log, self.at.rows)
+            write_log(first_log(self.context.log), self.at.first)
 
     def save(self, step: Step | None) -> None:
         """Write a checkpoint; TrainingStopped where a weight is not finite."""
@@ -148,7 +150,7 @@ def prepare(
     if saved is None:
         known = shared.recall(outcome, phases[0], context.device) if outcome else None
         if known is not None:
-            run.at = Position(phase=1, rows=known)
+            run.at = Position(phase=1, rows=known["rows"], first=known["first"])
             context.course[f"phase {phases[0].name}"] = "taken over from a run that shares it"
             run.log()
         return run, None

@@ -16,6 +16,7 @@ from methods.mtun.heb import HEB
 from methods.mtun.options import Options
 from methods.mtun.recipes import Recipe
 
+FRONT = ("autoencoder", "up_32", "up_64", "stn", "aligned")
 upsample = nn.functional.interpolate
 
 
@@ -67,8 +68,7 @@ class Generator(nn.Module):
 
     def front(self) -> nn.ModuleList:
         """What `aligned` depends on: all that comes before HEB (where that stands at 64 px) and decoder."""
-        parts = (self.autoencoder, self.up_32, self.up_64, self.stn, self.aligned)
-        return nn.ModuleList(part for part in parts if part is not None)
+        return nn.ModuleList(part for name in FRONT if (part := getattr(self, name)) is not None)
 
     def back(self) -> nn.ModuleList:
         """The rest."""

@@ -15,7 +15,7 @@ from datasets.face import BadInput
 from methods.interface import Context, Optimiser, Phase, TrainedMethod, check_lr
 from methods.layers import Discriminator, evaluating
 from methods.mtun import losses
-from methods.mtun.generator import Generator
+from methods.mtun.generator import FRONT, Generator
 from methods.mtun.options import Options
 from methods.mtun.recipes import Recipe, recipe
 from methods.targets import Targets
@@ -122,6 +122,10 @@ class MTUN(TrainedMethod):
             return terms, estimates.sr
 
         return loss
+
+    def file_of(self, name: str) -> str:
+        """The front's tensors are apart: where it is frozen, all runs of a seed have the same."""
+        return "front" if name.split(".")[0] in FRONT else "weights"
 
     def target(self, batch: Batch) -> Tensor:
         """Target heatmaps (B, 4, heb_at, heb_at), over the face as it lies where the HEB stands."""
