@@ -243,7 +243,10 @@ class TrainedMethod(Method):
         return "weights"
 
     def save(self, folder: Path) -> None:
-        """Write weights in half precision, vectors (biases, statistics) in full; the module then holds what is written."""
+        """Write weights in half precision, vectors (biases, statistics) in full.
+
+        The module then holds what is written.
+        """
         files: dict[str, dict[str, Tensor]] = defaultdict(dict)
         for name, tensor in self.module.state_dict().items():
             files[self.file_of(name)][name] = (tensor.half() if tensor.ndim > 1 else tensor).contiguous().cpu()

@@ -142,7 +142,10 @@ def _seed(*parts: int) -> int:
 
 
 def _read(run: Run, names: list[str], pending: list[Tensor]) -> None:
-    """Add the pending updates' loss terms to the epoch's sums, and keep the first ones; TrainingStopped at the first that is not finite."""
+    """Add the pending updates' loss terms to the epoch's sums, and keep those of a phase's first updates.
+
+    TrainingStopped at the first that is not finite.
+    """
     values = parallel.mean(torch.stack(pending)).tolist()
     for i, row in enumerate(values):
         done = run.at.epoch * run.updates(run.at.phase) + run.at.update - len(values) + i
