@@ -106,7 +106,8 @@ def assert_same_run(one: Path, other: Path) -> None:
     assert a.keys() == b.keys()
     for name in a:
         assert torch.equal(a[name], b[name]), name
-    assert (one / "log.csv").read_bytes() == (other / "log.csv").read_bytes()
+    for name in ("log.csv", "log.first.csv"):
+        assert (one / name).read_bytes() == (other / name).read_bytes()
 
 
 def fit(folder: Path, settings: Settings, pairs: Pairs | None = None, **options: float) -> Tiny:

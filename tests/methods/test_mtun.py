@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from benchmark.training.step import make_step
@@ -372,6 +374,33 @@ def test_front_is_slower_than_the_rest_in_the_second_phase_of_the_tuned_recipe(p
         name.split(".")[0] for name, value in method.module.named_parameters() if not torch.equal(value, before[name])
     }
     assert moved == {"heb", "decoder"}
+
+
+def test_runs_with_a_frozen_front_store_the_same_front(pairs, tmp_path: Path) -> None:
+    for name, options in {"one": {"stacks": 0}, "other": {"heb_at": 16, "skip": False}}.items():
+        method = make(freeze_front=True, front_epochs=1, front_batch_size=4, batch_size=4, **options)
+        for phase in method.phases(Context(device=CPU)):
+            method.module.eval()
+            step = make_step(phase, DeviceFaces(pairs, CPU), Context(device=CPU))
+            torch.manual_seed(0)
+            step(torch.arange(4), None, None, 0)
+        (tmp_path / name).mkdir()
+        method.save(tmp_path / name)
+    first, second = ((tmp_path / name / "front.safetensors").read_bytes() for name in ("one", "other"))
+    assert first == second
+    assert (tmp_path / "one/weights.safetensors").read_bytes() != (tmp_path / "other/weights.safetensors").read_bytes()
+
+
+def test_weights_are_stored_in_half_precision_and_kept_so(batch: Batch, tmp_path: Path) -> None:
+    method = make(stacks=0)
+    method.save(tmp_path)
+    front, rest = (load_file(tmp_path / f"{name}.safetensors") for name in ("front", "weights"))
+    assert front.keys() | rest.keys() == method.module.state_dict().keys()
+    for name, tensor in {**front, **rest}.items():
+        assert tensor.dtype == (torch.float16 if tensor.ndim > 1 else method.module.state_dict()[name].dtype), name
+    other = make(stacks=0)
+    other.load(tmp_path)
+    assert torch.equal(method.upscale(batch.lr), other.upscale(batch.lr))
 
 
 def changed(before: dict[str, Tensor], module: nn.Module) -> set[str]:

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from benchmark.training.checkpoint import Checkpoints
-from benchmark.training.engine import Settings, TrainingStopped, train
+from benchmark.training.engine import FIRST, Settings, TrainingStopped, train
 from benchmark.training.optimise import Average, learning_rate
 from datasets import degrade
 from datasets.batch import Batch, DeviceFaces
@@ -190,3 +190,17 @@ def test_average_takes_the_place_of_the_weights_at_the_end(tmp_path: Path) -> No
     run(tmp_path, [Phase("p", 1, 10, module, Optimiser("sgd", 1.0, momentum=0.0, ema=0.999), loss)])
     assert seen == [1.0, 0.0]  # the weights go 1, 0, -1, their average 1, 0.1, 2/11 * 0.1 - 9/11
     assert module.weight.item() == pytest.approx(0.2 / 11 - 9 / 11)
+
+
+def test_the_losses_of_each_phase_s_first_updates_are_kept(tmp_path: Path) -> None:
+    tiny.fit(tmp_path, Settings(), epochs=9)
+    log, first = pd.read_csv(tmp_path / "log.csv"), pd.read_csv(tmp_path / "log.first.csv")
+    # Phase "pixels" has 3 updates an epoch, 27 in all; "play" has 2, 18 in all.
+    assert first[first["phase"] == "pixels"]["update"].tolist() == list(range(1, FIRST + 1))
+    assert first[first["phase"] == "play"]["update"].tolist() == list(range(1, 19))
+    for phase, updates, term in (("pixels", 3, "pixel"), ("play", 2, "critic")):
+        of_phase = first[first["phase"] == phase]
+        for epoch in (1, 2):
+            mean = of_phase.iloc[(epoch - 1) * updates : epoch * updates][term].mean()
+            row = log[(log["phase"] == phase) & (log["epoch"] == epoch)]
+            assert row[term].item() == pytest.approx(mean, rel=1e-4)
