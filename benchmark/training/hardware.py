@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 from typing import Literal
 
@@ -25,7 +26,11 @@ def resolve(precision: Precision, device: torch.device) -> Literal["float32", "b
 
 
 def keep_memory() -> None:
-    """Keep freed blocks in the process, where glibc would give big ones back and get them zeroed again at each step."""
+    """Take big blocks in huge pages, and keep them: glibc would give them back and get them zeroed again at each step.
+
+    Before the first tensor is made; a setting of the user's own stays.
+    """
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     if not sys.platform.startswith("linux"):
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # not in every C library
