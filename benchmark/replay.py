@@ -12,6 +12,7 @@ import dataclasses
 import json
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,8 @@ def replay(run: config.Run, seed: int, pairs: Pairs, number: int, updates: int) 
         context = Context(device, seed, Path(folder), Path(folder) / "log.csv", vgg=vgg_weights(run.experiment))
         context.align = alignment(run.experiment, run.alignment(method.wants), device)
         method.to(device)
-        train(method, pairs, context, Settings(precision=_precision(run, seed), checkpoint_seconds=1e9))
+        context.train = partial(train, settings=Settings(precision=_precision(run, seed), checkpoint_seconds=1e9))
+        method.fit(pairs, context)
     return pd.DataFrame(rows)
 
 
