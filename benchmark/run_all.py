@@ -39,7 +39,6 @@ class Training:
     run: config.Run | None
     seed: int
     provenance: Path
-    work: Path
     state: str = NOT_REACHED
 
     @property
@@ -137,9 +136,15 @@ def stored(training: Training, experiment: config.Experiment) -> bool:
 def progress(trainings: list[Training], experiment: config.Experiment) -> pd.DataFrame:
     """Where each training stands, a row each; see benchmark.status."""
     return pd.DataFrame(
-        {"run": t.name, "seed": t.seed, **status.describe(stored(t, experiment), t.provenance, t.work)}
+        {"run": t.name, "seed": t.seed, **status.describe(stored(t, experiment), t.provenance, work_of(t, experiment))}
         for t in trainings
     )
+
+
+def work_of(training: Training, experiment: config.Experiment) -> Path:
+    """The folder of the training's resume state. Its name takes reading all code and VGG's weights."""
+    run = training.run
+    return train.work_of(run, training.seed) if run else align_stn0.work_of(experiment)
 
 
 def needs_stn0(run: config.Run) -> bool:
@@ -169,10 +174,10 @@ def trainings_of(experiment: config.Experiment, only: list[str] | None = None) -
     chosen = {name: experiment.run(name) for name in only or experiment.runs}
     runs = [chosen[name] for name in experiment.runs if name in chosen]
     pairs = [(run, seed) for run in runs for seed in run.seeds]
-    found = [Training(run, s, run.provenance(s), train.work_of(run, s)) for run, s in sorted(pairs, key=itemgetter(1))]
+    found = [Training(run, seed, run.provenance(seed)) for run, seed in sorted(pairs, key=itemgetter(1))]
     # Every run is asked, so that wrong options are told before time is spent.
     if sum(needs_stn0(run) for run in runs):
-        return [Training(None, 0, experiment.stn0_provenance, align_stn0.work_of(experiment)), *found]
+        return [Training(None, 0, experiment.stn0_provenance), *found]
     return found
 
 
@@ -221,7 +226,11 @@ def parser() -> argparse.ArgumentParser:
         f"With several jobs the output of the stages goes to {LOGS}/RUN-seedN.log."
     )
     options.add_argument("--seconds", type=float, help="stop after so many; predict and evaluate are not cut short")
-    options.add_argument("--jobs", type=int, help="trainings at a time (default: see README, Experiments)")
+    options.add_argument(
+        "--jobs",
+        type=int,
+        help="trainings at a time (default: one a CUDA device, or as many as have training.threads cores each, or one)",
+    )
     options.add_argument("--status", action="store_true", help="say how far each training is, and do nothing")
     options.add_argument("--only", nargs="+", metavar="RUN", help="these runs (default: all of params.yaml)")
     options.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: CUDA if there is one")

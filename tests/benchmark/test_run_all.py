@@ -362,6 +362,15 @@ def test_status_tells_where_each_training_stands_and_starts_nothing(
     assert not Path("results/small/weights/long").exists()
 
 
+def test_a_missing_vgg_file_fails_the_trainings_alone(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    change_params(training={"vgg": "absent.safetensors"})
+    assert call("--only", "vdsr", "bicubic") == 1
+    printed = capfd.readouterr()
+    assert states(printed.out)["bicubic", "0"] == "stored"
+    assert states(printed.out)["vdsr", "0"] == "failed"
+    assert "absent.safetensors: no such file" in printed.err
+
+
 def test_as_many_trainings_at_a_time_as_have_their_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 8)
     assert len(processes.slots("cpu", None, threads=1)) == 8
