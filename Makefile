@@ -1,5 +1,6 @@
-# Two commands: `make repro` runs the pipeline of the experiment chosen in params.yaml, `make test` runs every test.
-# Both build the environment first, from pinned packages, in .venv.
+# `make repro` runs the pipeline of the experiment chosen in params.yaml with the trained networks that results/store
+# holds; `make train` trains them anew, which takes hours; `make test` runs every test.
+# All build the environment first, from pinned packages, in .venv.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -10,15 +11,24 @@ export DVC_NO_ANALYTICS := 1
 # Threads that wait for work must not keep the other core busy.
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: repro test environment clean
+.PHONY: repro train test environment clean
 
 repro: environment
+	python -m benchmark.store pull
+	python -m benchmark.repro
+
+# A kill loses little: give it again. Two trainings at a time, then the rest of the pipeline on what they left.
+train: environment
+	python -m benchmark.store hours
+	python -m benchmark.repro prepare
+	python -m benchmark.run_all --anew
 	python -m benchmark.repro
 
 test: environment
 	ruff check .
 	ruff format --check .
 	mypy
+	python -m benchmark.store pull
 	OMP_NUM_THREADS=1 pytest -n $(JOBS) tests benchmark
 
 environment: $(VENV)/.complete

@@ -12,6 +12,7 @@ import dataclasses
 import json
 import sys
 import tempfile
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,23 +32,22 @@ from datasets.face import BadInput
 from datasets.pairs import Pairs
 from methods.interface import Context, Phase, TrainedMethod
 
-TOLERANCE = 0.01  # of a loss term: what another processor's sums and the stored weights' half precision may change
+TOLERANCE = 0.01  # of a loss term: what another processor's sums may change
 
 
 class Enough(Exception):
     """As many updates as asked for have been made."""
 
 
-def compare(run: config.Run, seed: int, pairs: Pairs, updates: int = FIRST) -> pd.DataFrame:
-    """Every loss term of the first `updates` of each phase that can be replayed, a row each.
+def compare(
+    run: config.Run, seed: int, pairs: Pairs, updates: int = FIRST, phases: Sequence[int] | None = None
+) -> pd.DataFrame:
+    """Every loss term of the first `updates` of these phases (default: of all that can be replayed), a row each.
 
     Columns phase, update, term, recorded, replayed, within (TOLERANCE). BadInput where the training recorded nothing.
     """
-    log = first_log(run.log(seed))
-    if not log.is_file():
-        raise BadInput(f"{log}: missing; train {run.name} again")
-    recorded = pd.read_csv(log)
-    parts = [replay(run, seed, pairs, phase, updates) for phase in range(2 if _front_is_stored(run) else 1)]
+    recorded = record(run, seed)
+    parts = [replay(run, seed, pairs, phase, updates) for phase in phases or phases_of(run)]
     both = [_long(table[table["update"] <= updates]) for table in (recorded, pd.concat(parts))]
     table = both[1].merge(both[0], how="left", on=["phase", "update", "term"], suffixes=("_replayed", "_recorded"))
     table.columns = pd.Index(["phase", "update", "term", "replayed", "recorded"])
@@ -55,8 +55,17 @@ def compare(run: config.Run, seed: int, pairs: Pairs, updates: int = FIRST) -> p
     return table
 
 
-def _front_is_stored(run: config.Run) -> bool:
-    return bool(getattr(make_method(run).options, "freeze_front", False))
+def record(run: config.Run, seed: int) -> pd.DataFrame:
+    """The recorded losses of each phase's first updates; BadInput where there are none."""
+    log = first_log(run.log(seed))
+    if not log.is_file():
+        raise BadInput(f"{log}: missing; train {run.name} again")
+    return pd.read_csv(log)
+
+
+def phases_of(run: config.Run) -> list[int]:
+    """The phases that can be replayed: the first, and the second where what the first one left is stored."""
+    return [0, 1] if getattr(make_method(run).options, "freeze_front", False) else [0]
 
 
 def _long(table: pd.DataFrame) -> pd.DataFrame:

@@ -52,8 +52,15 @@ class Training:
 class Session:
     """One call: trains what is not stored yet, in several slots at a time, and scores it, until the deadline."""
 
-    def __init__(self, experiment: config.Experiment, device: str, slots: list[dict[str, str]], deadline: float):
-        self.experiment, self.device, self.slots, self.deadline = experiment, device, slots, deadline
+    def __init__(
+        self,
+        experiment: config.Experiment,
+        device: str,
+        slots: list[dict[str, str]],
+        deadline: float,
+        anew: bool = False,
+    ):
+        self.experiment, self.device, self.slots, self.deadline, self.anew = experiment, device, slots, deadline, anew
         self.failures: list[str] = []
         self.late = False
         self.scoring: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -80,7 +87,8 @@ class Session:
     async def fit(self, training: Training, slot: dict[str, str]) -> bool:
         """Train, unless that was done before; whether the weights are there."""
         run, seed = training.run, training.seed
-        if stored(training, self.experiment):
+        taken_over = self.anew and not work_of(training, self.experiment).is_dir()
+        if stored(training, self.experiment) and not taken_over:
             training.state = SKIPPED
             say(f"{training}: stored before, skipped")
             return True
@@ -201,7 +209,7 @@ def main(args: argparse.Namespace) -> None:
         say(status.shown(progress(trainings, experiment)))
         return
     deadline = math.inf if args.seconds is None else began + args.seconds
-    session = Session(experiment, args.device, slots(args.device, args.jobs, experiment.threads), deadline)
+    session = Session(experiment, args.device, slots(args.device, args.jobs, experiment.threads), deadline, args.anew)
     try:
         asyncio.run(session.work(trainings))
     except asyncio.CancelledError:
@@ -232,6 +240,7 @@ def parser() -> argparse.ArgumentParser:
         help="trainings at a time (default: one a CUDA device, or as many as have training.threads cores each, or one)",
     )
     options.add_argument("--status", action="store_true", help="say how far each training is, and do nothing")
+    options.add_argument("--anew", action="store_true", help="train what is stored, but was not trained here, too")
     options.add_argument("--only", nargs="+", metavar="RUN", help="these runs (default: all of params.yaml)")
     options.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: CUDA if there is one")
     return options

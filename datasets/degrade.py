@@ -47,11 +47,13 @@ def inverse(warp: Tensor) -> Tensor:
 def resample(image: Tensor, warp: Tensor) -> Tensor:
     """Sample `image` (B, C, H, W) at warp(p) for every output pixel p: bilinear, zero (black in [0, 1]) outside.
 
-    In float32, under autocast too: half precision would blur the sampling coordinates by a pixel.
+    In float32, under autocast too: half precision would blur the sampling coordinates by a pixel. A float64 image is
+    sampled in float64.
     """
+    kind = torch.promote_types(image.dtype, torch.float32)
     with torch.autocast(image.device.type, enabled=False):
-        grid = F.affine_grid(matrix(warp.float()), list(image.shape), align_corners=False)
-        return F.grid_sample(image.float(), grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+        grid = F.affine_grid(matrix(warp.to(kind)), list(image.shape), align_corners=False)
+        return F.grid_sample(image.to(kind), grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
 def resize(image: Tensor, size: int) -> Tensor:

@@ -35,7 +35,9 @@ def write_pairs(
             part = slice(start, start + CHUNK)
             hr = images[rows[part]]
             out.write(hr.tobytes())
-            lr[part] = to_uint8(degrade.degrade(to_float(torch.from_numpy(hr)), warp[part])).numpy()
+            # In float64 no processor's last bits decide a rounding to 8 bits: the data have one hash everywhere.
+            exact = to_float(torch.from_numpy(hr)).double(), warp[part].double()
+            lr[part] = to_uint8(degrade.degrade(*exact)).numpy()
     np.save(folder / "lr.npy", lr)
     np.save(folder / "warp.npy", warp.numpy())
     np.save(folder / "landmarks.npy", np.stack([c.landmarks for c in crops]))

@@ -12,7 +12,11 @@ from benchmark import cli, config
 from benchmark.reporting import measurements, tables
 
 # Columns of the part on estimates: key in RUN.json, title, digits.
-HEATMAPS = {"peak_px": ("Heatmap error, px", 2), "visibility_accuracy": ("Visibility accuracy", 3)}
+HEATMAPS = {
+    "peak_px": ("Heatmap error, px", 2),
+    "visibility_accuracy": ("Visibility accuracy", 3),
+    "visible_share": ("Visible in truth", 3),
+}
 WARPS = {
     "rotation_degrees": ("Rotation error, °", 2),
     "shift_percent": ("Shift error, %", 2),

@@ -124,8 +124,8 @@ class MTUN(TrainedMethod):
         return loss
 
     def file_of(self, name: str) -> str:
-        """The front's tensors are apart: where it is frozen, all runs of a seed have the same."""
-        return "front" if name.split(".")[0] in FRONT else "weights"
+        """A frozen front's tensors are apart: all runs of a seed have the same."""
+        return "front" if self.options.freeze_front and name.split(".")[0] in FRONT else "weights"
 
     def target(self, batch: Batch) -> Tensor:
         """Target heatmaps (B, 4, heb_at, heb_at), over the face as it lies where the HEB stands."""

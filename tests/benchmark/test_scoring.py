@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -334,6 +335,23 @@ def test_component_that_is_not_called_visible_costs_accuracy(pairs: Pairs, tmp_p
     scores = estimates(tmp_path / "a.npz", pairs, heatmaps=maps)
     assert scores["visibility_accuracy"] == round(1 - 6 / (24 * 4), 3)
     assert scores["peak_px"] == pytest.approx(0, abs=1e-3)  # where it is, it still says
+
+
+def test_component_that_is_somewhere_is_called_visible(pairs: Pairs, tmp_path: Path) -> None:
+    flat = truth(pairs, 64).mean((2, 3), keepdim=True).expand(-1, -1, 64, 64)
+    scores = estimates(tmp_path / "a.npz", pairs, heatmaps=flat)
+    assert flat.max() < 0.1
+    assert scores["visibility_accuracy"] == 1
+
+
+def test_hidden_component_that_is_called_visible_costs_accuracy(pairs: Pairs, tmp_path: Path) -> None:
+    maps = truth(pairs, 64)
+    visible = np.array(pairs.visible)
+    visible[:3, 48:] = False  # the mouth
+    hidden = replace(pairs, visible=visible)
+    assert estimates(tmp_path / "a.npz", hidden, heatmaps=truth(hidden, 64))["visibility_accuracy"] == 1
+    scores = estimates(tmp_path / "b.npz", hidden, heatmaps=maps)
+    assert scores["visibility_accuracy"] == scores["visible_share"] == round(1 - 3 / (24 * 4), 3)
 
 
 @pytest.mark.parametrize("degrees", [-30.0, 7.0])

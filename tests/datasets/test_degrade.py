@@ -70,6 +70,8 @@ def test_resample_takes_each_pixel_from_where_the_warp_sends_it() -> None:
         expected = np.stack([map_coordinates(padded[..., c], at, order=1, mode="constant") for c in range(3)], 2)
         found = degrade.resample(tensor(image), warp[None])[0].permute(1, 2, 0).numpy()
         np.testing.assert_allclose(found, expected, atol=2e-4)
+        exact = degrade.resample(tensor(image).double(), warp[None].double())[0].permute(1, 2, 0).numpy()
+        np.testing.assert_allclose(exact, expected, atol=1e-9)
 
 
 def test_degrade_agrees_with_scipy_and_pillow() -> None:

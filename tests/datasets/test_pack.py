@@ -60,8 +60,21 @@ def test_written_faces_come_back(packed: Path) -> None:
 
 def test_lr_faces_are_the_degraded_hr_faces(packed: Path) -> None:
     pairs = Pairs.load(packed)
-    lr = degrade.degrade(to_float(torch.from_numpy(np.array(pairs.hr))), torch.from_numpy(np.array(pairs.warp)))
-    np.testing.assert_array_equal(pairs.lr, to_uint8(lr).numpy())
+    hr, warp = to_float(torch.from_numpy(np.array(pairs.hr))), torch.from_numpy(np.array(pairs.warp))
+    np.testing.assert_array_equal(pairs.lr, to_uint8(degrade.degrade(hr.double(), warp.double())).numpy())
+
+
+def test_no_rounding_to_8_bits_is_decided_in_single_precision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    degraded = degrade.degrade
+
+    def watched(hr: torch.Tensor, warp: torch.Tensor) -> torch.Tensor:
+        seen.append(degraded(hr, warp))
+        return seen[-1]
+
+    monkeypatch.setattr(degrade, "degrade", watched)
+    write_pairs(tmp_path / "a", images(1), np.array([0]), crops(["a"]), np.array([False]), 0)
+    assert [lr.dtype for lr in seen] == [torch.float64]
 
 
 def test_warp_of_a_face_does_not_depend_on_the_others(packed: Path, tmp_path: Path) -> None:

@@ -391,14 +391,18 @@ def test_runs_with_a_frozen_front_store_the_same_front(pairs, tmp_path: Path) ->
     assert (tmp_path / "one/weights.safetensors").read_bytes() != (tmp_path / "other/weights.safetensors").read_bytes()
 
 
-def test_weights_are_stored_in_half_precision_and_kept_so(batch: Batch, tmp_path: Path) -> None:
-    method = make(stacks=0)
+@pytest.mark.parametrize("frozen", [{}, {"freeze_front": True, "front_epochs": 1}])
+def test_weights_are_stored_in_half_precision_a_frozen_front_exactly(frozen: dict, batch: Batch, tmp_path) -> None:
+    method = make(stacks=0, **frozen)
+    exact = {name: tensor.clone() for name, tensor in method.module.state_dict().items()}
     method.save(tmp_path)
-    front, rest = (load_file(tmp_path / f"{name}.safetensors") for name in ("front", "weights"))
-    assert front.keys() | rest.keys() == method.module.state_dict().keys()
-    for name, tensor in {**front, **rest}.items():
-        assert tensor.dtype == (torch.float16 if tensor.ndim > 1 else method.module.state_dict()[name].dtype), name
-    other = make(stacks=0)
+    rest = load_file(tmp_path / "weights.safetensors")
+    front = load_file(tmp_path / "front.safetensors") if frozen else {}
+    assert sorted([*front, *rest]) == sorted(exact)
+    assert all(torch.equal(tensor, exact[name]) for name, tensor in front.items())
+    for name, tensor in rest.items():
+        assert tensor.dtype == (torch.float16 if tensor.ndim > 1 else exact[name].dtype), name
+    other = make(stacks=0, **frozen)
     other.load(tmp_path)
     assert torch.equal(method.upscale(batch.lr), other.upscale(batch.lr))
 

@@ -1,0 +1,155 @@
+"""Trained networks that come with the repository, in its DVC remote results/store, which git keeps.
+
+`pull` takes them into results/, every file checked first, so that `dvc repro` has nothing to train; `push` puts there
+what has been trained; `hours` says how long that took. Only what takes long is stored: networks, not data, images or
+what is fitted in seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+from dvc.repo import Repo
+
+from benchmark import cli, config
+from benchmark.make import make_method
+from datasets.face import BadInput
+from methods.interface import TrainedMethod
+
+LOCK = Path("dvc.lock")
+ANEW = "`make train` trains them anew"
+
+
+class Shipped(NamedTuple):
+    """A training that belongs in the store: its DVC stage, its folder of weights and that folder's recorded hash."""
+
+    stage: str
+    weights: Path
+    md5: str
+
+
+def shipped(experiment: config.Experiment) -> list[Shipped]:
+    """STN_0 and every network of the experiment of which dvc.lock records weights."""
+    lock = yaml.safe_load(LOCK.read_text())["stages"] if LOCK.is_file() else {}
+    found = []
+    for name in networks(experiment):
+        stage = "align_stn0" if name == "stn0" else f"train@{name}"
+        outs = {Path(out["path"]): out["md5"] for out in lock.get(stage, {}).get("outs", [])}
+        if (weights := experiment.results / "weights" / name) in outs:
+            found.append(Shipped(stage, weights, outs[weights]))
+    return found
+
+
+def folder(repo: Repo) -> Path | None:
+    """Where the store is on this machine; None where its address is a bucket's."""
+    url = repo.config["remote"][repo.config["core"]["remote"]]["url"]
+    return None if "://" in str(url) else Path(url)
+
+
+def files(store: Path, training: Shipped) -> Iterator[tuple[Path, Path]]:
+    """The training's files: where each belongs, and where it lies in the store; the list of them first."""
+    listing = object_of(store, training.md5)
+    yield training.weights, listing
+    for entry in json.loads(listing.read_text()):
+        yield training.weights / entry["relpath"], object_of(store, entry["md5"])
+
+
+def object_of(store: Path, md5: str) -> Path:
+    return store / "files" / "md5" / md5[:2] / md5[2:]
+
+
+def check(store: Path, trainings: list[Shipped]) -> None:
+    """BadInput naming the first file that is missing or is not what dvc.lock records."""
+    for training in trainings:
+        for name, path in files(store, training):
+            if not path.is_file():
+                raise BadInput(f"{path}: missing (it is {name}); `git checkout {store}` brings it back, or {ANEW}")
+            if hashlib.md5(path.read_bytes()).hexdigest() != path.parent.name + path.stem:
+                raise BadInput(f"{path}: damaged (it is {name}); `git checkout {store}` brings it back, or {ANEW}")
+
+
+def pull(experiment: config.Experiment) -> None:
+    """Take the trainings that the store has into results/, all or, where a file is damaged, none; say which."""
+    recorded = shipped(experiment)
+    with Repo() as repo:
+        store = folder(repo)
+        taken = recorded if store is None else at_hand(store, recorded)
+        if taken:
+            repo.pull([training.stage for training in taken], allow_missing=store is None)
+    print(summary(experiment, taken))
+
+
+def at_hand(store: Path, recorded: list[Shipped]) -> list[Shipped]:
+    """Those of the recorded trainings that lie in the folder `store`, checked; BadInput where that is not there."""
+    if recorded and not store.is_dir():
+        raise BadInput(f"{store}: missing, and with it the trained networks; {ANEW}, which takes hours")
+    found = [training for training in recorded if object_of(store, training.md5).is_file()]
+    check(store, found)
+    return found
+
+
+def push(experiment: config.Experiment) -> None:
+    """Put every network of which dvc.lock records weights into the store."""
+    recorded = shipped(experiment)
+    with Repo() as repo:
+        count = repo.push([training.stage for training in recorded]) if recorded else 0
+    print(f"{len(recorded)} trained networks recorded, {count} files new in the store")
+
+
+def summary(experiment: config.Experiment, taken: list[Shipped]) -> str:
+    """Which trainings come from the store, when and on what they were made, what is left to train, and what to do."""
+    names = [training.weights.name for training in taken]
+    known = [(name, made) for name in names for made in _made(experiment, name)]
+    lines = [
+        f"  {name:20} {made['date'][:10]}  {made['device']}, {made['precision']}, {made['seconds'] / 60:.0f} minutes"
+        for name, made in known
+    ]
+    total = hours([made for _, made in known])
+    rest = [name for name in networks(experiment) if name not in names]
+    head = f"{len(names)} trained networks taken from the store ({ANEW}: {total:.1f} hours on one such device, if alone):"
+    tail = [f"Not in the store: {', '.join(rest)}; those that are not in results/ are trained now, for hours"] if rest else []
+    return "\n".join([head, *lines, *tail] if names else tail)
+
+
+def networks(experiment: config.Experiment) -> list[str]:
+    """The runs whose method the engine trains, after STN_0."""
+    runs = [name for name in experiment.runs if isinstance(make_method(experiment.run(name)), TrainedMethod)]
+    return ["stn0", *runs]
+
+
+def _made(experiment: config.Experiment, name: str) -> list[dict[str, Any]]:
+    """How each seed's training came about, as its provenance tells."""
+    run = None if name == "stn0" else experiment.run(name)
+    paths = [run.provenance(seed) for seed in run.seeds] if run else [experiment.stn0_provenance]
+    return [json.loads(path.read_text()) for path in paths if path.is_file()]
+
+
+def say_hours(experiment: config.Experiment) -> None:
+    """Print how long the recorded trainings took, for who is about to repeat them."""
+    known = {name: _made(experiment, name) for name in networks(experiment)}
+    made = [one for each in known.values() for one in each]
+    unknown = [name for name, each in known.items() if not each]
+    devices = " and ".join(sorted({one["device"] for one in made})) or "nothing"
+    print(f"{len(made)} trainings took {hours(made):.1f} hours, one at a time, on {devices}; never trained: {len(unknown)}")
+
+
+def hours(made: list[dict[str, Any]]) -> float:
+    """Hours that the trainings took, a phase that several of them share counted once."""
+    phases = {(name, tuple(seconds)) for one in made for name, seconds in one["epochs"].items()}
+    return sum(sum(seconds) for _, seconds in phases) / 3600
+
+
+def main(arguments: argparse.Namespace) -> None:
+    {"pull": pull, "push": push, "hours": say_hours}[arguments.action](config.load(arguments.experiment))
+
+
+if __name__ == "__main__":
+    parser = cli.stage_parser(__doc__)
+    parser.add_argument("action", choices=("pull", "push", "hours"))
+    cli.run(main, parser)
