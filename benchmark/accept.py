@@ -1,6 +1,7 @@
 """Take the measured scores of an experiment as those that `pytest benchmark/` holds it to, and print what that changes.
 
-reference/accepted/EXPERIMENT.json holds PSNR and SSIM of each run. Another machine's arithmetic may move them by TOLERANCE.
+reference/accepted/EXPERIMENT.json holds PSNR and SSIM of each run; another machine's arithmetic may move them by
+TOLERANCE.
 """
 
 from __future__ import annotations

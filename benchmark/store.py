@@ -112,8 +112,14 @@ def summary(experiment: config.Experiment, taken: list[Shipped]) -> str:
     ]
     total = hours([made for _, made in known])
     rest = [name for name in networks(experiment) if name not in names]
-    head = f"{len(names)} trained networks taken from the store ({ANEW}: {total:.1f} hours on one such device, if alone):"
-    tail = [f"Not in the store: {', '.join(rest)}; those that are not in results/ are trained now, for hours"] if rest else []
+    head = (
+        f"{len(names)} trained networks taken from the store ({ANEW}: {total:.1f} hours on one such device, if alone):"
+    )
+    tail = (
+        [f"Not in the store: {', '.join(rest)}; those that are not in results/ are trained now, for hours"]
+        if rest
+        else []
+    )
     return "\n".join([head, *lines, *tail] if names else tail)
 
 
@@ -132,11 +138,11 @@ def _made(experiment: config.Experiment, name: str) -> list[dict[str, Any]]:
 
 def say_hours(experiment: config.Experiment) -> None:
     """Print how long the recorded trainings took, for who is about to repeat them."""
-    known = {name: _made(experiment, name) for name in networks(experiment)}
-    made = [one for each in known.values() for one in each]
-    unknown = [name for name, each in known.items() if not each]
-    devices = " and ".join(sorted({one["device"] for one in made})) or "nothing"
-    print(f"{len(made)} trainings took {hours(made):.1f} hours, one at a time, on {devices}; never trained: {len(unknown)}")
+    known = [_made(experiment, name) for name in networks(experiment)]
+    made = [one for each in known for one in each]
+    devices = " and ".join(sorted({one["device"] for one in made})) or "no device"
+    never = known.count([])
+    print(f"{len(made)} trainings took {hours(made):.1f} hours one after another on {devices}; never: {never}")
 
 
 def hours(made: list[dict[str, Any]]) -> float:

@@ -57,8 +57,8 @@ def test_ours_finds_components_and_turns_faces_in_the_demo(demo: dict[str, dict[
         assert found["warp_stn"]["rotation_degrees"] <= 2.5
 
 
-# VDSR undoes bicubic interpolation, but aligned LR faces err by having been turned: the paper's own is 0.18 dB below its
-# bicubic. SRGAN's losses pay for sharpness.
+# VDSR undoes bicubic interpolation, but aligned LR faces err by having been turned: the paper's own is 0.18 dB below
+# its bicubic. SRGAN's losses pay for sharpness.
 @pytest.mark.parametrize(("run", "below"), [("cbn", 0.0), ("tdae_retrained", 0.0), ("vdsr", 0.18), ("srgan", 0.7)])
 def test_baselines_have_learnt_in_the_demo(demo: dict[str, dict[str, Any]], run: str, below: float) -> None:
     assert scores_of(demo, run)["psnr"] >= demo["bicubic"]["psnr"] - below

@@ -1,4 +1,4 @@
-"""The networks in results/store are what this code makes: `dvc repro` would train none of them anew, and replays agree."""
+"""The networks in results/store are what this code makes: `dvc repro` trains none of them anew, and replays agree."""
 
 from __future__ import annotations
 

@@ -101,6 +101,13 @@ DEVIATIONS = (
         "front_rate",
     ),
     # Losses
+    Deviation(
+        "option beta, the weight of L_U",
+        0.01,
+        0.01,
+        "0.01; 0.005 in experiment demo",
+        "narrow networks pay for L_U with colours, so that the demo takes the least that the authors' code comes to",
+    ),
     Deviation("factor of beta an epoch", 1.0, 0.995, 1.0, "only the authors' code has one", "beta_decay"),
     Deviation("lowest beta", 0.0, 0.005, 0.0, "only the authors' code has one", "beta_floor"),
     Deviation(

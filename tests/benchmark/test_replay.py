@@ -57,9 +57,7 @@ def test_both_phases_of_a_frozen_front_are_found_again(project: Path, monkeypatc
     assert terms["front"] == {"L_w", "L_64"}
     assert terms["mtun"] == {"L_p", "L_f", "L_U", "L_h", "L_D_real", "L_D_sr"}
     assert table.groupby("phase")["update"].max().to_dict() == {"front": 10, "mtun": 10}
-    # The front's phase starts from the seed alone, the second from weights in half precision.
-    front = table[table["phase"] == "front"]
-    pd.testing.assert_series_equal(front["replayed"], front["recorded"], check_names=False, rtol=1e-5)
+    assert table["off"].max() < 1e-5
 
 
 @pytest.mark.usefixtures("one_thread")
@@ -75,6 +73,10 @@ def test_a_record_that_the_code_does_not_make_is_seen(project: Path, monkeypatch
         table.to_csv(log, index=False)
         wrong = compare("vdsr").query("not within")
         assert wrong[["phase", "update", "term"]].to_numpy().tolist() == [["pixel", 3, "L_p"]]
+        table = pd.read_csv(log)
+        table.loc[2:, "L_p"] *= 2
+        table.to_csv(log, index=False)
+        assert compare("vdsr").query("not within")["update"].tolist() == [3, 0]
         log.unlink()
         with pytest.raises(BadInput, match=r"seed0\.first\.csv: missing; train vdsr again"):
             compare("vdsr")

@@ -159,6 +159,17 @@ def test_second_call_skips_what_is_there(trained: Path, capfd: pytest.CaptureFix
     assert set(states(printed).values()) == {"skipped"}
 
 
+def test_anew_trains_what_was_not_trained_here(trained: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    run = config.load().run("vdsr")
+    before = [(run.weights(seed) / "weights.safetensors").read_bytes() for seed in run.seeds]
+    shutil.rmtree(train.work_of(run, 1))  # as if these weights had been brought from elsewhere
+    assert call("--only", "vdsr", "--anew") == 0
+    assert started(capfd.readouterr().out) == ["vdsr seed 1: train"]
+    assert [(run.weights(seed) / "weights.safetensors").read_bytes() for seed in run.seeds] == before
+    assert call("--only", "vdsr", "--anew") == 0
+    assert started(capfd.readouterr().out) == []
+
+
 @pytest.mark.parametrize("tampered", ["weights/vdsr/seed1/weights.safetensors", "metrics/vdsr.csv"])
 def test_metrics_that_are_not_of_the_stored_weights_are_made_again(trained: Path, tampered: str) -> None:
     run = config.load().run("vdsr")

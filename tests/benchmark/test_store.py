@@ -131,5 +131,5 @@ def test_another_experiment_has_nothing_in_the_store(project: Path, capsys: pyte
 
 def test_hours_count_a_shared_phase_once(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     store.say_hours(config.load())
-    assert capsys.readouterr().out.startswith("2 trainings took 1.0 hours, one at a time, on a device; never trained: 1")
+    assert capsys.readouterr().out.startswith("2 trainings took 1.0 hours one after another on a device; never: 1")
     assert store.hours([{"epochs": {"a": [3600.0, 3600.0]}}, {"epochs": {"a": [3600.0]}}]) == 3
