@@ -35,7 +35,7 @@ from datasets.face import BadInput
 from datasets.pairs import Pairs
 from methods.interface import Context, Phase, TrainedMethod
 
-EXACT, TOLERANCE = 3, 0.01
+EXACT, TOLERANCE = 2, 0.01  # on older instructions than AVX2 the front's L_w is off by 0.0004 at update 2, 0.06 at 3
 MEAN = 0.1
 
 
