@@ -13,7 +13,18 @@ import matplotlib.pyplot as plt
 
 from benchmark import cli, config
 from benchmark.make import make_method
-from benchmark.reporting import architecture, claims, deviations, figures, html, measurements, plots, supplement, tables
+from benchmark.reporting import (
+    architecture,
+    claims,
+    claims_page,
+    deviations,
+    figures,
+    html,
+    measurements,
+    plots,
+    supplement,
+    tables,
+)
 from benchmark.reporting.gallery import Gallery
 from datasets.face import BadInput
 from methods.interface import TrainedMethod
@@ -40,6 +51,7 @@ def write_text(experiment: config.Experiment, target: Path) -> list[dict[str, An
         write_tables(experiment, folder)
     judged = claims.judge(experiment)
     claims.write(judged, experiment, target)
+    claims_page.write(judged, experiment, target)
     return judged
 
 

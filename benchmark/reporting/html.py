@@ -13,7 +13,7 @@ import pandas as pd
 from PIL import Image
 
 from benchmark import cli, config
-from benchmark.reporting import claims, measurements, supplement, tables
+from benchmark.reporting import claims, claims_page, measurements, supplement, tables
 from benchmark.reporting.gallery import Gallery, on_black
 from datasets.face import BadInput
 
@@ -41,8 +41,10 @@ def write(
     page = environment.get_template("report.html.j2").render(
         title=f"Face super-resolution guided by facial component heatmaps: experiment {experiment.name}",
         tables=[_table(number, experiment) for number in tables.TITLES] + _supplement(experiment, names),
-        claims=[claim | {"rows": [claims.cells(t, claim["measure"]) for t in claim["tests"]]} for claim in judged],
-        verdicts={verdict: sum(claim["verdict"] == verdict for claim in judged) for verdict in claims.VERDICTS},
+        claims=[_claim(claim) for claim in judged],
+        summary=claims_page.summary(claims.count(judged), experiment),
+        head=claims_page.HEAD,
+        verdicts=claims.count(judged),
         plots=[{"source": _uri(path.read_bytes(), "png"), "caption": CAPTIONS[path.stem]} for path in plots],
         gallery=None if gallery is None else faces(gallery, names),
     )
@@ -62,6 +64,12 @@ def _table(number: int, experiment: config.Experiment) -> dict[str, Any]:
         for column, ranks in tables.ranks(numbers).items()
     }
     return _cells(f"Table {number}", tables.caption(number, experiment), tables.shown(numbers), classes)
+
+
+def _claim(claim: dict[str, Any]) -> dict[str, Any]:
+    """A judged claim for the template: its verdict in words, and the rows of its pairs."""
+    rows = [claims_page.cells(test, claim["measure"]) for test in claim["tests"]]
+    return claim | {"said": claims_page.said(claim), "rows": rows}
 
 
 def _supplement(experiment: config.Experiment, names: dict[str, str]) -> list[dict[str, Any]]:

@@ -10,8 +10,22 @@ import pandas as pd
 
 from benchmark import config
 from datasets.face import BadInput
+from methods.interface import TrainedMethod, discover
 
+SYNTHETIC = {"synthetic"}  # corpora that a program draws
 REFERENCE = Path(__file__).parents[1] / "reference" / "paper.csv"
+
+
+def drawn(experiment: config.Experiment) -> bool:
+    """Whether all faces are drawn by a program: nothing measured on them tells of the paper's own faces."""
+    return set(experiment.params["corpora"]) <= SYNTHETIC
+
+
+def trained(experiment: config.Experiment) -> dict[str, str]:
+    """The method of each run that trains a network; the other runs draw nothing, so that their seeds are alike."""
+    methods = discover()
+    runs = {name: experiment.run(name).method for name in experiment.runs}
+    return {name: method for name, method in runs.items() if issubclass(methods[method], TrainedMethod)}
 
 
 def measured(experiment: config.Experiment) -> dict[str, dict[str, Any]]:

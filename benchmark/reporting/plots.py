@@ -14,7 +14,8 @@ import pandas as pd
 from benchmark import config
 from benchmark.reporting import measurements
 from benchmark.reporting.figures import save
-from benchmark.scoring.paired import difference
+from benchmark.reporting.findings import Scores
+from benchmark.scoring.paired import FIXED, difference
 from benchmark.scoring.statistics import mean_interval
 
 mpl.use("Agg")
@@ -89,21 +90,25 @@ def by_yaw(experiment: config.Experiment) -> plt.Figure:
 
 
 def differences(experiment: config.Experiment) -> plt.Figure | None:
-    """PSNR of each run minus that of Ours, face by face: a box over faces, and the mean with its interval below it."""
-    tables = measurements.rows(experiment)
-    if REFERENCE_RUN not in tables or len(tables) < 2:
+    """PSNR of each run minus that of Ours, face by face: a box over faces, and the mean with its interval below it.
+
+    The interval is over faces, and over seeds where any run has several.
+    """
+    scores = Scores.load(experiment, "psnr")
+    if REFERENCE_RUN not in scores.values or len(scores.values) < 2:
         return None
-    style = styles(experiment)
-    reference = measurements.scores(tables[REFERENCE_RUN], "psnr")
-    others = {name: measurements.scores(t, "psnr") for name, t in tables.items() if name != REFERENCE_RUN}
-    order = sorted(others, key=lambda name: float(others[name].to_numpy().mean()))
+    style, reference = styles(experiment), scores.values[REFERENCE_RUN]
+    others = {name: values for name, values in scores.values.items() if name != REFERENCE_RUN}
+    order = sorted(others, key=lambda name: float(others[name].mean()))
+    between = {name: scores.spread(name) or FIXED for name in scores.values}
     figure, axis = plt.subplots(figsize=(8, 1.2 + 0.32 * len(order)))
-    gaps = [others[name].mean(axis=1) - reference.mean(axis=1) for name in order]
+    gaps = [others[name].mean(1) - reference.mean(1) for name in order]
     boxes = axis.boxplot(gaps, orientation="horizontal", widths=0.55, patch_artist=True, flierprops={"ms": 1.5})
     for place, name in enumerate(order, start=1):
         boxes["boxes"][place - 1].set(facecolor=style[name]["color"], alpha=0.6)
-        effect = difference(others[name].to_numpy(), reference.to_numpy())
-        bounds = [[effect.mean - effect.low], [effect.high - effect.mean]]
+        effect = difference(others[name], reference, between[name], between[REFERENCE_RUN])
+        low, high = effect.interval
+        bounds = [[effect.mean - low], [high - effect.mean]]
         axis.errorbar(effect.mean, place - 0.38, xerr=bounds, fmt="k.", ms=4, lw=1, capsize=2)
     axis.axvline(0, color="black", lw=0.8)
     axis.set_yticks(range(1, len(order) + 1), [style[name]["label"] for name in order], fontsize=8)
