@@ -10,12 +10,11 @@ import json
 from pathlib import Path
 
 from benchmark import accept, cli, config
-from benchmark.reporting import tables
+from benchmark.reporting import claims_page, measurements, tables
 from datasets.face import BadInput
 
 README = Path("README.md")
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
-SYNTHETIC = {"synthetic"}  # the only corpora whose pictures are kept in git
 FIGURE = "fig5.png"
 
 
@@ -39,10 +38,9 @@ def _tables(experiment: config.Experiment) -> list[str]:
 
 def _verdicts(experiment: config.Experiment) -> str:
     counts = json.loads(_text(experiment.results / "claims.json"))["verdicts"]
-    count = ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
     folder = experiment.results.as_posix()
     return (
-        f"Claims of the paper: {count} ([all with their intervals]({folder}/claims.md)). Further: "
+        f"{claims_page.summary(counts, experiment)} ([all with their intervals]({folder}/claims.md)). Further: "
         f"[by yaw, by source, on Y, errors of the estimates, size]({folder}/tables/supplement.md), "
         f"[deviations]({folder}/tables/deviations.md), [costs](results/costs.md)."
     )
@@ -57,7 +55,7 @@ def _text(path: Path) -> str:
 def _figure(experiments: list[config.Experiment]) -> list[str]:
     for experiment in experiments:
         path = experiment.results / "figures" / FIGURE
-        if set(experiment.params["corpora"]) <= SYNTHETIC and path.exists():
+        if measurements.drawn(experiment) and path.exists():  # the only pictures of faces that are kept in git
             return [f"Figure 5 of the paper on `{experiment.name}`:\n\n![Methods side by side]({path.as_posix()})"]
     return []
 

@@ -18,6 +18,7 @@ from benchmark.reporting import (
     claims,
     claims_page,
     deviations,
+    dvc_plots,
     figures,
     html,
     measurements,
@@ -46,9 +47,11 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def write_text(experiment: config.Experiment, target: Path) -> list[dict[str, Any]]:
-    """Write tables/, claims.json and claims.md into `target`; returns the judged claims."""
+    """Write tables/, plots/, claims.json and claims.md into `target`; returns the judged claims."""
     with cli.whole_folder(target / "tables") as folder:
         write_tables(experiment, folder)
+    with cli.whole_folder(target / "plots") as folder:
+        dvc_plots.write(experiment, folder)
     judged = claims.judge(experiment)
     claims.write(judged, experiment, target)
     claims_page.write(judged, experiment, target)

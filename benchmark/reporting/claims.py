@@ -51,7 +51,7 @@ def pairs_of(claim: dict[str, Any]) -> list[Pair]:
     else:
         better, than = ([v] if isinstance(v, str) else v for v in (claim["better"], claim["than"]))
         names = list(zip(better * len(than) if len(better) == 1 else better, than, strict=True))
-    margins = [claim.get("by", _paper_margin(measure, *pair)) for pair in names]
+    margins = [claim["by"] if "by" in claim else _paper_margin(measure, *pair) for pair in names]
     if "than_best_of" in claim:
         margins = [min((m for m in margins if m is not None), default=None)] * len(names)
     return [Pair(a, b, margin) for (a, b), margin in zip(names, margins, strict=True)]

@@ -29,14 +29,17 @@ def trained(experiment: config.Experiment) -> dict[str, str]:
 
 
 def measured(experiment: config.Experiment) -> dict[str, dict[str, Any]]:
-    """metrics/RUN.json of every run of params.yaml that has been evaluated, by run."""
-    paths = {name: experiment.run(name).metrics for name in experiment.runs}
-    return {name: json.loads(path.read_text()) for name, path in paths.items() if path.exists()}
+    """Means, intervals and facts of every run of params.yaml that has been evaluated: metrics/RUN.json and .facts.json.
+
+    BadInput where one of the two is missing.
+    """
+    runs = {name: experiment.run(name) for name in experiment.runs}
+    files = {name: (_beside(run.facts, name), run.metrics) for name, run in runs.items() if run.metrics.exists()}
+    return {name: _read(facts) | _read(means) for name, (facts, means) in files.items()}
 
 
-def facts(experiment: config.Experiment) -> dict[str, dict[str, Any]]:
-    """metrics/RUN.facts.json of the same runs; BadInput where one is missing."""
-    return {name: json.loads(_beside(experiment.run(name).facts, name).read_text()) for name in measured(experiment)}
+def _read(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text())
 
 
 def _beside(path: Path, run: str) -> Path:
@@ -99,6 +102,6 @@ def ordered_bins(bins: pd.Series) -> list[str]:
 
 def parameters(experiment: config.Experiment) -> dict[str, float]:
     """Learnt values of each measured run, the same for all its seeds; NaN where the images came without weights."""
-    known = facts(experiment)
-    counts = {run: [record["parameters"] for record in known[run]["training"]] for run in measured(experiment)}
+    known = measured(experiment)
+    counts = {run: [record["parameters"] for record in facts["training"]] for run, facts in known.items()}
     return {run: float(found[0]) if found else float("nan") for run, found in counts.items()}

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark import cli, config
-from benchmark.reporting.measurements import REFERENCE, facts, measured
+from benchmark.reporting.measurements import REFERENCE, measured
 
 DASH = "–"
 MEASURES = {"psnr": ("PSNR", 2), "ssim": ("SSIM", 3)}
@@ -86,7 +86,7 @@ def caption(table: int, experiment: config.Experiment) -> str:
     ours = measured(experiment)
     faces = sorted({m["faces"] for m in ours.values()})
     seeds = sorted({m["seeds"] for m in ours.values()})
-    records = [record for known in facts(experiment).values() for record in known["training"]]
+    records = [record for known in ours.values() for record in known["training"]]
     notes = sorted({str(note) for record in records for note in record["notes"].values()})
     training = experiment.params["training"]
     parts = [
