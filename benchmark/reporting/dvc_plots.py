@@ -1,4 +1,4 @@
-"""The numbers that `dvc plots show` draws: learning curves, a file a training, and the mean scores of all runs."""
+"""The numbers that `dvc plots show` draws: learning curves of all trainings, and the mean scores of all runs."""
 
 from __future__ import annotations
 
@@ -9,24 +9,27 @@ import pandas as pd
 from benchmark import config
 from benchmark.reporting import measurements
 
+COLUMNS = ["training", "pass", "val_psnr"]
 
-def curve(log: pd.DataFrame) -> pd.DataFrame:
-    """Validation PSNR (`val_psnr`, dB) after each pass over the training faces that was followed by a look at it.
 
-    `pass` counts the passes of all phases, one after another, so that it grows with the number of faces seen.
+def curves(experiment: config.Experiment) -> pd.DataFrame:
+    """Validation PSNR (`val_psnr`, dB) of each trained run and seed after each pass that was followed by a look at it.
+
+    `pass` counts the passes over the training faces in all phases, one after another: it grows as the faces seen.
     """
-    log = log.assign(**{"pass": range(1, len(log) + 1)})
-    return log.loc[log["val_psnr"].notna(), ["pass", "val_psnr"]]
+    found = []
+    for run in map(experiment.run, experiment.runs):
+        for seed in (seed for seed in run.seeds if run.log(seed).is_file()):
+            log = pd.read_csv(run.log(seed)).rename_axis("pass").reset_index()
+            log["pass"] += 1
+            if "val_psnr" in log:
+                found.append(log.dropna(subset="val_psnr").assign(training=f"{run.name}, seed {seed}")[COLUMNS])
+    return pd.concat(found) if found else pd.DataFrame(columns=COLUMNS)
 
 
 def write(experiment: config.Experiment, folder: Path) -> None:
-    """Write learning/RUN-seedN.csv of every trained seed, and psnr.csv and ssim.csv, a row a run, into `folder`."""
-    (folder / "learning").mkdir()
-    runs = [experiment.run(name) for name in experiment.runs]
-    for path, name in ((run.log(seed), f"{run.name}-seed{seed}") for run in runs for seed in run.seeds):
-        log = pd.read_csv(path) if path.is_file() else pd.DataFrame()
-        if "val_psnr" in log:
-            curve(log).to_csv(folder / "learning" / f"{name}.csv", index=False)
+    """Write learning.csv (COLUMNS), and psnr.csv and ssim.csv, a row a measured run, into `folder`."""
+    curves(experiment).to_csv(folder / "learning.csv", index=False)
     scored = measurements.measured(experiment)
     for measure in ("psnr", "ssim"):
         means = pd.Series({run: summary[measure] for run, summary in scored.items()}, name=measure)

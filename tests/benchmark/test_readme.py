@@ -28,7 +28,7 @@ def test_section_holds_tables_verdicts_and_a_figure(reported: config.Experiment)
     text = readme.section([reported])
     for number in (1, 2, 3):
         assert (reported.results / "tables" / f"table{number}.md").read_text().strip() in text
-    assert "On drawn faces, which neither support nor refute the paper: 3 reproduced, 0 smaller than claimed, " in text
+    assert "On drawn faces, which neither support nor refute the paper: 2 reproduced, 0 smaller than claimed, 0 not reproduced, 17 open" in text
     assert "Claims of the paper" not in text
     assert "](results/toy/figures/fig5.png)" in text
 
