@@ -1,4 +1,4 @@
-"""Plots of an experiment from its metrics and logs: training, PSNR by yaw, paired differences."""
+"""Plots of an experiment from its metrics and logs: paper and measured, training, by yaw, paired differences."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from benchmark import config
 from benchmark.reporting import measurements
 from benchmark.reporting.figures import save
 from benchmark.reporting.findings import Scores
+from benchmark.reporting.tables import MEASURES, TITLES, compare
 from benchmark.scoring.paired import FIXED, difference
 from benchmark.scoring.statistics import mean_interval
 
@@ -116,13 +117,33 @@ def differences(experiment: config.Experiment) -> plt.Figure | None:
     return finish(figure)
 
 
+def paper_and_measured(experiment: config.Experiment) -> plt.Figure:
+    """PSNR and SSIM of every row of the paper's tables: the paper's as a ring, ours as a dot with its interval."""
+    parts = [compare(number, experiment) for number in TITLES]
+    rows = pd.concat([part[part["psnr_paper"].notna()] for part in parts], keys=list(TITLES), names=["table"])
+    places = np.arange(len(rows)) + rows.index.get_level_values("table").to_numpy()  # an empty row between tables
+    figure, axes = plt.subplots(1, 2, figsize=(9, 6.4), sharey=True)
+    for axis, (measure, (title, _)) in zip(axes, MEASURES.items(), strict=True):
+        ours, low, high = (rows[f"{measure}_{key}"] for key in ("ours", "low", "high"))
+        axis.plot(rows[f"{measure}_paper"], places, "o", mfc="none", color="tab:gray", ms=6, label="paper")
+        bounds = [ours - low, high - ours]
+        axis.errorbar(ours, places, xerr=bounds, fmt="o", color="tab:blue", ms=4, lw=1.5, label="measured here, 95 %")
+        axis.set(xlabel=f"{title}, dB" if measure == "psnr" else title)
+        axis.grid(axis="x", alpha=0.3)
+    axes[0].set_yticks(places, rows["label"], fontsize=8)
+    axes[0].invert_yaxis()
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="upper center", ncols=2, frameon=False)
+    figure.tight_layout(rect=(0, 0, 1, 0.96))
+    return figure
+
+
 def finish(figure: plt.Figure) -> plt.Figure:
     """The figure without idle margins."""
     figure.tight_layout()
     return figure
 
 
-PLOTS = {"curves": curves, "yaw": by_yaw, "differences": differences}
+PLOTS = {"paper": paper_and_measured, "curves": curves, "yaw": by_yaw, "differences": differences}
 
 
 def write(experiment: config.Experiment) -> list[Path]:
