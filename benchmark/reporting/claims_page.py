@@ -15,8 +15,8 @@ METHOD = (
     "Each pair is asked whether it is better and whether the paper's margin agrees: Student's t over faces, paired, "
     "and over seeds, with Welch and Satterthwaite's degrees of freedom (d.f.). Intervals are those of one pair alone; "
     "the p values are corrected by Holm for the pairs of their claim, and decide at 5 %. The rules stand in "
-    "`benchmark/reference/claims.yaml`. STN_0, which turns faces upright for many runs, is trained once: what another of "
-    "its trainings would change is in none of these."
+    "`benchmark/reference/claims.yaml`. STN_0, which turns faces upright for many runs, is trained once: what "
+    "another of its trainings would change is in none of these."
 )
 
 
