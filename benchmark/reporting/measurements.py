@@ -22,10 +22,15 @@ def drawn(experiment: config.Experiment) -> bool:
 
 
 def trained(experiment: config.Experiment) -> dict[str, str]:
-    """The method of each run that trains a network; the other runs draw nothing, so that their seeds are alike."""
+    """The method of each run that trains a network; the other runs draw nothing, so that their seeds are alike.
+
+    A method that is not here, whose images came from elsewhere, is taken for a trained one.
+    """
     methods = discover()
     runs = {name: experiment.run(name).method for name in experiment.runs}
-    return {name: method for name, method in runs.items() if issubclass(methods[method], TrainedMethod)}
+    return {
+        name: method for name, method in runs.items() if issubclass(methods.get(method, TrainedMethod), TrainedMethod)
+    }
 
 
 def measured(experiment: config.Experiment) -> dict[str, dict[str, Any]]:

@@ -127,6 +127,9 @@ def test_rows_are_paired_by_name_and_not_by_place(toy: config.Experiment) -> Non
 
 def test_trained_runs_are_known_by_their_method(toy: config.Experiment) -> None:
     assert measurements.trained(toy) == {"tdae_retrained": "tdae", "ours_no_skip": "mtun", "ours": "mtun"}
+    toy.params["methods"]["foreign"] = {}
+    toy.runs["elsewhere"] = {"method": "foreign"}
+    assert measurements.trained(toy)["elsewhere"] == "foreign"
 
 
 def test_a_missing_run_leaves_the_claim_open_and_is_named() -> None:
