@@ -40,11 +40,16 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def write(run: config.Run, rows: pd.DataFrame, estimates: dict[str, Any], facts: dict[str, Any]) -> None:
-    """Write metrics/RUN.csv (a row a face and seed), .json (the rows' means, errors of estimates) and .facts.json."""
+    """Write metrics/RUN.csv (a row a face and seed), .json (the rows' means alone) and .facts.json (all the rest).
+
+    The means stand alone so that `dvc metrics show` is a table of a few numbers a run.
+    """
     summary = summarise(rows)
+    means = {key: summary[key] for key in (*COLUMNS, "faces")}
+    rest = {key: value for key, value in summary.items() if key not in means}
     with cli.whole_file(run.metrics.with_suffix(".csv")) as part:
         rows.to_csv(part, index=False)
-    for path, content in ((run.metrics, summary | {"estimates": estimates}), (run.facts, facts)):
+    for path, content in ((run.metrics, means), (run.facts, rest | {"estimates": estimates} | facts)):
         with cli.whole_file(path) as part:
             part.write_text(json.dumps(content, indent=1) + "\n")
     print(f"{run.name}: PSNR {summary['psnr']:.2f} dB, SSIM {summary['ssim']:.3f} over {summary['faces']} faces")

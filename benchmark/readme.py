@@ -10,42 +10,48 @@ import json
 from pathlib import Path
 
 from benchmark import accept, cli, config
-from benchmark.reporting import tables
+from benchmark.reporting import claims_page, measurements, tables
 from datasets.face import BadInput
 
 README = Path("README.md")
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
-SYNTHETIC = {"synthetic"}  # the only corpora whose pictures are kept in git
-FIGURE = "fig5.png"
+CHART, FACES = "paper.png", "fig5.png"
 
 
 def section(experiments: list[config.Experiment]) -> str:
-    """The generated Markdown: for each experiment its tables and the count of verdicts, then one figure."""
-    parts = ["## Results"]
+    """The generated Markdown: of each experiment the answer and its chart, one figure of faces, and the tables, folded.
+
+    Experiments on real faces come first, since drawn faces say nothing of the paper.
+    """
     if not experiments:
-        parts.append("No experiment's results have been accepted yet: run `make repro` and look in `results/demo`.")
-    for experiment in experiments:
-        parts += [
-            f"### `{experiment.name}`: {tables.describe(experiment)}",
-            *_tables(experiment),
-            _verdicts(experiment),
-        ]
-    return "\n\n".join([*parts, *_figure(experiments)])
+        return (
+            "## The answer\n\nNo experiment's results have been accepted yet: run `make repro`, look in `results/demo`."
+        )
+    ordered = sorted(experiments, key=measurements.drawn)
+    answers = [part for experiment in ordered for part in _answer(experiment)]
+    folded = [part for experiment in ordered for part in _tables(experiment)]
+    return "\n\n".join(["## The answer", *answers, *_faces(ordered), *folded])
+
+
+def _answer(experiment: config.Experiment) -> list[str]:
+    """The count of verdicts, where to read on, and the chart of the paper's scores and ours."""
+    counts = json.loads(_text(experiment.results / "claims.json"))["verdicts"]
+    folder = experiment.results.as_posix()
+    chart = experiment.results / "figures" / CHART
+    text = (
+        f"**{claims_page.summary(counts, experiment)}** ([each with its interval]({folder}/claims.md)). "
+        f"{tables.conditions(experiment)} Further: [by yaw, by source, on Y, errors of the estimates, size]"
+        f"({folder}/tables/supplement.md), [deviations]({folder}/tables/deviations.md), [costs](results/costs.md)."
+    )
+    shown = [f"![Paper and measured, {experiment.name}]({chart.as_posix()})"] if chart.exists() else []
+    return [f"### `{experiment.name}`", text, *shown]
 
 
 def _tables(experiment: config.Experiment) -> list[str]:
-    return [_text(experiment.results / "tables" / f"table{number}.md").strip() for number in tables.TITLES]
-
-
-def _verdicts(experiment: config.Experiment) -> str:
-    counts = json.loads(_text(experiment.results / "claims.json"))["verdicts"]
-    count = ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
-    folder = experiment.results.as_posix()
-    return (
-        f"Claims of the paper: {count} ([all with their intervals]({folder}/claims.md)). Further: "
-        f"[by yaw, by source, on Y, errors of the estimates, size]({folder}/tables/supplement.md), "
-        f"[deviations]({folder}/tables/deviations.md), [costs](results/costs.md)."
-    )
+    """Tables 1 to 3, folded."""
+    numbered = [(title, tables.compare(number, experiment)) for number, title in tables.TITLES.items()]
+    shown = [f"{title}:\n\n{tables.markdown(numbers)}" for title, numbers in numbered]
+    return [f"<details><summary>Tables 1 to 3 on `{experiment.name}`</summary>", *shown, "</details>"]
 
 
 def _text(path: Path) -> str:
@@ -54,10 +60,11 @@ def _text(path: Path) -> str:
     return path.read_text()
 
 
-def _figure(experiments: list[config.Experiment]) -> list[str]:
+def _faces(experiments: list[config.Experiment]) -> list[str]:
+    """Figure 5 of the first experiment on drawn faces: only their pictures are kept in git."""
     for experiment in experiments:
-        path = experiment.results / "figures" / FIGURE
-        if set(experiment.params["corpora"]) <= SYNTHETIC and path.exists():
+        path = experiment.results / "figures" / FACES
+        if measurements.drawn(experiment) and path.exists():
             return [f"Figure 5 of the paper on `{experiment.name}`:\n\n![Methods side by side]({path.as_posix()})"]
     return []
 

@@ -13,7 +13,19 @@ import matplotlib.pyplot as plt
 
 from benchmark import cli, config
 from benchmark.make import make_method
-from benchmark.reporting import architecture, claims, deviations, figures, html, measurements, plots, supplement, tables
+from benchmark.reporting import (
+    architecture,
+    claims,
+    claims_page,
+    deviations,
+    dvc_plots,
+    figures,
+    html,
+    measurements,
+    plots,
+    supplement,
+    tables,
+)
 from benchmark.reporting.gallery import Gallery
 from datasets.face import BadInput
 from methods.interface import TrainedMethod
@@ -35,11 +47,14 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def write_text(experiment: config.Experiment, target: Path) -> list[dict[str, Any]]:
-    """Write tables/, claims.json and claims.md into `target`; returns the judged claims."""
+    """Write tables/, plots/, claims.json and claims.md into `target`; returns the judged claims."""
     with cli.whole_folder(target / "tables") as folder:
         write_tables(experiment, folder)
+    with cli.whole_folder(target / "plots") as folder:
+        dvc_plots.write(experiment, folder)
     judged = claims.judge(experiment)
     claims.write(judged, experiment, target)
+    claims_page.write(judged, experiment, target)
     return judged
 
 

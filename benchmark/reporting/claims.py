@@ -1,53 +1,27 @@
-"""The paper's claims as tests on measured numbers: reference/claims.yaml to claims.json and claims.md."""
+"""The paper's claims as tests on measured numbers: reference/claims.yaml to claims.json."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import yaml
 
 from benchmark import cli, config
 from benchmark.reporting import measurements
-from benchmark.reporting.tables import describe
-from benchmark.scoring.paired import difference
-from benchmark.scoring.statistics import CONFIDENCE, RESAMPLES
+from benchmark.reporting.findings import Pair, Scores, examine
+from benchmark.scoring.paired import Spread
+from benchmark.scoring.statistics import CONFIDENCE
+from benchmark.scoring.verdicts import VERDICTS, overall
 from datasets.face import BadInput
 
 CLAIMS = Path(__file__).parents[1] / "reference" / "claims.yaml"
-REPRODUCED, NOT_REPRODUCED, OPEN = "reproduced", "not reproduced", "open"
-VERDICTS = (REPRODUCED, NOT_REPRODUCED, OPEN)
-UNITS = {"psnr": " dB", "psnr_y": " dB"}
-
-
-@dataclass(frozen=True)
-class Pair:
-    """One comparison of a claim: `better` against `than`, and the paper's margin (None where it gives no number)."""
-
-    better: str
-    than: str
-    paper: float | None
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What was measured of a pair. effect > 0 where `better` is better; None where untested, with the reason."""
-
-    better: str
-    than: str
-    paper: float | None
-    verdict: str
-    effect: float | None = None
-    low: float | None = None
-    high: float | None = None
-    faces: int = 0
-    seeds: tuple[int, int] = (0, 0)
-    magnitude: str = ""
-    reason: str = ""
+KEYS = {"id", "section", "quote", "measure"}
+FORMS = ({"order"}, {"better", "than"}, {"better", "than_best_of"})
 
 
 def read(path: Path = CLAIMS) -> list[dict[str, Any]]:
@@ -55,23 +29,32 @@ def read(path: Path = CLAIMS) -> list[dict[str, Any]]:
     claims = yaml.safe_load(path.read_text())["claims"]
     for claim in claims:
         name = claim.get("id", claim)
-        if missing := {"id", "section", "quote", "measure"} - set(claim):
+        if missing := KEYS - set(claim):
             raise BadInput(f"{path}: claim {name} lacks {', '.join(sorted(missing))}")
-        if unknown := set(claim) - {"id", "section", "quote", "measure", "better", "than", "order", "by", "lower"}:
+        if unknown := set(claim) - KEYS - set().union(*FORMS) - {"by", "lower"}:
             raise BadInput(f"{path}: claim {name} has unknown {', '.join(sorted(unknown))}")
-        if ("order" in claim) == ("better" in claim and "than" in claim):
-            raise BadInput(f"{path}: claim {name} needs either `order` or `better` and `than`")
+        if set(claim) & set().union(*FORMS) not in FORMS:
+            raise BadInput(f"{path}: claim {name} needs either `order` or `better` and `than` or `than_best_of`")
     return claims
 
 
 def pairs_of(claim: dict[str, Any]) -> list[Pair]:
-    """The comparisons of a claim. One `better` stands against every `than`; two lists are taken in step."""
+    """The comparisons of a claim. One `better` stands against every `than`; two lists are taken in step.
+
+    The margin over the best of many is that over each of them, at least: the paper's over the best in its table.
+    """
+    measure = claim["measure"]
     if "order" in claim:
         names = list(pairwise(claim["order"]))
+    elif "than_best_of" in claim:
+        names = [(claim["better"], other) for other in claim["than_best_of"]]
     else:
         better, than = ([v] if isinstance(v, str) else v for v in (claim["better"], claim["than"]))
         names = list(zip(better * len(than) if len(better) == 1 else better, than, strict=True))
-    return [Pair(a, b, claim.get("by", _paper_margin(claim["measure"], a, b))) for a, b in names]
+    margins = [claim["by"] if "by" in claim else _paper_margin(measure, *pair) for pair in names]
+    if "than_best_of" in claim:
+        margins = [min((m for m in margins if m is not None), default=None)] * len(names)
+    return [Pair(a, b, margin) for (a, b), margin in zip(names, margins, strict=True)]
 
 
 def _paper_margin(measure: str, better: str, than: str) -> float | None:
@@ -80,65 +63,48 @@ def _paper_margin(measure: str, better: str, than: str) -> float | None:
     return round(known[better] - known[than], 2) if {better, than} <= set(known) else None
 
 
-def examine(pair: Pair, measure: str, tables: dict[str, pd.DataFrame], lower: bool = False) -> Finding:
-    """Test one pair on the rows of metrics/. lower: a lower `measure` is better."""
-    names = (pair.better, pair.than, pair.paper)
-    absent = [run for run in (pair.better, pair.than) if run not in tables]
-    if absent:
-        return Finding(*names, OPEN, reason=f"not measured: {', '.join(absent)}")
-    a, b = (measurements.scores(tables[run], measure).to_numpy() for run in (pair.better, pair.than))
-    faces, seeds = len(a), (a.shape[1], b.shape[1])
-    if faces < 2:
-        return Finding(*names, OPEN, faces=faces, seeds=seeds, reason="one face has no interval")
-    effect = difference(b, a) if lower else difference(a, b)
-    low, high = effect.low, effect.high
-    return Finding(*names, verdict(low, high), effect.mean, low, high, faces, seeds, magnitude(pair.paper, low, high))
+def judge_claim(claim: dict[str, Any], scores: Scores) -> dict[str, Any]:
+    """A claim with its verdict, the reason that all pairs of this verdict share, if any, and the pairs' findings.
 
-
-def verdict(low: float, high: float) -> str:
-    """What the interval of "better minus than" says of the direction."""
-    if low > 0:
-        return REPRODUCED
-    return NOT_REPRODUCED if high < 0 else OPEN
-
-
-def magnitude(paper: float | None, low: float, high: float) -> str:
-    """Where the paper's margin lies, seen from the interval."""
-    if paper is None:
-        return ""
-    if paper > high:
-        return "above the interval"
-    return "below the interval" if paper < low else "within the interval"
-
-
-def overall(verdicts: list[str]) -> str:
-    """The verdict of a claim from those of its pairs."""
-    if NOT_REPRODUCED in verdicts:
-        return NOT_REPRODUCED
-    return OPEN if OPEN in verdicts else REPRODUCED
+    best_other: of a claim against the best of many, the best as measured; None elsewhere.
+    """
+    findings = examine(pairs_of(claim), scores, claim.get("lower", False))
+    total = overall([finding.verdict for finding in findings])
+    reasons = {finding.reason.split(":")[0] for finding in findings if finding.verdict == total}
+    head = {key: str(claim[key]) for key in ("id", "section", "quote", "measure")}
+    reason = "" if "" in reasons else ", ".join(sorted(reasons))
+    effects = {finding.than: finding.effect for finding in findings if finding.effect is not None}
+    best = min(effects, key=effects.__getitem__) if effects and "than_best_of" in claim else None
+    tests = [asdict(finding) for finding in findings]
+    return head | {"verdict": total, "reason": reason, "best_other": best, "tests": tests}
 
 
 def judge(experiment: config.Experiment, path: Path = CLAIMS) -> list[dict[str, Any]]:
     """Every claim with its verdict and the findings of its pairs, in the order of the file."""
-    tables = measurements.rows(experiment)
-    judged = []
-    for claim in read(path):
-        pairs, measure = pairs_of(claim), claim["measure"]
-        findings = [examine(pair, measure, tables, claim.get("lower", False)) for pair in pairs]
-        head = {key: str(claim[key]) for key in ("id", "section", "quote", "measure")}
-        total = overall([finding.verdict for finding in findings])
-        judged.append(head | {"verdict": total, "tests": [asdict(finding) for finding in findings]})
-    return judged
+    claims = read(path)
+    scores = {measure: Scores.load(experiment, measure) for measure in {claim["measure"] for claim in claims}}
+    return [judge_claim(claim, scores[claim["measure"]]) for claim in claims]
+
+
+def count(judged: list[dict[str, Any]]) -> dict[str, int]:
+    """How many claims have each verdict."""
+    return {v: sum(claim["verdict"] == v for claim in judged) for v in VERDICTS}
+
+
+def spreads(experiment: config.Experiment, measures: Iterable[str]) -> dict[str, dict[str, Spread]]:
+    """By measure and method: the spread between seeds that the tests go by; {} where no run has several."""
+    found = {measure: Scores.load(experiment, measure).spreads for measure in measures}
+    return {measure: {m: s for m, s in methods.items() if s} for measure, methods in found.items()}
 
 
 def write(judged: list[dict[str, Any]], experiment: config.Experiment, folder: Path) -> None:
-    """Write claims.json (the judged claims of the experiment, and their count by verdict) and claims.md."""
-    counts = {v: sum(claim["verdict"] == v for claim in judged) for v in VERDICTS}
-    head = {"experiment": experiment.name, "confidence": CONFIDENCE, "resamples": RESAMPLES, "verdicts": counts}
+    """Write claims.json: the judged claims of the experiment, their count by verdict, and what they rest on."""
+    rests = spreads(experiment, dict.fromkeys(claim["measure"] for claim in judged))
+    between = {measure: {m: asdict(s) for m, s in found.items()} for measure, found in rests.items()}
+    head = {"experiment": experiment.name, "drawn": measurements.drawn(experiment), "confidence": CONFIDENCE}
+    content = head | {"verdicts": count(judged), "seeds": between, "claims": judged}
     with cli.whole_file(folder / "claims.json") as part:
-        part.write_text(json.dumps(_rounded(head | {"claims": judged}), indent=1, ensure_ascii=False) + "\n")
-    with cli.whole_file(folder / "claims.md") as part:
-        part.write_text(markdown(judged, f"{experiment.name} ({describe(experiment)})"))
+        part.write_text(json.dumps(_rounded(content), indent=1, ensure_ascii=False) + "\n")
 
 
 def _rounded(value: Any) -> Any:
@@ -148,37 +114,3 @@ def _rounded(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_rounded(item) for item in value]
     return round(value, 6) if isinstance(value, float) else value
-
-
-def markdown(judged: list[dict[str, Any]], experiment: str) -> str:
-    """The claims as a page: a count, a table of verdicts, and below it every pair's numbers."""
-    count = ", ".join(f"{sum(c['verdict'] == v for c in judged)} {v}" for v in VERDICTS)
-    lines = [f"Claims of the paper on experiment {experiment}: {count}.", ""]
-    lines += ["| Section | Claim | Measure | Verdict |", "|:--|:--|:--|:--|"]
-    lines += [f"| {c['section']} | {c['quote']} | {c['measure'].upper()} | **{c['verdict']}** |" for c in judged]
-    for claim in judged:
-        lines += ["", f"## {claim['id']}", "", f"> {claim['quote']} ({_where(claim['section'])})", ""]
-        lines += [
-            f"| {claim['measure'].upper()} | Paper | Measured [95 %] | Faces, seeds | Paper's figure | Verdict |",
-            "|:--|--:|--:|--:|:--|:--|",
-        ]
-        lines += ["| " + " | ".join(cells(test, claim["measure"])) + " |" for test in claim["tests"]]
-    return "\n".join(lines) + "\n"
-
-
-def _where(section: str) -> str:
-    return f"section {section}" if section[0].isdigit() else section
-
-
-def cells(test: dict[str, Any], measure: str) -> list[str]:
-    """A finding as the texts of a table's row: test, paper, measured, faces and seeds, magnitude, verdict."""
-    names = measurements.paper_labels()
-    unit, digits = UNITS.get(measure, ""), 2 if measure in UNITS else 3
-    paper = "–" if test["paper"] is None else f"{test['paper']:+.2f}{unit}"
-    title = f"{names.get(test['better'], test['better'])} over {names.get(test['than'], test['than'])}"
-    if test["effect"] is None:
-        return [title, paper, test["reason"], "–", "–", test["verdict"]]
-    effect, low, high = (f"{test[key]:+.{digits}f}" for key in ("effect", "low", "high"))
-    seeds = " and ".join(str(n) for n in test["seeds"])
-    faces = f"{test['faces']}, {seeds}"
-    return [title, paper, f"{effect}{unit} [{low}, {high}]", faces, test["magnitude"] or "–", test["verdict"]]

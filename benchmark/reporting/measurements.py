@@ -10,19 +10,41 @@ import pandas as pd
 
 from benchmark import config
 from datasets.face import BadInput
+from methods.interface import TrainedMethod, discover
 
+SYNTHETIC = {"synthetic"}  # corpora that a program draws
 REFERENCE = Path(__file__).parents[1] / "reference" / "paper.csv"
 
 
+def drawn(experiment: config.Experiment) -> bool:
+    """Whether all faces are drawn by a program: nothing measured on them tells of the paper's own faces."""
+    return set(experiment.params["corpora"]) <= SYNTHETIC
+
+
+def trained(experiment: config.Experiment) -> dict[str, str]:
+    """The method of each run that trains a network; the other runs draw nothing, so that their seeds are alike.
+
+    A method that is not here, whose images came from elsewhere, is taken for a trained one.
+    """
+    methods = discover()
+    runs = {name: experiment.run(name).method for name in experiment.runs}
+    return {
+        name: method for name, method in runs.items() if issubclass(methods.get(method, TrainedMethod), TrainedMethod)
+    }
+
+
 def measured(experiment: config.Experiment) -> dict[str, dict[str, Any]]:
-    """metrics/RUN.json of every run of params.yaml that has been evaluated, by run."""
-    paths = {name: experiment.run(name).metrics for name in experiment.runs}
-    return {name: json.loads(path.read_text()) for name, path in paths.items() if path.exists()}
+    """Means, intervals and facts of every run of params.yaml that has been evaluated: metrics/RUN.json and .facts.json.
+
+    BadInput where one of the two is missing.
+    """
+    runs = {name: experiment.run(name) for name in experiment.runs}
+    files = {name: (_beside(run.facts, name), run.metrics) for name, run in runs.items() if run.metrics.exists()}
+    return {name: _read(facts) | _read(means) for name, (facts, means) in files.items()}
 
 
-def facts(experiment: config.Experiment) -> dict[str, dict[str, Any]]:
-    """metrics/RUN.facts.json of the same runs; BadInput where one is missing."""
-    return {name: json.loads(_beside(experiment.run(name).facts, name).read_text()) for name in measured(experiment)}
+def _read(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text())
 
 
 def _beside(path: Path, run: str) -> Path:
@@ -85,6 +107,6 @@ def ordered_bins(bins: pd.Series) -> list[str]:
 
 def parameters(experiment: config.Experiment) -> dict[str, float]:
     """Learnt values of each measured run, the same for all its seeds; NaN where the images came without weights."""
-    known = facts(experiment)
-    counts = {run: [record["parameters"] for record in known[run]["training"]] for run in measured(experiment)}
+    known = measured(experiment)
+    counts = {run: [record["parameters"] for record in facts["training"]] for run, facts in known.items()}
     return {run: float(found[0]) if found else float("nan") for run, found in counts.items()}

@@ -1,4 +1,4 @@
-"""Plots of an experiment from its metrics and logs: training, PSNR by yaw, paired differences."""
+"""Plots of an experiment from its metrics and logs: paper and measured, training, by yaw, paired differences."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ import pandas as pd
 from benchmark import config
 from benchmark.reporting import measurements
 from benchmark.reporting.figures import save
-from benchmark.scoring.paired import difference
+from benchmark.reporting.findings import Scores
+from benchmark.reporting.tables import MEASURES, TITLES, compare
+from benchmark.scoring.paired import FIXED, difference
 from benchmark.scoring.statistics import mean_interval
 
 mpl.use("Agg")
@@ -89,26 +91,50 @@ def by_yaw(experiment: config.Experiment) -> plt.Figure:
 
 
 def differences(experiment: config.Experiment) -> plt.Figure | None:
-    """PSNR of each run minus that of Ours, face by face: a box over faces, and the mean with its interval below it."""
-    tables = measurements.rows(experiment)
-    if REFERENCE_RUN not in tables or len(tables) < 2:
+    """PSNR of each run minus that of Ours, face by face: a box over faces, and the mean with its interval below it.
+
+    The interval is over faces, and over seeds where any run has several.
+    """
+    scores = Scores.load(experiment, "psnr")
+    if REFERENCE_RUN not in scores.values or len(scores.values) < 2:
         return None
-    style = styles(experiment)
-    reference = measurements.scores(tables[REFERENCE_RUN], "psnr")
-    others = {name: measurements.scores(t, "psnr") for name, t in tables.items() if name != REFERENCE_RUN}
-    order = sorted(others, key=lambda name: float(others[name].to_numpy().mean()))
+    style, reference = styles(experiment), scores.values[REFERENCE_RUN]
+    others = {name: values for name, values in scores.values.items() if name != REFERENCE_RUN}
+    order = sorted(others, key=lambda name: float(others[name].mean()))
+    between = {name: scores.spread(name) or FIXED for name in scores.values}
     figure, axis = plt.subplots(figsize=(8, 1.2 + 0.32 * len(order)))
-    gaps = [others[name].mean(axis=1) - reference.mean(axis=1) for name in order]
+    gaps = [others[name].mean(1) - reference.mean(1) for name in order]
     boxes = axis.boxplot(gaps, orientation="horizontal", widths=0.55, patch_artist=True, flierprops={"ms": 1.5})
     for place, name in enumerate(order, start=1):
         boxes["boxes"][place - 1].set(facecolor=style[name]["color"], alpha=0.6)
-        effect = difference(others[name].to_numpy(), reference.to_numpy())
-        bounds = [[effect.mean - effect.low], [effect.high - effect.mean]]
+        effect = difference(others[name], reference, between[name], between[REFERENCE_RUN])
+        low, high = effect.interval
+        bounds = [[effect.mean - low], [high - effect.mean]]
         axis.errorbar(effect.mean, place - 0.38, xerr=bounds, fmt="k.", ms=4, lw=1, capsize=2)
     axis.axvline(0, color="black", lw=0.8)
     axis.set_yticks(range(1, len(order) + 1), [style[name]["label"] for name in order], fontsize=8)
     axis.set(xlabel="PSNR minus that of Ours, dB: faces (box), mean with 95 % interval (dot)")
     return finish(figure)
+
+
+def paper_and_measured(experiment: config.Experiment) -> plt.Figure:
+    """PSNR and SSIM of every row of the paper's tables: the paper's as a ring, ours as a dot with its interval."""
+    parts = [compare(number, experiment) for number in TITLES]
+    rows = pd.concat([part[part["psnr_paper"].notna()] for part in parts], keys=list(TITLES), names=["table"])
+    places = np.arange(len(rows)) + rows.index.get_level_values("table").to_numpy()  # an empty row between tables
+    figure, axes = plt.subplots(1, 2, figsize=(9, 6.4), sharey=True)
+    for axis, (measure, (title, _)) in zip(axes, MEASURES.items(), strict=True):
+        ours, low, high = (rows[f"{measure}_{key}"] for key in ("ours", "low", "high"))
+        axis.plot(rows[f"{measure}_paper"], places, "o", mfc="none", color="tab:gray", ms=6, label="paper")
+        bounds = [ours - low, high - ours]
+        axis.errorbar(ours, places, xerr=bounds, fmt="o", color="tab:blue", ms=4, lw=1.5, label="measured here, 95 %")
+        axis.set(xlabel=f"{title}, dB" if measure == "psnr" else title)
+        axis.grid(axis="x", alpha=0.3)
+    axes[0].set_yticks(places, rows["label"], fontsize=8)
+    axes[0].invert_yaxis()
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="upper center", ncols=2, frameon=False)
+    figure.tight_layout(rect=(0, 0, 1, 0.96))
+    return figure
 
 
 def finish(figure: plt.Figure) -> plt.Figure:
@@ -117,7 +143,7 @@ def finish(figure: plt.Figure) -> plt.Figure:
     return figure
 
 
-PLOTS = {"curves": curves, "yaw": by_yaw, "differences": differences}
+PLOTS = {"paper": paper_and_measured, "curves": curves, "yaw": by_yaw, "differences": differences}
 
 
 def write(experiment: config.Experiment) -> list[Path]:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark import cli, config
-from benchmark.reporting.measurements import REFERENCE, facts, measured
+from benchmark.reporting.measurements import REFERENCE, measured
 
 DASH = "–"
 MEASURES = {"psnr": ("PSNR", 2), "ssim": ("SSIM", 3)}
@@ -82,15 +82,20 @@ def number(value: float, digits: int, sign: str = "") -> str:
 
 
 def caption(table: int, experiment: config.Experiment) -> str:
-    """What the table shows and on what: corpus, recipe, faces, seeds, VGG weights; and what is marked."""
+    """What the table shows and on what, for a table that stands alone."""
+    return f"{TITLES[table]}. {conditions(experiment)}"
+
+
+def conditions(experiment: config.Experiment) -> str:
+    """What all tables were measured on: corpus, recipe, faces, seeds, VGG weights; and what is marked in them."""
     ours = measured(experiment)
     faces = sorted({m["faces"] for m in ours.values()})
     seeds = sorted({m["seeds"] for m in ours.values()})
-    records = [record for known in facts(experiment).values() for record in known["training"]]
+    records = [record for known in ours.values() for record in known["training"]]
     notes = sorted({str(note) for record in records for note in record["notes"].values()})
     training = experiment.params["training"]
     parts = [
-        f"{TITLES[table]}. Experiment {experiment.name}: {describe(experiment)}",
+        f"Experiment {experiment.name}: {describe(experiment)}",
         f"recipe {training['recipe']}",
         f"{_span(faces)} test faces",
         f"seeds: {_span(seeds)}",
@@ -121,10 +126,15 @@ def write(table: int, experiment: config.Experiment, folder: Path) -> None:
     with cli.whole_file(folder / f"table{table}.csv") as part:
         numbers.to_csv(part, float_format="%.4f", na_rep=DASH)
     with cli.whole_file(folder / f"table{table}.md") as part:
-        marked = _mark(text, best, "**{}**", "<u>{}</u>")
-        part.write_text(f"{title}\n\n{marked.to_markdown(index=False, disable_numparse=True)}\n")
+        part.write_text(f"{title}\n\n{markdown(numbers)}\n")
     with cli.whole_file(folder / f"table{table}.tex") as part:
         part.write_text(latex(text, best, title, f"tab:table{table}"))
+
+
+def markdown(numbers: pd.DataFrame) -> str:
+    """The table as Markdown, best and second marked."""
+    marked = _mark(shown(numbers), ranks(numbers), "**{}**", "<u>{}</u>")
+    return marked.to_markdown(index=False, disable_numparse=True)
 
 
 def ranks(numbers: pd.DataFrame) -> dict[str, list[int]]:

@@ -1,47 +1,66 @@
-"""How much better one run is than another: a bootstrap over faces, paired, and over the seeds of each run."""
+"""How much better one run is than another: over faces, paired, and over the seeds that networks are trained from."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
+from scipy.special import stdtr, stdtrit  # Student's t: its distribution function and quantiles
 
-from benchmark.scoring.statistics import CONFIDENCE, RESAMPLES
+from benchmark.scoring.statistics import CONFIDENCE
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Variance of a run's mean score from one seed to another, and the degrees of freedom of its estimate."""
+
+    variance: float
+    dof: int
+
+
+FIXED = Spread(0.0, 1)  # of a method that draws nothing: its seeds are all alike
 
 
 @dataclass(frozen=True)
 class Effect:
-    """A mean difference with its percentile interval."""
+    """A mean difference, its standard error and the error's degrees of freedom: Student's t gives all the rest."""
 
     mean: float
-    low: float
-    high: float
+    error: float
+    dof: float
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % interval of the true difference."""
+        reach = float(stdtrit(self.dof, (1 + CONFIDENCE) / 2)) * self.error
+        return self.mean - reach, self.mean + reach
+
+    def p(self, value: float) -> float:
+        """How likely a difference this far from `value`, either way, were if `value` were true."""
+        if self.error == 0:
+            return float(self.mean == value)
+        return float(2 * stdtr(self.dof, -abs(self.mean - value) / self.error))
 
 
-def difference(a: np.ndarray, b: np.ndarray) -> Effect:
-    """Mean of `a` (faces, seeds of a) minus mean of `b` (faces, seeds of b), rows being the same faces.
+def spread(runs: Iterable[np.ndarray]) -> Spread | None:
+    """The variance between seeds pooled over runs (faces, seeds); None where no run has several seeds."""
+    means = [run.mean(0) for run in runs if run.shape[1] > 1]
+    dof = sum(len(seeds) - 1 for seeds in means)
+    return Spread(float(sum(((seeds - seeds.mean()) ** 2).sum() for seeds in means) / dof), dof) if means else None
 
-    A resample draws faces once for both runs, and seeds for each run by itself. Three seeds are few: the spread between
-    seeds comes out smaller than it is, by (n - 1) / n in variance; one seed shows none of it.
+
+def difference(a: np.ndarray, b: np.ndarray, seeds_of_a: Spread = FIXED, seeds_of_b: Spread = FIXED) -> Effect:
+    """Mean of `a` (faces, seeds of a) minus mean of `b` (faces, seeds of b), rows being the same faces, at least two.
+
+    The error has a part of the faces, whose differences are paired, and one of each run's seeds; the two runs' are one
+    part where both come from the same pooled estimate. Degrees of freedom: Welch and Satterthwaite's.
     """
-    rng = np.random.default_rng(0)
-    weights = _face_weights(len(a))
-    drawn = _mean_over_seeds(weights @ a, rng) - _mean_over_seeds(weights @ b, rng)
-    tail = 100 * (1 - CONFIDENCE) / 2
-    low, high = np.percentile(drawn, [tail, 100 - tail])
-    return Effect(float(a.mean() - b.mean()), float(low), float(high))
-
-
-@lru_cache(maxsize=2)
-def _face_weights(faces: int) -> np.ndarray:
-    """How much each face counts in each resample: (RESAMPLES, faces), rows that sum to 1. The same for every pair."""
-    rng = np.random.default_rng(0)
-    counts = [np.bincount(rng.integers(0, faces, faces), minlength=faces) for _ in range(RESAMPLES)]
-    return np.stack(counts) / faces
-
-
-def _mean_over_seeds(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Mean over as many seeds as there are, drawn with replacement, in each row of `values` (RESAMPLES, seeds)."""
-    drawn = rng.integers(0, values.shape[1], values.shape)
-    return np.take_along_axis(values, drawn, 1).mean(1)
+    gaps = a.mean(1) - b.mean(1)
+    weights = {seeds_of_a: 1 / a.shape[1]}
+    weights[seeds_of_b] = weights.get(seeds_of_b, 0.0) + 1 / b.shape[1]
+    parts = [(float(gaps.var(ddof=1)) / len(gaps), len(gaps) - 1)]
+    parts += [(seeds.variance * weight, seeds.dof) for seeds, weight in weights.items()]
+    variance = sum(part for part, _ in parts)
+    squares = sum(part**2 / dof for part, dof in parts)
+    return Effect(float(a.mean() - b.mean()), variance**0.5, variance**2 / squares if squares else len(gaps) - 1)

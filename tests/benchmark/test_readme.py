@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,30 +18,49 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def reported(toy: config.Experiment) -> config.Experiment:
-    """The made-up experiment with its tables and claims, and a figure."""
+    """The made-up experiment with its tables and claims, the chart and a figure of faces."""
     report.write_text(toy, toy.results)
     (toy.results / "figures").mkdir()
-    (toy.results / "figures" / readme.FIGURE).write_bytes(b"")
+    for name in (readme.CHART, readme.FACES):
+        (toy.results / "figures" / name).write_bytes(b"")
     return toy
 
 
 def test_section_holds_tables_verdicts_and_a_figure(reported: config.Experiment) -> None:
     text = readme.section([reported])
     for number in (1, 2, 3):
-        assert (reported.results / "tables" / f"table{number}.md").read_text().strip() in text
-    assert "Claims of the paper: 3 reproduced, 0 not reproduced, 16 open" in text
-    assert "](results/toy/figures/fig5.png)" in text
+        _, table = (reported.results / "tables" / f"table{number}.md").read_text().strip().split("\n\n")
+        assert table in text
+    assert text.count("VGG-19 weights") == 1  # what all tables were measured on is said once
+    assert "which neither support nor refute the paper: 2 reproduced, 0 smaller than claimed, 0 not reproduced" in text
+    assert "Claims of the paper" not in text
+    order = [
+        "which neither support",
+        "](results/toy/figures/paper.png)",
+        "](results/toy/figures/fig5.png)",
+        "<details>",
+    ]
+    places = [text.index(part) for part in order]
+    assert places == sorted(places)
 
 
 def test_no_picture_of_a_real_face(reported: config.Experiment) -> None:
     reported.params["corpora"] = {"celeba": {}, "synthetic": {}}
-    assert "figures/" not in readme.section([reported])
+    text = readme.section([reported])
+    assert "fig5" not in text
+    assert text.count("figures/") == 1
+
+
+def test_real_faces_come_before_drawn_ones(reported: config.Experiment) -> None:
+    real = replace(reported, params=reported.params | {"corpora": {"celeba": {}}})
+    text = readme.section([reported, real])
+    assert text.index("Claims of the paper: ") < text.index("On drawn faces")
 
 
 def test_only_what_is_between_the_markers_changes(reported: config.Experiment) -> None:
     page = f"# Title\n\n{readme.BEGIN}\nold\n{readme.END}\n\nMore.\n"
     new = readme.filled(page, readme.section([reported]))
-    assert new.startswith(f"# Title\n\n{readme.BEGIN}\n## Results")
+    assert new.startswith(f"# Title\n\n{readme.BEGIN}\n## The answer")
     assert new.endswith(f"{readme.END}\n\nMore.\n")
     assert "old" not in new
     assert readme.filled(new, readme.section([reported])) == new
@@ -55,7 +75,7 @@ def test_pages_without_a_place_for_it_are_refused(page: str) -> None:
 
 
 def test_an_experiment_without_a_report_is_named(toy: config.Experiment) -> None:
-    with pytest.raises(BadInput, match=r"results/toy/tables/table1.md: missing; run .* --experiment toy"):
+    with pytest.raises(BadInput, match=r"results/toy/claims.json: missing; run .* --experiment toy"):
         readme.section([toy])
 
 

@@ -62,7 +62,7 @@ def test_everything_is_written(reported: Path) -> None:
     supplement = [f"supplement.{kind}" for kind in ("csv", "md", "tex")]
     assert sorted(p.name for p in (results / "tables").iterdir()) == sorted([*TABLES, *supplement, "deviations.md"])
     pictures = {p.stem for p in (results / "figures").iterdir()}
-    assert pictures == {"all", "fig1", "fig2", "fig3", "fig4", "fig5", "curves", "yaw", "differences"}
+    assert pictures == {"all", "fig1", "fig2", "fig3", "fig4", "fig5", "paper", "curves", "yaw", "differences"}
     assert (results / "claims.json").exists()
     assert (results / "claims.md").exists()
     assert 'id="data"' in (results / "report.html").read_text()
@@ -79,7 +79,7 @@ def test_a_fresh_clone_rebuilds_all_but_the_faces(reported: Path, tmp_path: Path
     output = run(root, "benchmark.report")
     assert "figures 1, 3, 4 and 5 and the report's faces are left out" in output
     same = ["claims.json", "claims.md", *(f"tables/{name}" for name in [*TABLES, "supplement.csv", "deviations.md"])]
-    same += [f"figures/{name}.png" for name in ("fig2", "curves", "yaw", "differences")]
+    same += [f"figures/{name}.png" for name in ("fig2", "paper", "curves", "yaw", "differences")]
     for name in same:
         assert (results / name).read_bytes() == (before / name).read_bytes(), name
     page = (results / "report.html").read_text()

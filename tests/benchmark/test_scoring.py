@@ -213,9 +213,9 @@ def test_metrics_hold_numbers_alone_and_predict_writes_no_times(experiment: conf
     run_predict("oracle")
     run_evaluate("oracle")
     run = experiment.run("oracle")
-    scores = {f"{measure}{space}" for measure in ("psnr", "ssim") for space in ("", "_y")}
-    expected = {"faces", "seeds", "estimates", *scores, *(f"{score}_interval" for score in scores)}
-    assert set(json.loads(run.metrics.read_text())) == expected
+    stored = json.loads(run.metrics.read_text())
+    assert list(stored) == ["psnr", "ssim", "psnr_y", "ssim_y", "faces"]
+    assert all(isinstance(value, int | float) for value in stored.values())
     assert {path.suffix for path in run.images(0).iterdir()} == {".png"}
     assert json.loads(run.predict_provenance.read_text())["seconds_a_face"] > 0
 

@@ -42,7 +42,7 @@ def test_luma_stands_beside_rgb(toy: config.Experiment, written: pd.DataFrame) -
 
 
 def test_estimates_are_averaged_over_seeds_and_absent_where_nothing_is_estimated(toy: config.Experiment) -> None:
-    path = toy.run("ours").metrics
+    path = toy.run("ours").facts
     summary = json.loads(path.read_text())
     for seed, value in (("seed0", 2.0), ("seed1", 4.0)):
         summary["estimates"][seed]["warp_stn"]["rotation_degrees"] = value

@@ -1,0 +1,101 @@
+"""claims.md: the count of verdicts, a table of them, and every pair's numbers below it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from benchmark import cli, config
+from benchmark.reporting import claims, measurements, tables
+from benchmark.scoring.paired import Spread
+
+UNITS = {"psnr": " dB", "psnr_y": " dB"}
+HEAD = ("Paper", "Measured [95 %]", "p, no difference", "p, paper's margin", "Faces; seeds; d.f.", "Verdict")
+METHOD = (
+    "Each pair is asked whether it is better and whether the paper's margin agrees: Student's t over faces, paired, "
+    "and over seeds, with Welch and Satterthwaite's degrees of freedom (d.f.). Intervals are those of one pair alone; "
+    "the p values are corrected by Holm for the pairs of their claim, and decide at 5 %. The rules stand in "
+    "`benchmark/reference/claims.yaml`. STN_0, which turns faces upright for many runs, is trained once: what "
+    "another of its trainings would change is in none of these."
+)
+
+
+def summary(counts: dict[str, int], experiment: config.Experiment) -> str:
+    """The count of verdicts in words; on drawn faces it is said not to be the paper's."""
+    said = ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
+    if measurements.drawn(experiment):
+        return f"On drawn faces, which neither support nor refute the paper: {said}"
+    return f"Claims of the paper: {said}"
+
+
+def write(judged: list[dict[str, Any]], experiment: config.Experiment, folder: Path) -> None:
+    """Write claims.md of the judged claims."""
+    with cli.whole_file(folder / "claims.md") as part:
+        part.write_text(markdown(judged, experiment))
+
+
+def markdown(judged: list[dict[str, Any]], experiment: config.Experiment) -> str:
+    """The page as text."""
+    where = f"experiment {experiment.name}: {tables.describe(experiment)}"
+    between = claims.spreads(experiment, dict.fromkeys(claim["measure"] for claim in judged))
+    lines = [f"{summary(claims.count(judged), experiment)} ({where}).", "", METHOD, "", *seeds(between), ""]
+    lines += ["| Section | Claim | Measure | Verdict |", "|:--|:--|:--|:--|"]
+    lines += [f"| {c['section']} | {c['quote']} | {c['measure'].upper()} | **{said(c)}** |" for c in judged]
+    for claim in judged:
+        lines += ["", f"## {claim['id']}", "", f"> {claim['quote']} ({_where(claim['section'])})", ""]
+        if claim["best_other"]:
+            lines += [f"Best of the others as measured: {label(claim['best_other'])}", ""]
+        lines += [f"| {claim['measure'].upper()} | {' | '.join(HEAD)} |", "|:--|--:|--:|--:|--:|--:|:--|"]
+        lines += ["| " + " | ".join(cells(test, claim["measure"])) + " |" for test in claim["tests"]]
+    return "\n".join(lines) + "\n"
+
+
+def _where(section: str) -> str:
+    return f"section {section}" if section[0].isdigit() else section
+
+
+def seeds(between: dict[str, dict[str, Spread]]) -> list[str]:
+    """What is known of the spread between seeds, a line a measure."""
+    if not any(between.values()):
+        return ["No trained run has several seeds: what training from another seed would change is not known."]
+    lines = []
+    for measure, found in between.items():
+        unit, digits = _format(measure)
+        known = [f"{m} {s.variance**0.5:.{digits + 1}f}{unit} ({s.dof} d.f.)" for m, s in found.items()]
+        lines.append(f"- Standard deviation between seeds of {measure.upper()}, pooled: {', '.join(known)}.")
+    return lines
+
+
+def _format(measure: str) -> tuple[str, int]:
+    """Unit and digits of a measure."""
+    return UNITS.get(measure, ""), 2 if measure in UNITS else 3
+
+
+def said(judged: dict[str, Any]) -> str:
+    """The verdict on a claim or a pair with what is said besides, in brackets."""
+    reason = judged["reason"].split(":")[0]
+    return f"{judged['verdict']} ({reason})" if reason else judged["verdict"]
+
+
+def label(run: str) -> str:
+    """The paper's name of a run."""
+    return measurements.paper_labels().get(run, run)
+
+
+def cells(test: dict[str, Any], measure: str) -> list[str]:
+    """A finding as the texts of a table's row: the pair, then HEAD."""
+    unit, digits = _format(measure)
+    paper = "–" if test["paper"] is None else f"{test['paper']:+.2f}{unit}"
+    title = f"{label(test['better'])} over {label(test['than'])}"
+    if test["effect"] is None:
+        return [title, paper, test["reason"], "–", "–", "–", said(test)]
+    effect, low, high = (f"{test[key]:+.{digits}f}" for key in ("effect", "low", "high"))
+    counts = f"{test['faces']}; {' and '.join(map(str, test['seeds']))}; {test['dof']:.0f}"
+    chances = (_chance(test["p_none"]), _chance(test["p_paper"]))
+    return [title, paper, f"{effect}{unit} [{low}, {high}]", *chances, counts, said(test)]
+
+
+def _chance(p: float | None) -> str:
+    if p is None:
+        return "–"
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"

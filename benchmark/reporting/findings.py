@@ -1,0 +1,124 @@
+"""Findings: what was measured of each pair of a claim, and the verdict on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from benchmark import config
+from benchmark.reporting import measurements
+from benchmark.scoring.paired import FIXED, Spread, difference, spread
+from benchmark.scoring.verdicts import OPEN, REPRODUCED, holm, side, verdict
+
+ROUNDING = 0.01  # of the difference of two numbers with two decimals, as the paper prints them
+ONE_SEED, LARGER = "one seed", "larger than claimed"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One comparison of a claim: `better` against `than`, and the paper's margin (None where it gives no number)."""
+
+    better: str
+    than: str
+    paper: float | None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was measured of a pair. effect > 0 where `better` is better; None where untested, with the reason.
+
+    p_none, p_paper: of no effect and of the paper's margin, corrected for the pairs of the claim; None: not tested.
+    """
+
+    better: str
+    than: str
+    paper: float | None
+    verdict: str = OPEN
+    effect: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p_none: float | None = None
+    p_paper: float | None = None
+    dof: float | None = None
+    faces: int = 0
+    seeds: tuple[int, int] = (0, 0)
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """One measure of every measured run, (faces, seeds) in one order of faces, and the method of the trained runs."""
+
+    values: Mapping[str, np.ndarray]
+    methods: Mapping[str, str]
+
+    @classmethod
+    def load(cls, experiment: config.Experiment, measure: str) -> Scores:
+        """The experiment's scores in `measure`, from metrics/."""
+        tables = measurements.rows(experiment)
+        values = {run: measurements.scores(table, measure).to_numpy() for run, table in tables.items()}
+        return cls(values, measurements.trained(experiment))
+
+    @cached_property
+    def spreads(self) -> dict[str, Spread | None]:
+        """By method of the measured runs: the spread between seeds, pooled over its runs, else over all trained ones.
+
+        None where no trained run has several seeds.
+        """
+        trained: dict[str, list[np.ndarray]] = {}
+        for run, values in self.values.items():
+            if run in self.methods:
+                trained.setdefault(self.methods[run], []).append(values)
+        of_all = spread(values for runs in trained.values() for values in runs)
+        return {method: spread(runs) or of_all for method, runs in trained.items()}
+
+    def spread(self, run: str) -> Spread | None:
+        """The spread between the seeds of a measured run; None where it is not known."""
+        return self.spreads[self.methods[run]] if run in self.methods else FIXED
+
+
+def examine(pairs: list[Pair], scores: Scores, lower: bool = False) -> list[Finding]:
+    """Test the pairs of one claim together. lower: a lower score is better."""
+    found = [estimate(pair, scores, lower) for pair in pairs]
+    none = holm([1.0 if finding.p_none is None else finding.p_none for finding in found])
+    paper = holm([1.0 if finding.p_paper is None else finding.p_paper for finding in found])
+    return [_decided(*parts) for parts in zip(found, none, paper, strict=True)]
+
+
+def estimate(pair: Pair, scores: Scores, lower: bool = False) -> Finding:
+    """What the scores say of one pair alone: effect, 95 % interval, and p values where they can be had."""
+    blank = Finding(pair.better, pair.than, pair.paper)
+    absent = [run for run in (pair.better, pair.than) if run not in scores.values]
+    if absent:
+        return replace(blank, reason=f"not measured: {', '.join(absent)}")
+    a, b = scores.values[pair.better], scores.values[pair.than]
+    blank = replace(blank, faces=len(a), seeds=(a.shape[1], b.shape[1]))
+    if len(a) < 2:
+        return replace(blank, reason="one face has no interval")
+    of_a, of_b = scores.spread(pair.better), scores.spread(pair.than)
+    effect = difference(a, b, of_a or FIXED, of_b or FIXED)
+    effect = replace(effect, mean=-effect.mean) if lower else effect
+    low, high = effect.interval
+    measured = replace(blank, effect=effect.mean, low=low, high=high, dof=effect.dof)
+    if of_a is None or of_b is None:
+        return replace(measured, reason=ONE_SEED)  # the interval is over faces alone
+    p_paper = None if pair.paper is None else effect.p(_nearest(effect.mean, pair.paper))
+    return replace(measured, p_none=effect.p(0), p_paper=p_paper)
+
+
+def _nearest(effect: float, margin: float) -> float:
+    """Of all margins that the paper's rounded one may stand for, the one that is nearest to the effect."""
+    return min(max(effect, margin - ROUNDING), margin + ROUNDING)
+
+
+def _decided(finding: Finding, p_none: float, p_paper: float) -> Finding:
+    """The finding with its p values corrected, and its verdict; open as it is where it has none."""
+    if finding.p_none is None or finding.effect is None:
+        return finding
+    size = None if finding.paper is None else side(finding.effect, finding.paper, p_paper)
+    decided = verdict(side(finding.effect, 0, p_none), size)
+    found = replace(finding, verdict=decided, p_none=p_none, p_paper=None if size is None else p_paper)
+    return replace(found, reason=LARGER) if decided == REPRODUCED and size == 1 else found

@@ -1,0 +1,91 @@
+"""Simulated truth: runs drawn from known effects and spreads, to count verdicts right and wrong.
+
+A run's score of a face is its true mean, plus what the run makes of the face, plus what a seed does to all faces, plus
+what is left of both. What a face adds to all runs alike is left out, since differences are paired.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from benchmark.reporting.claims import judge_claim
+from benchmark.reporting.findings import Scores
+from benchmark.scoring.verdicts import NOT_REPRODUCED, OPEN, REPRODUCED, SMALLER
+
+DRAWS = 1000
+WRONG = int(binom.ppf(0.99, DRAWS, 0.05))  # of so many draws, as far as 5 % may go by chance
+BETWEEN_SEEDS, OF_A_RUN, LEFT = 0.10, 0.8, 0.4  # dB: as measured on networks of this project, about
+MARGIN = 0.45  # of the skip connection
+OTHERS = {"other_1": 3, "other_2": 3, "other_3": 3}  # runs of the same method, in no claim: their number of seeds
+
+
+def draws(means: dict[str, float], seeds: int, faces: int) -> Iterator[Scores]:
+    """DRAWS experiments with runs of these true means, of one method; OTHERS are measured besides."""
+    rng = np.random.default_rng(20180908)
+    counts = dict.fromkeys(means, seeds) | OTHERS
+    for _ in range(DRAWS):
+        values = {}
+        for run, n in counts.items():
+            level = means.get(run, 0.0) + rng.normal(0, BETWEEN_SEEDS, n)
+            face = rng.normal(0, OF_A_RUN, (faces, 1)).astype(np.float32)
+            values[run] = level + face + LEFT * rng.standard_normal((faces, n), np.float32)
+        yield Scores(values, dict.fromkeys(counts, "mtun"))
+
+
+def verdicts(claim: dict, means: dict[str, float], seeds: int = 3, faces: int = 300) -> Counter[str]:
+    """How often each verdict is given."""
+    full = {"id": "simulated", "section": "5", "quote": "q", "measure": "psnr"} | claim
+    return Counter(judge_claim(full, scores)["verdict"] for scores in draws(means, seeds, faces))
+
+
+PAIR = {"better": "a", "than": "b", "by": MARGIN}
+ORDER = {"order": ["a", "b", "c", "d"], "by": MARGIN}
+BEST = {"better": "a", "than_best_of": ["b", "c", "d", "e"], "by": MARGIN}
+
+
+FALSE = {
+    "no effect, one seed": (PAIR, {"a": 0.0, "b": 0.0}, 1),
+    "no effect": (PAIR, {"a": 0.0, "b": 0.0}, 3),
+    "a ninth of what is claimed": (PAIR, {"a": 0.05, "b": 0.0}, 3),
+    "one pair of three": (ORDER, {"a": 1.35, "b": 0.9, "c": 0.9, "d": 0.45}, 3),
+    "one other is as good": (BEST, {"a": 1.0, "b": 0.0, "c": 0.0, "d": 0.0, "e": 1.0}, 3),
+}
+TRUE = {
+    "a pair, one seed": (PAIR, {"a": MARGIN, "b": 0.0}, 1),
+    "a pair": (PAIR, {"a": MARGIN, "b": 0.0}, 3),
+    "an order": (ORDER, {"a": 1.35, "b": 0.9, "c": 0.45, "d": 0.0}, 3),
+    "the best": (BEST, {"a": MARGIN, "b": 0.0, "c": 0.0, "d": 0.0, "e": 0.0}, 3),
+}
+
+
+@pytest.mark.parametrize("case", FALSE)
+def test_a_false_claim_is_hardly_ever_reproduced(case: str) -> None:
+    assert verdicts(*FALSE[case])[REPRODUCED] <= WRONG
+
+
+@pytest.mark.parametrize("case", TRUE)
+def test_a_true_claim_is_hardly_ever_refuted(case: str) -> None:
+    found = verdicts(*TRUE[case])
+    assert found[NOT_REPRODUCED] + found[SMALLER] <= WRONG
+
+
+def test_a_true_claim_of_three_seeds_and_three_thousand_faces_is_found() -> None:
+    assert verdicts(PAIR, {"a": MARGIN, "b": 0.0}, 3, 3000)[REPRODUCED] > 0.9 * DRAWS
+
+
+def test_no_effect_at_all_is_told_from_a_large_claim() -> None:
+    found = verdicts(PAIR | {"by": 1.8}, {"a": 0.0, "b": 0.0})
+    assert found[NOT_REPRODUCED] > 0.9 * DRAWS
+
+
+def test_seeds_that_are_left_out_would_be_believed() -> None:
+    """What the verdicts guard against: over faces alone, two trainings of one network differ beyond chance."""
+    alone = [Scores(scores.values, {}) for scores in draws({"a": 0.0, "b": 0.0}, 1, 300)]
+    full = {"id": "simulated", "section": "5", "quote": "q", "measure": "psnr"} | PAIR
+    found = Counter(judge_claim(full, scores)["verdict"] for scores in alone)
+    assert found[OPEN] + found[NOT_REPRODUCED] < DRAWS - 2 * WRONG
