@@ -23,6 +23,8 @@ CHUNK = 1 << 14  # bytes; what a cut transfer loses at most
 RETRIES = 5
 PAUSE = 0.2  # seconds before the first retry, doubled with each
 TIMEOUT = (10.0, 30.0)  # seconds without a connection, without a byte
+# What systems leave beside files: no part of any corpus.
+LITTER = {"__macosx", ".ds_store", "thumbs.db", "desktop.ini"}
 
 
 def obtain(location: str, known_hash: str | None, target: Path, remedy: str) -> Path:
@@ -144,23 +146,34 @@ def check_zip(path: Path, shown: str, remedy: str) -> None:
         raise BadInput(f"{shown}: member {broken} fails its checksum; {remedy}")
 
 
+def is_litter(name: str) -> bool:
+    """Whether a file is one that a system left beside others, by its path."""
+    parts = PurePosixPath(name.lower()).parts
+    return not LITTER.isdisjoint(parts) or parts[-1].startswith("._")
+
+
 class Source:
     """Members of a folder or of a zip under one interface: names relative to it, bytes on demand."""
 
     def __init__(self, path: Path):
         self.path = path
         self._zip = zipfile.ZipFile(path) if path.suffix == ".zip" else None
+        if self._zip:
+            found = [name for name in self._zip.namelist() if not name.endswith(("/", "\\"))]
+        else:
+            found = [p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file()]
+        # Zips of some Windows programs hold backslashes.
+        self._members = {name.replace("\\", "/") if self._zip else name: name for name in found}
 
     def names(self) -> list[str]:
-        """Names of all files, sorted, with forward slashes."""
-        if self._zip:
-            return sorted(n for n in self._zip.namelist() if not n.endswith("/"))
-        return sorted(p.relative_to(self.path).as_posix() for p in self.path.rglob("*") if p.is_file())
+        """Names of all files but litter, sorted, with forward slashes."""
+        return sorted(name for name in self._members if not is_litter(name))
 
     def read(self, name: str) -> bytes:
         """The bytes of one member; BadInput where it is missing or fails its checksum."""
         try:
-            return self._zip.read(name) if self._zip else (self.path / name).read_bytes()
+            member = self._members[name]
+            return self._zip.read(member) if self._zip else (self.path / member).read_bytes()
         except (KeyError, FileNotFoundError) as error:
             raise BadInput(f"{self.path}: no member {name}; restore it, or remove what goes with it") from error
         except (zipfile.BadZipFile, zlib.error, EOFError) as error:
