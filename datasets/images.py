@@ -27,13 +27,14 @@ def is_image(name: str) -> bool:
 def decode(data: bytes, name: str, displayed: bool = False) -> np.ndarray:
     """Decode an image file's bytes to (H, W, 3) uint8 RGB: grey, palette, CMYK, 16-bit and alpha are converted.
 
-    displayed: turned as the file's EXIF tag asks; else the pixels as they are stored. BadInput where the bytes are no
+    displayed: as viewers show it, turned as its EXIF tag asks and on white where it is transparent; else the pixels as
+    they are stored. BadInput where the bytes are no
     image or end early.
     """
     try:
         with Image.open(io.BytesIO(data)) as image:
             image.load()
-            return _to_rgb(ImageOps.exif_transpose(image) if displayed else image)
+            return _to_rgb(_on_white(ImageOps.exif_transpose(image)) if displayed else image)
     except _UNREADABLE as error:
         raise BadInput(f"{name}: cannot be decoded ({error}); replace or remove the image") from error
 
@@ -45,6 +46,12 @@ def is_turned(data: bytes) -> bool:
             return image.getexif().get(ExifTags.Base.Orientation, 1) in range(2, 9)
     except _UNREADABLE:
         return False
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    if not image.has_transparency_data:
+        return image
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
 
 
 def _to_rgb(image: Image.Image) -> np.ndarray:
