@@ -1,10 +1,12 @@
-"""Getting a corpus: local files or URLs, verified before use; reading members of a folder or a zip alike."""
+"""Getting a corpus: local files or URLs, verified before use; reading members of a folder, a zip or a tar alike."""
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 import shutil
+import tarfile
 import time
 import zipfile
 import zlib
@@ -136,14 +138,37 @@ def check_zip(path: Path, shown: str, remedy: str) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             for name in archive.namelist():
-                pure = PurePosixPath(name.replace("\\", "/"))
-                if pure.is_absolute() or ".." in pure.parts or (pure.parts and ":" in pure.parts[0]):
-                    raise BadInput(f"{shown}: member {name!r} climbs out of its folder; do not use this archive")
+                _check_member(name, shown)
             broken = archive.testzip()
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:  # the last: encrypted, unknown
         raise BadInput(f"{shown}: not a whole zip ({error}); {remedy}") from error
     if broken:
         raise BadInput(f"{shown}: member {broken} fails its checksum; {remedy}")
+
+
+def unpack_gzip(packed: Path, target: Path, shown: str, remedy: str) -> None:
+    """Write the tar in a .tgz (or a plain tar) to `target`, in which each member is found without reading the others.
+
+    BadInput unless it is whole, and holds files and folders alone that stay inside its folder.
+    """
+    with packed.open("rb") as file:
+        zipped = file.read(2) == b"\x1f\x8b"
+    try:
+        with gzip.open(packed) if zipped else packed.open("rb") as data, target.open("wb") as out:
+            shutil.copyfileobj(data, out, CHUNK)
+        with tarfile.open(target, "r:") as archive:
+            for member in archive:
+                _check_member(member.name, shown)
+                if not (member.isreg() or member.isdir()):
+                    raise BadInput(f"{shown}: member {member.name!r} is a link or device; do not use this archive")
+    except (tarfile.TarError, zlib.error, EOFError, gzip.BadGzipFile) as error:
+        raise BadInput(f"{shown}: not a whole .tgz ({error}); {remedy}") from error
+
+
+def _check_member(name: str, shown: str) -> None:
+    pure = PurePosixPath(name.replace("\\", "/"))
+    if pure.is_absolute() or ".." in pure.parts or (pure.parts and ":" in pure.parts[0]):
+        raise BadInput(f"{shown}: member {name!r} climbs out of its folder; do not use this archive")
 
 
 def is_litter(name: str) -> bool:
@@ -153,17 +178,21 @@ def is_litter(name: str) -> bool:
 
 
 class Source:
-    """Members of a folder or of a zip under one interface: names relative to it, bytes on demand."""
+    """Members of a folder, a zip or a tar under one interface: names relative to it, bytes on demand."""
 
     def __init__(self, path: Path):
         self.path = path
         self._zip = zipfile.ZipFile(path) if path.suffix == ".zip" else None
+        self._tar = tarfile.open(path, "r:") if path.suffix == ".tar" else None  # noqa: SIM115
         if self._zip:
-            found = [name for name in self._zip.namelist() if not name.endswith(("/", "\\"))]
+            # Zips of some Windows programs hold backslashes.
+            found = {name.replace("\\", "/"): name for name in self._zip.namelist()}
+            self._members = {name: member for name, member in found.items() if not name.endswith("/")}
+        elif self._tar:
+            self._members = {member.name: member.name for member in self._tar if member.isreg()}
         else:
-            found = [p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file()]
-        # Zips of some Windows programs hold backslashes.
-        self._members = {name.replace("\\", "/") if self._zip else name: name for name in found}
+            files = [p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file()]
+            self._members = {name: name for name in files}
 
     def names(self) -> list[str]:
         """Names of all files but litter, sorted, with forward slashes."""
@@ -172,23 +201,31 @@ class Source:
     def read(self, name: str) -> bytes:
         """The bytes of one member; BadInput where it is missing or fails its checksum."""
         try:
-            member = self._members[name]
-            return self._zip.read(member) if self._zip else (self.path / member).read_bytes()
+            return self._read(self._members[name])
         except (KeyError, FileNotFoundError) as error:
             raise BadInput(f"{self.path}: no member {name}; restore it, or remove what goes with it") from error
-        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError) as error:
             raise BadInput(f"{self.path}: member {name}: {error}; replace the archive") from error
+
+    def _read(self, member: str) -> bytes:
+        if self._zip:
+            return self._zip.read(member)
+        if self._tar:
+            file = self._tar.extractfile(member)
+            assert file is not None  # a regular file
+            return file.read()
+        return (self.path / member).read_bytes()
 
 
 def source(root: Path, name: str) -> Source:
-    """The part `name` of a corpus: `root/name` as a folder, else `root/name.zip`; BadInput where neither is there."""
+    """The part `name` of a corpus: `root/name` as a folder, a .zip or a .tar; BadInput where none is there."""
     # Forked processes would share one file position, so each opens its own.
     return _source(root, name, os.getpid())
 
 
 @lru_cache(maxsize=8)
 def _source(root: Path, name: str, process: int) -> Source:
-    for path in (root / name, root / f"{name}.zip"):
+    for path in (root / name, root / f"{name}.zip", root / f"{name}.tar"):
         if path.exists():
             return Source(path)
     raise BadInput(f"{root}: neither {name}/ nor {name}.zip; run the corpus stage again")
