@@ -66,8 +66,19 @@ def _copy(source: Path, known_hash: str | None, part: Path, remedy: str) -> None
     shutil.copyfile(source, part)
 
 
+def files_in(folder: Path) -> list[Path]:
+    """Every file below a folder; BadInput where a link leads nowhere, whose file would be missed without a word."""
+    found = list(folder.rglob("*"))
+    for path in found:
+        if path.is_symlink() and not path.exists():
+            raise BadInput(
+                f"{path}: a link to {path.readlink()}, which is not there; restore the file or remove the link"
+            )
+    return [path for path in found if path.is_file()]
+
+
 def _zip_folder(source: Path, part: Path) -> None:
-    files = sorted(p for p in source.rglob("*") if p.is_file())
+    files = sorted(files_in(source))
     if not files:
         raise BadInput(f"{source}: the folder is empty; give a folder or a zip that holds the corpus")
     top = part.name.split(".")[0]  # the name that the corpus's owner gives the folder, whatever it is called here
@@ -191,8 +202,7 @@ class Source:
         elif self._tar:
             self._members = {member.name: member.name for member in self._tar if member.isreg()}
         else:
-            files = [p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file()]
-            self._members = {name: name for name in files}
+            self._members = {name: name for name in (p.relative_to(path).as_posix() for p in files_in(path))}
 
     def names(self) -> list[str]:
         """Names of all files but litter, sorted, with forward slashes."""

@@ -40,6 +40,8 @@ def in_its_frame(face: Face) -> tuple[Face, str | None]:
     """
     if not isinstance(face, TurnedFace):
         return face, None
+    longer = max(face.image.shape)
+    align.check_landmarks(face.landmarks, (longer, longer), face.name)
     if face_score(face.displayed, face.landmarks) > face_score(face.image, face.landmarks):
         return replace(face, image=face.displayed), "displayed"
     return face, "stored"

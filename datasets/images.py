@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import io
+import struct
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -16,7 +17,8 @@ with contextlib.suppress(ImportError):  # an optional package, for telephones' H
     importlib.import_module("pillow_heif").register_heif_opener()
 Image.init()
 EXTENSIONS = frozenset(end for end, kind in Image.registered_extensions().items() if kind in Image.OPEN)
-_UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+# The last two: damaged EXIF tags.
+_UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError, struct.error, TypeError)
 
 
 def is_image(name: str) -> bool:

@@ -71,6 +71,14 @@ def test_zip_with_backslashes_is_read(raw: Path, tmp_path: Path) -> None:
     assert [crop.entry.name for crop in crops(root)] == [crop.entry.name for crop in crops(raw)]
 
 
+def test_link_that_leads_nowhere_is_refused(raw: Path, tmp_path: Path) -> None:
+    (raw / "semifrontal" / "more.png").symlink_to(tmp_path / "unmounted.png")
+    with pytest.raises(BadInput, match=r"more\.png: a link to .*unmounted\.png, which is not there"):
+        got(tmp_path, raw / "semifrontal", raw / "profile")
+    with pytest.raises(BadInput, match="which is not there"):
+        menpo.entries(raw)
+
+
 def test_one_name_in_two_folders_is_two_faces(raw: Path, tmp_path: Path) -> None:
     for part in ("trainset", "testset"):
         write_face(tmp_path / "lfpw" / part, "image_0001", seed=len(part))

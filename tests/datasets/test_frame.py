@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 from raw_faces import pts
 
 from datasets import menpo
-from datasets.crop import Crop, crop_face
+from datasets.crop import Crop, Skipped, crop_face
 from datasets.face import Face
 from datasets.images import decode, is_turned
 from datasets.synthetic import draw
@@ -55,6 +55,18 @@ def test_frame_is_that_in_which_the_landmarks_lie_on_the_face(
     assert (tagged.frame, plain.frame) == (frame, None)
     assert np.abs(tagged.hr.astype(int) - plain.hr).mean() < 2
     np.testing.assert_allclose(tagged.landmarks, plain.landmarks, atol=0.01)
+
+
+def test_tagged_face_with_a_landmark_that_cannot_be_is_named(face: Face, tmp_path: Path) -> None:
+    for part in menpo.PARTS:
+        (tmp_path / part).mkdir()
+    image, points, exif = turned(face, 6)
+    image.save(tmp_path / "semifrontal" / "anna.png", exif=exif)
+    points[7] = np.nan
+    (tmp_path / "semifrontal" / "anna.pts").write_text(pts(points))
+    skipped = crop_face("menpo", tmp_path, menpo.entries(tmp_path)[0], "dlib")
+    assert isinstance(skipped, Skipped)
+    assert skipped.reason == "semifrontal_anna: landmark 7 is not finite; correct it"
 
 
 def test_displayed_image_is_turned_as_its_tag_asks(face: Face, tmp_path: Path) -> None:
