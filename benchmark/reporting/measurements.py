@@ -86,5 +86,8 @@ def ordered_bins(bins: pd.Series) -> list[str]:
 def parameters(experiment: config.Experiment) -> dict[str, float]:
     """Learnt values of each measured run, the same for all its seeds; NaN where the images came without weights."""
     known = facts(experiment)
-    counts = {run: [record["parameters"] for record in known[run]["training"]] for run in measured(experiment)}
+    counts = {
+        run: [record["parameters"] for record in fact["training"] if fact["method"] != "images"]
+        for run, fact in known.items()
+    }
     return {run: float(found[0]) if found else float("nan") for run, found in counts.items()}
