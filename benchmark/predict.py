@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from benchmark import cli, config
 from benchmark.alignment import aligned_faces, alignment
+from benchmark.foreign import take
 from benchmark.make import make_method
 from benchmark.train import stored
 from benchmark.training.course import machine
@@ -38,6 +39,10 @@ def main(arguments: argparse.Namespace) -> None:
     seeds = cli.seeds_at_hand(run, partial(stored, run), none)
     device = choose_device(arguments.device)
     pairs = Pairs.load(experiment.data / "test")
+    if run.method == "images":
+        with cli.whole_folder(run.images(0).parent) as folder:
+            take(Path(run.options["folder"]).expanduser(), list(pairs.faces["name"]), folder / "seed0")
+        return
     how = run.alignment(make_method(run).wants)
     lr = aligned_faces(pairs, alignment(experiment, how, device), device)
     seconds = []

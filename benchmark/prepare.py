@@ -19,7 +19,7 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmark import cli, config
-from benchmark.reporting.manifest import write_manifest
+from benchmark.reporting.manifest import reasons, write_manifest
 from benchmark.reporting.sheet import corpus_sheet
 from datasets import corpus
 from datasets.crop import Crop, Skipped, crop_face
@@ -29,13 +29,17 @@ from datasets.pairs import Pairs
 from datasets.split import draw, split
 
 MAX_SKIPPED = 0.01
+Job = tuple[str, Path, Entry]  # corpus, its folder, face
 
 
 def main(arguments: argparse.Namespace) -> None:
     experiment = config.load(arguments.experiment)
     options = experiment.params["prepare"]
+    found = jobs(experiment)
+    faces = drawn(found, options)
+    left_out = unused(experiment, found, faces)
     with cli.whole_folder(experiment.data) as folder:
-        crops, skipped = crop_all(jobs(experiment), options["annotator"], folder / "crops.raw", arguments.workers)
+        crops, skipped = crop_all(faces, options["annotator"], folder / "crops.raw", arguments.workers)
         check_skipped(crops, skipped)
         entries = [crop.entry for crop in crops]
         sides = split(entries, options["test_fraction"], options["validation_fraction"], options["seed"])
@@ -47,12 +51,12 @@ def main(arguments: argparse.Namespace) -> None:
             write_pairs(folder / side, images, rows, chosen, sides[rows] == "validation", options["seed"])
         del images
         (folder / "crops.raw").unlink()
-        write_manifest(folder, options, skipped)
+        write_manifest(folder, options, crops, skipped, left_out)
     corpus_sheet(Pairs.load(experiment.data / "train"), options["sigma"], experiment.results / "figures" / "corpus.png")
 
 
-def jobs(experiment: config.Experiment) -> list[tuple[str, Path, Entry]]:
-    """The faces to prepare, all or a draw: corpus, its folder, entry. BadInput where there is none."""
+def jobs(experiment: config.Experiment) -> list[Job]:
+    """Every face that can be prepared: corpus, its folder, entry. BadInput where there is none."""
     found = [
         (name, experiment.raw / name, entry)
         for name in experiment.params["corpora"]
@@ -64,14 +68,28 @@ def jobs(experiment: config.Experiment) -> list[tuple[str, Path, Entry]]:
     twice = [name for name, n in Counter(entry.name for *_, entry in found).items() if n > 1]
     if twice:
         raise BadInput(f"{experiment.raw}: {len(twice)} names stand for two faces, first {twice[0]}; rename one")
-    options = experiment.params["prepare"]
+    return found
+
+
+def drawn(found: list[Job], options: dict[str, Any]) -> list[Job]:
+    """The faces that are to be prepared, all or a draw."""
     kept = {entry.name for entry in draw([entry for *_, entry in found], options.get("faces"), options["seed"])}
     return [job for job in found if job[2].name in kept]
 
 
-def crop_all(
-    faces: list[tuple[str, Path, Entry]], annotator: str, images: Path, workers: int
-) -> tuple[list[Crop], list[Skipped]]:
+def unused(experiment: config.Experiment, found: list[Job], chosen: list[Job]) -> dict[str, Any]:
+    """What the corpora hold beside the faces that are prepared, counted by reason and told in a line each."""
+    kept = {entry.name for *_, entry in chosen}
+    counts = {}
+    for name in experiment.params["corpora"]:
+        rest = {e.image: "not drawn (prepare.faces)" for n, _, e in found if n == name and e.name not in kept}
+        counts[name] = reasons(corpus(name).unused(experiment.raw / name) | rest)
+        for reason, files in counts[name].items():
+            print(f"{name}: {files['files']} not used, {reason}; first: {files['first']}", file=sys.stderr)
+    return counts
+
+
+def crop_all(faces: list[Job], annotator: str, images: Path, workers: int) -> tuple[list[Crop], list[Skipped]]:
     """Crop every face in `workers` processes. The pixels go to the file `images` one after the other, not to memory."""
     crops, skipped = [], []
     with images.open("wb") as out:
@@ -84,7 +102,7 @@ def crop_all(
     return crops, skipped
 
 
-def _results(faces: list[tuple[str, Path, Entry]], annotator: str, workers: int) -> Iterator[Crop | Skipped]:
+def _results(faces: list[Job], annotator: str, workers: int) -> Iterator[Crop | Skipped]:
     columns: tuple[Any, ...] = tuple(zip(*faces, strict=True))
     # Faces are spread over processes already, and a child forked beside OpenCV's threads would wait for them for ever.
     cv2.setNumThreads(1)

@@ -101,7 +101,7 @@ def compare(benchmark: BenchmarkFixture, capsys: pytest.CaptureFixture[str]) -> 
 
 
 @pytest.mark.benchmark(group="inference of a batch")
-@pytest.mark.parametrize("name", sorted(discover()))
+@pytest.mark.parametrize("name", sorted(set(discover()) - {"images"}))
 def test_inference(benchmark: BenchmarkFixture, pairs: Pairs, name: str) -> None:
     method = make(name, full=not benchmark.disabled)
     if not isinstance(method, TrainedMethod):

@@ -1,53 +1,141 @@
-"""Super-resolve your own photograph of one face with a trained run."""
+"""Super-resolve the faces of your own photographs with trained runs, and draw a sheet of each photograph.
+
+Every face that is found is cut upright, as the benchmark's faces are, shrunk to 16 px and upscaled.
+"""
 
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from PIL import Image
+from torch import Tensor
+from tqdm import tqdm
 
-from benchmark import cli, config
+from benchmark import cli, config, photograph
 from benchmark.alignment import alignment
 from benchmark.make import make_method
+from benchmark.photograph import Photograph
+from benchmark.reporting.measurements import labels, paper
 from benchmark.training.fitting import choose_device
-from datasets.batch import to_float, to_uint8
+from datasets.batch import to_uint8
 from datasets.face import BadInput
-from datasets.images import decode
+
+mpl.use("Agg")
+BATCH = 16
+Upscale = Callable[[Tensor], np.ndarray]
 
 
 def main(arguments: argparse.Namespace) -> None:
-    run = config.load(arguments.experiment).run(arguments.run)
+    experiment = config.load(arguments.experiment)
     device = choose_device(arguments.device)
+    runs = {run: upscaler(experiment.run(run), device) for run in arguments.run or trained(experiment)}
+    read = photograph.lr_face if arguments.lr else photograph.whole if arguments.whole else photograph.faces_of
+    paths = photograph.find_photographs(arguments.photo)
+    refused: list[BadInput] = []
+    for path, name in zip(tqdm(paths, unit="photo", disable=len(paths) == 1), names(paths), strict=True):
+        try:
+            photo = read(path)
+        except BadInput as error:
+            refused.append(error)
+            continue
+        with cli.whole_folder(arguments.to / name) as folder:
+            write(photo, {run: upscale(photo.lr) for run, upscale in runs.items()}, labels(experiment), folder)
+        tqdm.write(f"{arguments.to / name}: {len(photo.lr)} face(s), by {', '.join(runs)}; see sheet.png")
+    if len(refused) == len(paths):
+        raise refused[0]
+    for reason in refused:
+        print(f"left out: {reason}", file=sys.stderr)
+
+
+def names(paths: Sequence[Path]) -> list[str]:
+    """A folder's name for each photograph: its own, with a number where two have the same."""
+    given = [path.name for path in paths]
+    return [f"{name}-{given[:i].count(name) + 1}" if name in given[:i] else name for i, name in enumerate(given)]
+
+
+def trained(experiment: config.Experiment) -> list[str]:
+    """The runs of the paper's Table 1 whose weights are at hand, in its order; BadInput where there is none."""
+    table = paper().query("table == 1").index
+    found = [run for run in table if run in experiment.runs and experiment.run(run).weights(0).is_dir()]
+    if not found:
+        raise BadInput(f"{experiment.results / 'weights'}: no run is trained; run `make repro`, or name one by --run")
+    return found
+
+
+def upscaler(run: config.Run, device: torch.device) -> Upscale:
+    """LR faces (n, 3, 16, 16), upright or nearly so, to SR faces (n, 128, 128, 3) uint8 by the run's first seed."""
     method = make_method(run)
     method.load(run.weights(0))
     method.to(device)
-    how = run.alignment(method.wants)
-    lr = alignment(run.experiment, how, device)(read_face(arguments.photo).to(device), None)
-    with torch.no_grad():
-        sr = method.upscale(lr)
-    with cli.whole_file(arguments.output) as part:
-        Image.fromarray(to_uint8(sr)[0].cpu().numpy()).save(part)
-    print(f"{arguments.output}: 128 x 128, by {run.name}")
+    align = alignment(run.experiment, run.alignment(method.wants), device)
+
+    @torch.no_grad()
+    def upscale(lr: Tensor) -> np.ndarray:
+        parts = lr.to(device).split(BATCH)
+        faces = [method.upscale(align(part, photograph.upright(len(part)).to(device))) for part in parts]
+        return to_uint8(torch.cat(faces)).cpu().numpy()
+
+    return upscale
 
 
-def read_face(path: Path) -> torch.Tensor:
-    """The photograph as an LR face (1, 3, 16, 16) in [0, 1]: cut to its central square, shrunk to 16 px."""
-    try:
-        image = Image.fromarray(decode(path.read_bytes(), str(path)))
-    except FileNotFoundError as error:
-        raise BadInput(f"{path}: no such file; give the photograph's path") from error
-    side = min(image.size)
-    left, top = (image.width - side) // 2, (image.height - side) // 2
-    small = image.resize((16, 16), Image.Resampling.BICUBIC, (left, top, left + side, top + side))
-    return to_float(torch.from_numpy(np.array(small))[None])
+def write(photo: Photograph, sr: dict[str, np.ndarray], labels: dict[str, str], folder: Path) -> None:
+    """Write face1_RUN.png and so on, face1_lr.png, face1_original.png, and sheet.png, into `folder`."""
+    columns = {"lr": to_uint8(photo.lr).numpy(), **sr}
+    if photo.hr is not None:
+        columns["original"] = photo.hr
+    for name, images in columns.items():
+        for i, image in enumerate(images, 1):
+            Image.fromarray(image).save(folder / f"face{i}_{name}.png")
+    titles = {"lr": "LR", "original": "original"} | labels
+    sheet(photo, {titles[name]: images for name, images in columns.items()}, folder / "sheet.png")
+
+
+def sheet(photo: Photograph, columns: dict[str, np.ndarray], target: Path) -> None:
+    """Draw the photograph with the faces' outlines, and below a row a face: each of `columns`, (n, H, W, 3) uint8."""
+    rows, width = len(photo.lr), max(1.3 * len(columns), 4)
+    height, across = photo.image.shape[:2]
+    top = min(max(width * height / across, 1.5), 8)
+    figure = plt.figure(figsize=(width, top + 1.5 * rows), layout="constrained")
+    grid = figure.add_gridspec(1 + rows, len(columns), height_ratios=[top, *[1.5] * rows])
+    axis = figure.add_subplot(grid[0, :])
+    axis.imshow(shrunk(photo.image), extent=(-0.5, across - 0.5, height - 0.5, -0.5))
+    axis.axis("off")
+    for i, outline in enumerate(photo.outlines, 1):
+        axis.add_patch(mpl.patches.Polygon(outline, fill=False, edgecolor="lime", linewidth=1))
+        axis.text(outline[0, 0], outline[0, 1], str(i), color="black", backgroundcolor="lime", fontsize=6)
+    for column, (title, images) in enumerate(columns.items()):
+        for row, image in enumerate(images):
+            axis = figure.add_subplot(grid[1 + row, column])
+            axis.imshow(image, interpolation="nearest")
+            axis.set(xticks=[], yticks=[], title=title if row == 0 else "", ylabel="" if column else f"face {row + 1}")
+            axis.title.set_fontsize(7)
+    figure.savefig(target, dpi=130)
+    plt.close(figure)
+
+
+def shrunk(image: np.ndarray, side: int = 2000) -> np.ndarray:
+    """The image with no side over `side` px, for a sheet."""
+    small = Image.fromarray(image)
+    small.thumbnail((side, side))
+    return np.asarray(small)
 
 
 if __name__ == "__main__":
-    parser = cli.stage_parser(__doc__, per_run=True)
-    parser.add_argument("photo", type=Path, help="an image whose central square is one face")
-    parser.add_argument("--output", type=Path, default=Path("upscaled.png"))
+    parser = cli.stage_parser(__doc__)
+    parser.add_argument("photo", type=Path, nargs="+", help="photographs, or folders of them")
+    parser.add_argument("--run", nargs="+", help="runs of params.yaml (default: those of Table 1 that are trained)")
+    parser.add_argument(
+        "--to", type=Path, default=Path("upscaled"), help="a folder for the results (default: upscaled)"
+    )
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--whole", action="store_true", help="the photograph's central square is the face")
+    how.add_argument("--lr", action="store_true", help="the photograph is an LR face itself, of about 16 px")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     cli.run(main, parser)

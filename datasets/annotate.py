@@ -28,16 +28,20 @@ def face_box(five: np.ndarray) -> tuple[float, float, float, float]:
     return x - half, y - half, x + half, y + half
 
 
-def dlib_annotator() -> Annotate:
-    """dlib's ensemble of regression trees with face_recognition_models' weights, inside `face_box`."""
-    import dlib
-
+def model_file(name: str) -> Path:
+    """The weights NAME.dat that the package face_recognition_models holds; BadInput where it is not installed."""
     # Importing the package needs pkg_resources, which newer setuptools lack; only its data file is wanted.
     spec = importlib.util.find_spec("face_recognition_models")
     if spec is None or not spec.submodule_search_locations:
         raise BadInput("face_recognition_models is not installed; run `pip install face_recognition_models==0.3.0`")
-    weights = Path(spec.submodule_search_locations[0]) / "models" / "shape_predictor_68_face_landmarks.dat"
-    predictor = dlib.shape_predictor(str(weights))
+    return Path(spec.submodule_search_locations[0]) / "models" / f"{name}.dat"
+
+
+def dlib_annotator() -> Annotate:
+    """dlib's ensemble of regression trees with face_recognition_models' weights, inside `face_box`."""
+    import dlib
+
+    predictor = dlib.shape_predictor(str(model_file("shape_predictor_68_face_landmarks")))
 
     def annotate(image: np.ndarray, five: np.ndarray) -> np.ndarray:
         left, top, right, bottom = (round(v) for v in face_box(five))

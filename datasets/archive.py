@@ -1,10 +1,12 @@
-"""Getting a corpus: local files or URLs, verified before use; reading members of a folder or a zip alike."""
+"""Getting a corpus: local files or URLs, verified before use; reading members of a folder, a zip or a tar alike."""
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 import shutil
+import tarfile
 import time
 import zipfile
 import zlib
@@ -23,6 +25,8 @@ CHUNK = 1 << 14  # bytes; what a cut transfer loses at most
 RETRIES = 5
 PAUSE = 0.2  # seconds before the first retry, doubled with each
 TIMEOUT = (10.0, 30.0)  # seconds without a connection, without a byte
+# What systems leave beside files: no part of any corpus.
+LITTER = {"__macosx", ".ds_store", "thumbs.db", "desktop.ini"}
 
 
 def obtain(location: str, known_hash: str | None, target: Path, remedy: str) -> Path:
@@ -62,8 +66,19 @@ def _copy(source: Path, known_hash: str | None, part: Path, remedy: str) -> None
     shutil.copyfile(source, part)
 
 
+def files_in(folder: Path) -> list[Path]:
+    """Every file below a folder; BadInput where a link leads nowhere, whose file would be missed without a word."""
+    found = list(folder.rglob("*"))
+    for path in found:
+        if path.is_symlink() and not path.exists():
+            raise BadInput(
+                f"{path}: a link to {path.readlink()}, which is not there; restore the file or remove the link"
+            )
+    return [path for path in found if path.is_file()]
+
+
 def _zip_folder(source: Path, part: Path) -> None:
-    files = sorted(p for p in source.rglob("*") if p.is_file())
+    files = sorted(files_in(source))
     if not files:
         raise BadInput(f"{source}: the folder is empty; give a folder or a zip that holds the corpus")
     top = part.name.split(".")[0]  # the name that the corpus's owner gives the folder, whatever it is called here
@@ -134,9 +149,7 @@ def check_zip(path: Path, shown: str, remedy: str) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             for name in archive.namelist():
-                pure = PurePosixPath(name.replace("\\", "/"))
-                if pure.is_absolute() or ".." in pure.parts or (pure.parts and ":" in pure.parts[0]):
-                    raise BadInput(f"{shown}: member {name!r} climbs out of its folder; do not use this archive")
+                _check_member(name, shown)
             broken = archive.testzip()
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:  # the last: encrypted, unknown
         raise BadInput(f"{shown}: not a whole zip ({error}); {remedy}") from error
@@ -144,38 +157,85 @@ def check_zip(path: Path, shown: str, remedy: str) -> None:
         raise BadInput(f"{shown}: member {broken} fails its checksum; {remedy}")
 
 
+def unpack_gzip(packed: Path, target: Path, shown: str, remedy: str) -> None:
+    """Write the tar in a .tgz (or a plain tar) to `target`, in which each member is found without reading the others.
+
+    BadInput unless it is whole, and holds files and folders alone that stay inside its folder.
+    """
+    with packed.open("rb") as file:
+        zipped = file.read(2) == b"\x1f\x8b"
+    try:
+        with gzip.open(packed) if zipped else packed.open("rb") as data, target.open("wb") as out:
+            shutil.copyfileobj(data, out, CHUNK)
+        with tarfile.open(target, "r:") as archive:
+            for member in archive:
+                _check_member(member.name, shown)
+                if not (member.isreg() or member.isdir()):
+                    raise BadInput(f"{shown}: member {member.name!r} is a link or device; do not use this archive")
+    except (tarfile.TarError, zlib.error, EOFError, gzip.BadGzipFile) as error:
+        raise BadInput(f"{shown}: not a whole .tgz ({error}); {remedy}") from error
+
+
+def _check_member(name: str, shown: str) -> None:
+    pure = PurePosixPath(name.replace("\\", "/"))
+    if pure.is_absolute() or ".." in pure.parts or (pure.parts and ":" in pure.parts[0]):
+        raise BadInput(f"{shown}: member {name!r} climbs out of its folder; do not use this archive")
+
+
+def is_litter(name: str) -> bool:
+    """Whether a file is one that a system left beside others, by its path."""
+    parts = PurePosixPath(name.lower()).parts
+    return not LITTER.isdisjoint(parts) or parts[-1].startswith("._")
+
+
 class Source:
-    """Members of a folder or of a zip under one interface: names relative to it, bytes on demand."""
+    """Members of a folder, a zip or a tar under one interface: names relative to it, bytes on demand."""
 
     def __init__(self, path: Path):
         self.path = path
         self._zip = zipfile.ZipFile(path) if path.suffix == ".zip" else None
+        self._tar = tarfile.open(path, "r:") if path.suffix == ".tar" else None  # noqa: SIM115
+        if self._zip:
+            # Zips of some Windows programs hold backslashes.
+            found = {name.replace("\\", "/"): name for name in self._zip.namelist()}
+            self._members = {name: member for name, member in found.items() if not name.endswith("/")}
+        elif self._tar:
+            self._members = {member.name: member.name for member in self._tar if member.isreg()}
+        else:
+            self._members = {name: name for name in (p.relative_to(path).as_posix() for p in files_in(path))}
 
     def names(self) -> list[str]:
-        """Names of all files, sorted, with forward slashes."""
-        if self._zip:
-            return sorted(n for n in self._zip.namelist() if not n.endswith("/"))
-        return sorted(p.relative_to(self.path).as_posix() for p in self.path.rglob("*") if p.is_file())
+        """Names of all files but litter, sorted, with forward slashes."""
+        return sorted(name for name in self._members if not is_litter(name))
 
     def read(self, name: str) -> bytes:
         """The bytes of one member; BadInput where it is missing or fails its checksum."""
         try:
-            return self._zip.read(name) if self._zip else (self.path / name).read_bytes()
+            return self._read(self._members[name])
         except (KeyError, FileNotFoundError) as error:
             raise BadInput(f"{self.path}: no member {name}; restore it, or remove what goes with it") from error
-        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError) as error:
             raise BadInput(f"{self.path}: member {name}: {error}; replace the archive") from error
+
+    def _read(self, member: str) -> bytes:
+        if self._zip:
+            return self._zip.read(member)
+        if self._tar:
+            file = self._tar.extractfile(member)
+            assert file is not None  # a regular file
+            return file.read()
+        return (self.path / member).read_bytes()
 
 
 def source(root: Path, name: str) -> Source:
-    """The part `name` of a corpus: `root/name` as a folder, else `root/name.zip`; BadInput where neither is there."""
+    """The part `name` of a corpus: `root/name` as a folder, a .zip or a .tar; BadInput where none is there."""
     # Forked processes would share one file position, so each opens its own.
     return _source(root, name, os.getpid())
 
 
 @lru_cache(maxsize=8)
 def _source(root: Path, name: str, process: int) -> Source:
-    for path in (root / name, root / f"{name}.zip"):
+    for path in (root / name, root / f"{name}.zip", root / f"{name}.tar"):
         if path.exists():
             return Source(path)
     raise BadInput(f"{root}: neither {name}/ nor {name}.zip; run the corpus stage again")

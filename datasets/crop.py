@@ -11,11 +11,15 @@ import numpy as np
 from datasets import align, annotate, corpus, pose
 from datasets.components import POINTS
 from datasets.face import BadInput, Entry
+from datasets.frame import in_its_frame
 
 
 @dataclass(frozen=True)
 class Crop:
-    """hr (128, 128, 3) uint8 RGB; landmarks (68, 2) float32 pixels of it, NaN past `points`; visible (68,) bool."""
+    """hr (128, 128, 3) uint8 RGB; landmarks (68, 2) float32 pixels of it, NaN past `points`; visible (68,) bool.
+
+    frame: of a photograph with an EXIF tag, which its landmarks count, "stored" or "displayed" pixels; None without.
+    """
 
     entry: Entry
     hr: np.ndarray
@@ -23,6 +27,7 @@ class Crop:
     visible: np.ndarray
     points: int
     yaw: float
+    frame: str | None = None
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ def crop_face(corpus_name: str, root: Path, entry: Entry, annotator: str) -> Cro
 
 
 def _crop(corpus_name: str, root: Path, entry: Entry, annotator: str) -> Crop:
-    face = corpus(corpus_name).read(root, entry)
+    face, frame = in_its_frame(corpus(corpus_name).read(root, entry))
     align.check_landmarks(face.landmarks, face.image.shape, entry.name)
     anchors, rows = align.anchor_points(face.landmarks)
     landmarks, visible = face.landmarks, face.visible
@@ -65,4 +70,5 @@ def _crop(corpus_name: str, root: Path, entry: Entry, annotator: str) -> Crop:
         np.pad(visible, (0, padding)),
         len(moved),
         pose.yaw(moved),
+        frame,
     )

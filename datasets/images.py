@@ -1,28 +1,59 @@
-"""Image files to 8-bit RGB arrays, whatever their mode."""
+"""Image files to 8-bit RGB arrays, whatever their format and mode."""
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import io
+import struct
+from pathlib import PurePosixPath
 
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image, ImageOps
 
 from datasets.face import BadInput
 
-EXTENSIONS = (".jpg", ".jpeg", ".png")
+with contextlib.suppress(ImportError):  # an optional package, for telephones' HEIC
+    importlib.import_module("pillow_heif").register_heif_opener()
+Image.init()
+EXTENSIONS = frozenset(end for end, kind in Image.registered_extensions().items() if kind in Image.OPEN)
+# The last two: damaged EXIF tags.
+_UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError, struct.error, TypeError)
 
 
-def decode(data: bytes, name: str) -> np.ndarray:
+def is_image(name: str) -> bool:
+    """Whether a file's name ends as one of an image that Pillow reads, in any case."""
+    return PurePosixPath(name).suffix.lower() in EXTENSIONS
+
+
+def decode(data: bytes, name: str, displayed: bool = False) -> np.ndarray:
     """Decode an image file's bytes to (H, W, 3) uint8 RGB: grey, palette, CMYK, 16-bit and alpha are converted.
 
-    BadInput where the bytes are no image or end early. EXIF rotation is not applied: landmarks count stored pixels.
+    displayed: as viewers show it, turned as its EXIF tag asks and on white where it is transparent; else the pixels as
+    they are stored. BadInput where the bytes are no
+    image or end early.
     """
     try:
         with Image.open(io.BytesIO(data)) as image:
             image.load()
-            return _to_rgb(image)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            return _to_rgb(_on_white(ImageOps.exif_transpose(image)) if displayed else image)
+    except _UNREADABLE as error:
         raise BadInput(f"{name}: cannot be decoded ({error}); replace or remove the image") from error
+
+
+def is_turned(data: bytes) -> bool:
+    """Whether an image file's EXIF tag asks to show it otherwise than it is stored; False where it cannot be read."""
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return image.getexif().get(ExifTags.Base.Orientation, 1) in range(2, 9)
+    except _UNREADABLE:
+        return False
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    if not image.has_transparency_data:
+        return image
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
 
 
 def _to_rgb(image: Image.Image) -> np.ndarray:

@@ -5,10 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from datasets.face import Entry
+
+
+@dataclass(frozen=True)
+class Placed(Entry):
+    """A face whose corpus says itself where it belongs: "train", "validation" or "test"."""
+
+    side: str = "train"
 
 
 def groups(entries: Sequence[Entry]) -> np.ndarray:
@@ -32,7 +40,7 @@ def split(entries: Sequence[Entry], test: float, validation: float, seed: int) -
 
     test: fraction of all faces; validation: fraction of the rest. Within each source, groups are ranked by a hash of
     their name and the seed, so that both sides hold every source and a face added or lost moves few others. A group
-    falls where its middle lies, so that a source of one group is all train.
+    falls where its middle lies, so that a source of one group is all train. Placed faces stay where they are placed.
     """
     members: dict[int, list[int]] = defaultdict(list)
     for face, group in enumerate(groups(entries)):
@@ -50,6 +58,9 @@ def split(entries: Sequence[Entry], test: float, validation: float, seed: int) -
             if share < test + (1 - test) * validation:
                 sides[faces] = "test" if share < test else "validation"
             taken += len(faces)
+    for face, entry in enumerate(entries):
+        if isinstance(entry, Placed):
+            sides[face] = entry.side
     return sides
 
 

@@ -23,7 +23,7 @@ from datasets import celeba, menpo
 from datasets.face import BadInput, Entry, Face
 from datasets.portrait.drawing import draw
 
-__all__ = ["Task", "draw", "entries", "get", "read", "tasks"]
+__all__ = ["Task", "draw", "entries", "get", "read", "tasks", "unused"]
 
 MENPO_SHARE = 9, 20  # nine people of twenty are in the Menpo part
 SMALLEST = 12  # faces, two people's
@@ -112,6 +112,11 @@ def get(options: Mapping[str, Any], raw: Path, workers: int = 1) -> None:
 def entries(raw: Path) -> list[Entry]:
     """The corpus' faces, read by the readers of the two layouts."""
     return menpo.entries(raw / "menpo") + celeba.entries(raw / "celeba")
+
+
+def unused(raw: Path) -> dict[str, str]:
+    """Every file that is no part of a face, and why: none but what was put there."""
+    return menpo.unused(raw / "menpo") | celeba.unused(raw / "celeba")
 
 
 def read(raw: Path, entry: Entry) -> Face:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,17 @@ import pandas as pd
 
 from benchmark.provenance import file_hash
 from datasets import pose
-from datasets.crop import Skipped
+from datasets.crop import Crop, Skipped
+from datasets.split import Placed
 
 
-def write_manifest(folder: Path, options: dict[str, Any], skipped: Sequence[Skipped]) -> None:
+def write_manifest(
+    folder: Path, options: dict[str, Any], crops: Sequence[Crop], skipped: Sequence[Skipped], unused: dict[str, Any]
+) -> None:
     """Describe the packed sides in `folder`: counts by corpus, source and pose bin, skipped faces, hashes of all files.
 
-    "hash" is one SHA-256 over all of them: two results with the same hash saw the same data.
+    unused: what else each corpus holds, as `reasons` counts it. "hash" is one SHA-256 over all files: two results with
+    the same hash saw the same data.
     """
     sides = {side: pd.read_csv(folder / side / "faces.csv") for side in ("train", "test")}
     files = {str(p.relative_to(folder)): file_hash(p) for p in sorted(folder.glob("*/*"))}
@@ -31,10 +36,24 @@ def write_manifest(folder: Path, options: dict[str, Any], skipped: Sequence[Skip
         "by_source": {side: _counts(table["source"]) for side, table in sides.items()},
         "by_points": {side: _counts(table["points"]) for side, table in sides.items()},
         "by_yaw": {side: _counts(table["yaw"].map(pose.bin_of)) for side, table in sides.items()},
+        "split": {
+            "by person and photograph": sum(not isinstance(crop.entry, Placed) for crop in crops),
+            "as the corpus is parted": sum(isinstance(crop.entry, Placed) for crop in crops),
+        },
+        "exif_tagged": dict(Counter(crop.frame for crop in crops if crop.frame)),
+        "unused": unused,
         "skipped": [{"name": face.entry.name, "reason": face.reason} for face in skipped],
         "files": files,
     }
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
+
+
+def reasons(unused: dict[str, str]) -> dict[str, Any]:
+    """How many files each reason leaves out, and the first of them."""
+    files: dict[str, list[str]] = {}
+    for name, reason in unused.items():
+        files.setdefault(reason, []).append(name)
+    return {reason: {"files": len(names), "first": min(names)} for reason, names in sorted(files.items())}
 
 
 def _counts(column: pd.Series) -> dict[str, int]:

@@ -108,5 +108,8 @@ def ordered_bins(bins: pd.Series) -> list[str]:
 def parameters(experiment: config.Experiment) -> dict[str, float]:
     """Learnt values of each measured run, the same for all its seeds; NaN where the images came without weights."""
     known = measured(experiment)
-    counts = {run: [record["parameters"] for record in facts["training"]] for run, facts in known.items()}
+    counts = {
+        run: [record["parameters"] for record in facts["training"] if facts["method"] != "images"]
+        for run, facts in known.items()
+    }
     return {run: float(found[0]) if found else float("nan") for run, found in counts.items()}

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import yaml
 from PIL import Image
-from raw_faces import write_celeba, write_face, write_menpo
+from raw_faces import write_celeba, write_menpo
 
 from benchmark import cli, corpus, prepare
 from datasets.archive import source
@@ -159,6 +159,26 @@ def test_skipped_face_is_counted_with_its_reason(menpo_only: Path, capsys: pytes
     assert f"skipped {name}" in capsys.readouterr().err
 
 
+def test_manifest_counts_every_other_file_and_tagged_photographs(
+    menpo_only: Path, capsys: pytest.CaptureFixture
+) -> None:
+    folder = menpo_only / "official/menpo/semifrontal"
+    for name in ("b.txt", "a.txt", ".DS_Store"):
+        (folder / name).write_text("beside the faces")
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    with Image.open(folder / "cfp_000_f1.png") as image:
+        image.save(folder / "cfp_000_f1.png", exif=exif)
+    run_corpus()
+    run_prepare()
+    manifest = json.loads((menpo_only / "data/tiny/manifest.json").read_text())
+    first = "semifrontal/semifrontal/a.txt"
+    assert manifest["unused"] == {"menpo": {"neither an image nor a .pts": {"files": 2, "first": first}}}
+    assert "menpo: 2 not used, neither an image nor a .pts; first: " + first in capsys.readouterr().err
+    assert sum(manifest["exif_tagged"].values()) == 1
+    assert manifest["split"] == {"by person and photograph": 4 * PEOPLE, "as the corpus is parted": 0}
+
+
 def test_over_one_percent_skipped_fails_and_leaves_what_was_there(menpo_only: Path) -> None:
     run_prepare()
     before = contents(menpo_only / "data" / "tiny")
@@ -244,8 +264,10 @@ def test_number_of_faces_can_be_capped(menpo_only: Path) -> None:
     block = yaml.safe_load(Path("params.yaml").read_text())["experiments"]["tiny"]
     write_params(corpora=block["corpora"], prepare=block["prepare"] | {"faces": 60})
     run_prepare()
-    faces = json.loads((menpo_only / "data/tiny/manifest.json").read_text())["faces"]
-    assert 60 <= sum(faces.values()) < 70
+    manifest = json.loads((menpo_only / "data/tiny/manifest.json").read_text())
+    assert 60 <= sum(manifest["faces"].values()) < 70
+    left = manifest["unused"]["menpo"]["not drawn (prepare.faces)"]["files"]
+    assert sum(manifest["faces"].values()) + left == 4 * PEOPLE
 
 
 def test_nothing_to_prepare_is_refused(project: Path) -> None:
@@ -276,7 +298,8 @@ def test_side_without_faces_is_refused(test: float, missing: str, menpo_only: Pa
 
 
 def test_two_faces_of_one_name_are_refused(menpo_only: Path) -> None:
-    write_face(menpo_only / "official/menpo/semifrontal/more", "cfp_000_f1")
+    folder = menpo_only / "official/menpo/semifrontal"
+    shutil.copy(folder / "cfp_000_f1.png", folder / "cfp_000_f1.webp")
     run_corpus()
     with pytest.raises(BadInput, match="semifrontal_cfp_000_f1"):
         run_prepare()

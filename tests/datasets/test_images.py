@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from PIL import Image
 
 from datasets.face import BadInput
-from datasets.images import decode
+from datasets.images import decode, is_turned
 
 RAMP = np.add.outer(np.arange(0, 200, 5), np.arange(0, 55, 1)).astype(np.uint8)  # (40, 55)
 COLOURS = np.stack([RAMP, RAMP[::-1], 255 - RAMP], 2)
@@ -75,6 +76,9 @@ def test_stored_pixels_are_not_turned_by_exif() -> None:
 
 JPEG = encode(Image.fromarray(COLOURS), "JPEG")
 PNG = encode(Image.fromarray(COLOURS))
+TAG = Image.Exif()
+TAG[0x0112], TAG[0x010E] = 6, "held upright"
+TAGGED = encode(Image.fromarray(COLOURS), "JPEG", exif=TAG)
 
 
 @pytest.mark.parametrize(
@@ -115,3 +119,23 @@ def test_size_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     with pytest.raises(BadInput, match=r"a\.png"):
         decode(PNG, "a.png")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_damaged_tags_never_raise_anything_else(capfd: pytest.CaptureFixture) -> None:
+    rng = np.random.default_rng(0)
+    turned = 0
+    for _ in range(1500):
+        data = bytearray(TAGGED)
+        data[rng.integers(20, 120)] = rng.integers(256)
+        turned += is_turned(bytes(data))
+        with contextlib.suppress(BadInput):
+            decode(bytes(data), "a.jpg", displayed=True)
+    assert 0 < turned < 1500
+
+
+def test_displayed_is_turned_and_on_white() -> None:
+    assert is_turned(TAGGED)
+    assert decode(TAGGED, "a.jpg", displayed=True).shape == (*COLOURS.shape[1::-1], 3)
+    rgba = np.dstack([COLOURS, np.full_like(RAMP, 0)])
+    assert (decode(encode(Image.fromarray(rgba)), "a.png", displayed=True) == 255).all()

@@ -1,0 +1,117 @@
+"""Write an experiment's test LR faces as PNG files, for a method that knows nothing of this project, with the protocol.
+
+Its SR faces are scored by a run `{method: images, folder: PATH}` in params.yaml.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from PIL import Image
+from tqdm import tqdm
+
+from benchmark import cli, config
+from benchmark.alignment import aligned_faces, alignment
+from benchmark.provenance import data_hash
+from datasets.batch import to_uint8
+from datasets.face import BadInput
+from datasets.pairs import Pairs
+
+CPU = torch.device("cpu")
+FOLDERS = {"none": "lr_unaligned", "stn0": "lr_stn0", "oracle": "lr_oracle"}
+PROTOCOL = """# {experiment}: {faces} LR faces to upscale
+
+Data {hash}: {corpus}.
+
+- `test/lr_unaligned/NAME.png`: LR faces, 16 x 16, 8-bit RGB: rotated within ±45°, scaled by 0.8 to 1, shifted within
+  ±5 % of their side.
+- `test/lr_stn0/NAME.png`: the same turned upright by STN_0, a network, as the paper's baselines get them.{stn0}
+- `test/lr_oracle/NAME.png`: the same turned upright by their true warps. A method that uses these says so.
+- `test/faces.csv`: name, source and yaw of each. The HR faces stay with the benchmark.
+
+Of one of the three folders make an SR face a file: `NAME.png`, 128 x 128, 8-bit RGB, upright (eyes at (42, 52) and
+(86, 52), mouth corners at (46.5, 98) and (81.5, 98)), and nothing else in the folder. Then, in params.yaml:
+
+    runs:
+      theirs: {{method: images, folder: /path/to/sr}}    # with `align: oracle` where lr_oracle was used
+
+    python -m benchmark.run_all --experiment {experiment} --only theirs
+    python -m benchmark.report --experiment {experiment}
+
+Scores: PSNR and SSIM (11 x 11 Gaussian, σ 1.5) on the whole 8-bit image, RGB and Y; means over faces with 95 %
+bootstrap intervals.
+{train}"""
+TRAIN = """
+Training: `train/hr/NAME.png` (128 x 128) with the same three folders of LR faces, one warp a face;
+`train/landmarks.csv` (x and y of up to 68 points in pixels of hr); `train/faces.csv`, in which `validation` is 1 for
+the fold to choose hyper-parameters on. The test faces are for none of that.
+"""
+
+
+def main(arguments: argparse.Namespace) -> None:
+    experiment = config.load(arguments.experiment)
+    if arguments.to.exists() and (not arguments.to.is_dir() or any(arguments.to.iterdir())):
+        raise BadInput(f"{arguments.to}: exists already; give a new folder")
+    sides = {side: Pairs.load(experiment.data / side) for side in (("test", "train") if arguments.train else ("test",))}
+    with cli.whole_folder(arguments.to) as folder:
+        for side, pairs in sides.items():
+            write_lr(experiment, pairs, folder / side)
+        columns = ["name", "source", "yaw"]
+        sides["test"].faces[columns].to_csv(folder / "test" / "faces.csv", index=False)
+        if arguments.train:
+            write_hr(sides["train"], folder / "train")
+        (folder / "README.md").write_text(protocol(experiment, len(sides["test"]), arguments.train))
+    print(f"{arguments.to}: {', '.join(f'{len(pairs)} {side} faces' for side, pairs in sides.items())}; see README.md")
+
+
+def has_stn0(experiment: config.Experiment) -> bool:
+    return (experiment.results / "weights" / "stn0").is_dir()
+
+
+def write_lr(experiment: config.Experiment, pairs: Pairs, folder: Path) -> None:
+    """Write the LR faces of `pairs` as they are, by STN_0 where it is trained, and by their true warps, in 8 bits."""
+    for how, name in FOLDERS.items():
+        if how != "stn0" or has_stn0(experiment):
+            faces = to_uint8(aligned_faces(pairs, alignment(experiment, how, CPU), CPU)).numpy()
+            write_images(faces, list(pairs.faces["name"]), folder / name)
+
+
+def write_hr(pairs: Pairs, folder: Path) -> None:
+    """Write what a method may learn from beside the LR faces: HR faces, landmarks, who is in the validation fold."""
+    names = list(pairs.faces["name"])
+    write_images(pairs.hr, names, folder / "hr")
+    columns = [f"{axis}{i}" for i in range(pairs.landmarks.shape[1]) for axis in "xy"]
+    points = pd.DataFrame(np.array(pairs.landmarks).reshape(len(pairs), -1), columns=columns)
+    points.insert(0, "name", names)
+    points.to_csv(folder / "landmarks.csv", index=False, float_format="%.3f")
+    pairs.faces[["name", "person", "source", "yaw", "validation"]].to_csv(folder / "faces.csv", index=False)
+
+
+def write_images(images: np.ndarray, names: list[str], folder: Path) -> None:
+    """Write folder/NAME.png of images (N, H, W, 3) uint8."""
+    folder.mkdir(parents=True)
+    for name, image in zip(tqdm(names, desc=f"{folder.parent.name}/{folder.name}", unit="face"), images, strict=True):
+        Image.fromarray(np.ascontiguousarray(image)).save(folder / f"{name}.png")
+
+
+def protocol(experiment: config.Experiment, faces: int, train: bool) -> str:
+    """The README of an export."""
+    return PROTOCOL.format(
+        experiment=experiment.name,
+        hash=data_hash(experiment.data),
+        corpus=experiment.params["corpus"],
+        faces=faces,
+        stn0="" if has_stn0(experiment) else " (Not here: STN_0 was not trained.)",
+        train=TRAIN if train else "",
+    )
+
+
+if __name__ == "__main__":
+    parser = cli.stage_parser(__doc__)
+    parser.add_argument("--to", type=Path, required=True, metavar="FOLDER", help="a new folder to write into")
+    parser.add_argument("--train", action="store_true", help="the training pairs, too")
+    cli.run(main, parser)

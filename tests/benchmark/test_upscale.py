@@ -1,0 +1,192 @@
+"""Your own photographs: found faces are cut and upscaled, and what cannot be used is one line."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+import yaml
+from PIL import Image
+
+from benchmark import photograph, upscale
+from datasets import align, degrade, detect
+from datasets.batch import to_float, to_uint8
+from datasets.face import BadInput, Face
+from datasets.synthetic import draw
+
+SKY = (120, 150, 190)
+SIDE = 260  # of a drawn face in a photograph
+PLACES = ((20, 30), (310, 60), (600, 20))
+
+
+@pytest.fixture(scope="module")
+def drawn() -> list[Face]:
+    """Three drawn people, not in profile."""
+    faces = (draw(person, 0, 5, aligned=False) for person in range(20))
+    return [face for face in faces if len(face.landmarks) == 68][:3]
+
+
+def compose(faces: list[Face]) -> tuple[np.ndarray, list[np.ndarray]]:
+    """A photograph (360, 900, 3) of the faces side by side, and each one's landmarks (68, 2) in it."""
+    image, points = np.full((360, 900, 3), SKY, np.uint8), []
+    for face, (x, y) in zip(faces, PLACES, strict=False):
+        height, width = face.image.shape[:2]
+        image[y : y + SIDE, x : x + SIDE] = cv2.resize(face.image, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+        points.append((face.landmarks + 0.5) * (SIDE / width, SIDE / height) - 0.5 + (x, y))
+    return image, points
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project whose only trained run is bicubic interpolation."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("EXPERIMENT", raising=False)
+    block: dict[str, Any] = {"training": {"seeds": 1, "recipe": "paper"}, "stn0": {}, "methods": {"bicubic": {}}}
+    runs = {"bicubic": {"method": "bicubic", "align": "none"}, "vdsr": {"method": "bicubic", "align": "none"}}
+    Path("params.yaml").write_text(yaml.safe_dump({"experiment": "x", "experiments": {"x": block}, "runs": runs}))
+    Path("results/x/weights/bicubic/seed0").mkdir(parents=True)
+    return tmp_path
+
+
+def run(*photos: str, **options: Any) -> Path:
+    given = {"experiment": None, "run": None, "to": Path("up"), "whole": False, "lr": False, "device": "cpu"} | options
+    upscale.main(argparse.Namespace(photo=[Path(photo) for photo in photos], **given))
+    return given["to"]
+
+
+def read(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.array(image)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_every_face_is_found_where_it_is(count: int, drawn: list[Face]) -> None:
+    image, points = compose(drawn[:count])
+    found = detect.find_faces(image)
+    assert len(found) == count
+    for landmarks, truth in zip(found, points, strict=True):
+        anchors, expected = align.anchor_points(landmarks)[0], align.anchor_points(truth)[0]
+        eyes = np.linalg.norm(expected[0] - expected[1])
+        assert np.linalg.norm(anchors - expected, axis=1).mean() < 0.2 * eyes
+
+
+def test_faces_are_cut_as_the_protocol_cuts_and_drawn_on_a_sheet(project: Path, drawn: list[Face]) -> None:
+    image, _ = compose(drawn)
+    Image.fromarray(image).save("three.png")
+    folder = run("three.png") / "three.png"
+    assert {path.name for path in folder.iterdir()} == {
+        "sheet.png", *(f"face{i}_{name}.png" for i in (1, 2, 3) for name in ("lr", "bicubic", "original"))
+    }  # fmt: skip
+    for i, landmarks in enumerate(detect.find_faces(image), 1):
+        hr = align.warp(image, align.similarity(align.anchor_points(landmarks)[0], align.TEMPLATE))
+        np.testing.assert_array_equal(read(folder / f"face{i}_original.png"), hr)
+        lr = degrade.degrade(to_float(torch.from_numpy(hr)[None]), torch.tensor([[0.0, 1.0, 0.0, 0.0]]))
+        np.testing.assert_array_equal(read(folder / f"face{i}_lr.png"), to_uint8(lr)[0].numpy())
+        sr = degrade.resize(lr, 128).clamp(0, 1)
+        np.testing.assert_array_equal(read(folder / f"face{i}_bicubic.png"), to_uint8(sr)[0].numpy())
+
+
+def test_photograph_is_taken_as_it_is_shown(project: Path, drawn: list[Face]) -> None:
+    image, _ = compose(drawn[:1])
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(np.ascontiguousarray(np.rot90(image))).save("turned.png", exif=exif)
+    np.testing.assert_array_equal(photograph.read(Path("turned.png")), image)
+
+
+@pytest.mark.parametrize("name", ["a.webp", "a.JPEG", "a.bmp", "a.tiff"])
+def test_formats_of_photographs(name: str, project: Path) -> None:
+    Image.new("RGB", (40, 30), SKY).save(name)
+    assert np.abs(photograph.read(Path(name)).astype(int) - SKY).max() < 8
+
+
+def test_transparent_is_white(project: Path) -> None:
+    pixels = np.zeros((30, 40, 4), np.uint8)
+    pixels[:, :20] = (*SKY, 255)
+    Image.fromarray(pixels).save("a.png")
+    image = photograph.read(Path("a.png"))
+    assert (image[:, :20] == SKY).all()
+    assert (image[:, 20:] == 255).all()
+
+
+def test_whole_takes_the_central_square(project: Path) -> None:
+    pixels = np.zeros((64, 100, 3), np.uint8)
+    pixels[:, 18:82] = np.arange(64)[:, None, None] * 3
+    Image.fromarray(pixels).save("a.png")
+    folder = run("a.png", whole=True) / "a.png"
+    original = read(folder / "face1_original.png")
+    expected = cv2.resize(pixels[:, 18:82], (128, 128), interpolation=cv2.INTER_CUBIC)
+    assert np.abs(original.astype(int) - expected)[4:-4, 4:-4].max() <= 3
+    assert read(folder / "face1_lr.png").shape == (16, 16, 3)
+
+
+def test_lr_face_is_taken_as_it_is(project: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
+    Image.fromarray(pixels).save("a.png")
+    folder = run("a.png", lr=True) / "a.png"
+    np.testing.assert_array_equal(read(folder / "face1_lr.png"), pixels)
+    assert not (folder / "face1_original.png").exists()
+    Image.new("RGB", (33, 40)).save("b.png")
+    with pytest.raises(BadInput, match=r"b\.png: 33 x 40, over the 32 px of an LR face"):
+        run("b.png", lr=True)
+
+
+def test_no_face_is_one_line_that_says_what_to_do(project: Path) -> None:
+    Image.new("RGB", (200, 100), SKY).save("sky.png")
+    with pytest.raises(BadInput, match=r"^sky\.png: no face found; give --whole .*--lr"):
+        run("sky.png")
+    assert not Path("up").exists() or not any(Path("up").iterdir())
+
+
+def test_folder_is_gone_through_and_what_is_no_photograph_is_told(project: Path, capsys: pytest.CaptureFixture) -> None:
+    for name in ("in/a.png", "in/deep/a.png"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (50, 50), SKY).save(name)
+    Path("in/broken.jpg").write_bytes(b"")
+    Path("in/notes.txt").write_text("no photograph")
+    Path("in/._a.png").write_bytes(b"\0")
+    folder = run("in", whole=True)
+    assert {path.name for path in folder.iterdir()} == {"a.png", "a.png-2"}
+    captured = capsys.readouterr()
+    assert [line for line in captured.err.splitlines() if line.startswith("left out: in/broken.jpg: cannot")]
+    Path("empty").mkdir()
+    with pytest.raises(BadInput, match="empty: no image"):
+        run("empty")
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [("gone.jpg", "gone.jpg: No such file"), ("a.heic", "pip install pillow-heif"), ("a.txt", "decoded")],
+)
+def test_what_cannot_be_read_is_one_line(name: str, says: str, project: Path) -> None:
+    if name != "gone.jpg":
+        Path(name).write_bytes(b"ftypheic")
+    if name == "a.heic" and photograph.is_image(name):
+        pytest.skip("pillow-heif is installed")
+    with pytest.raises(BadInput, match=says) as error:
+        run(name)
+    assert "\n" not in str(error.value)
+
+
+def test_runs_are_those_that_are_trained_or_named(project: Path) -> None:
+    Image.new("RGB", (50, 50), SKY).save("a.png")
+    names = {path.name for path in (run("a.png", whole=True, run=["vdsr"]) / "a.png").iterdir()}
+    assert names == {"sheet.png", "face1_lr.png", "face1_vdsr.png", "face1_original.png"}
+    Path("results/x/weights/bicubic/seed0").rmdir()
+    with pytest.raises(BadInput, match="no run is trained; run `make repro`"):
+        run("a.png", whole=True)
+
+
+def test_large_photograph_is_found_in_small(drawn: list[Face]) -> None:
+    image, points = compose(drawn[:1])
+    large = cv2.resize(image, None, fx=8, fy=8, interpolation=cv2.INTER_LINEAR)
+    small, scale = detect.resized(large, detect.FRONTAL_SIDE)
+    assert small.shape == (640, 1600, 3)
+    assert scale == pytest.approx(1600 / 7200)
+    (found,) = detect.find_faces(large)
+    assert np.linalg.norm(found - (points[0] + 0.5) * 8, axis=1).mean() < 0.2 * 8 * SIDE
