@@ -1,4 +1,4 @@
-"""Who may know whom: datasets, then methods, then benchmark, and within it three rooms below the stages."""
+"""Who may know whom: datasets, then methods, then benchmark, and within it four rooms below the stages."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ STRANGERS = {
     "scoring": {"training", "reporting"},
     "training": {"reporting"},
     "reporting": {"training"},
+    "cluster": {"scoring", "reporting"},
 }
 FOR_ALL = {"cli", "config", "provenance"}  # top-level modules that are no stages
 
