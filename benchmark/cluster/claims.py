@@ -137,7 +137,8 @@ def _read(file: Path) -> list[str]:
 def _place() -> str:
     """This start of this machine and its namespace of process numbers: where those are unique."""
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip() + os.readlink("/proc/self/ns/pid")
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot}-{Path('/proc/self/ns/pid').readlink()}"
     except OSError:
         return platform.node()
 

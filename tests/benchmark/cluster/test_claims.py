@@ -69,7 +69,9 @@ def test_one_who_looked_long_ago_gets_nothing(tmp_path: Path, monkeypatch: pytes
 
 
 def test_a_dead_process_of_this_machine_needs_no_waiting(tmp_path: Path) -> None:
-    script = "import sys, pathlib; from benchmark.cluster.claims import Claims; Claims(pathlib.Path(sys.argv[1])).take('a')"
+    script = (
+        "import sys, pathlib; from benchmark.cluster.claims import Claims; Claims(pathlib.Path(sys.argv[1])).take('a')"
+    )
     subprocess.run([sys.executable, "-c", script, str(tmp_path)], cwd=ROOT, check=True)
     assert Claims(tmp_path, place="another machine").take("a") is None
     assert Claims(tmp_path).take("a") is not None
