@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
+import subprocess
 from dataclasses import dataclass, field
 
 from submitit.core.utils import DelayedSubmission
 
 from benchmark.cli import OUT_OF_TIME
-from benchmark.training.processes import child
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,12 @@ class Resumable:
 
     def __call__(self) -> None:
         """Run the command; Failed where it ends with an error."""
-        code = asyncio.run(child(list(self.job.command), self.environment, None))
+        process = subprocess.Popen(self.job.command, env={**os.environ, **self.environment})
+        try:
+            code = process.wait()
+        finally:  # where submitit's handler of a signal ends this
+            process.terminate()
+            process.wait()
         if code in (OUT_OF_TIME, -signal.SIGUSR2):
             os.kill(os.getpid(), signal.SIGUSR2)  # which submitit takes for the scheduler's own, and requeues
         if code:

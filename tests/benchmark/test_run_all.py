@@ -16,45 +16,16 @@ from typing import Any
 
 import pandas as pd
 import pytest
-import tiny
 import torch
-import yaml
+from small import ENVIRONMENT, change_params, make_project
 
 from benchmark import cli, config, run_all, train
 from benchmark.training import processes
 from datasets.face import BadInput
-from methods.vdsr import TINY
 
-ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "benchmark.run_all", "--device", "cpu", "--jobs", "1"]
-ENVIRONMENT = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 SCORING = ["predict", "evaluate"]
-PARAMS: dict[str, Any] = {
-    "experiment": "small",
-    "experiments": {
-        "small": {
-            "training": {"recipe": "tuned", "seeds": 2, "vgg": None, "threads": 1},
-            "stn0": {"epochs": 1, "batch_size": 8},
-            "methods": {"bicubic": {}, "position_patch": {}, "vdsr": TINY},
-        }
-    },
-    "runs": {
-        "vdsr": {"method": "vdsr", "align": "none", "seeds": 2},
-        "broken": {"method": "position_patch", "align": "none", "faces": 1000},
-        "bicubic": {"method": "bicubic"},
-        "long": {"method": "vdsr", "align": "none", "epochs": 6},
-    },
-}
 SHORT = ("--only", "vdsr", "broken", "bicubic")
-
-
-def make_project(folder: Path) -> Path:
-    """A folder with a tiny experiment of 24 training and 6 test faces."""
-    tiny.write_pairs(tiny.make_pairs(), folder / "data/small/train")
-    tiny.write_pairs(tiny.make_pairs(6), folder / "data/small/test")
-    (folder / "data/small/manifest.json").write_text('{"hash": "abc"}')
-    (folder / "params.yaml").write_text(yaml.safe_dump(PARAMS, sort_keys=False))
-    return folder
 
 
 def set_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,16 +80,6 @@ def states(text: str) -> dict[tuple[str, str], str]:
     """The table's state by run and seed."""
     rows = re.findall(r"^ *(\w+) +(\d) +(stored|skipped|failed|not reached) ", text, re.MULTILINE)
     return {(run, seed): state for run, seed, state in rows}
-
-
-def change_params(**changes: dict[str, dict[str, Any]]) -> None:
-    """Change items of runs: or of the experiment in params.yaml."""
-    params = yaml.safe_load(Path("params.yaml").read_text())
-    for name, values in changes.pop("runs", {}).items():
-        params["runs"][name] |= values
-    for name, values in changes.items():
-        params["experiments"]["small"][name] |= values
-    Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
 
 
 def record(run: str, seed: int = 0) -> dict[str, Any]:
