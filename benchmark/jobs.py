@@ -22,7 +22,7 @@ from methods.interface import Context, TrainedMethod
 
 LOGS = Path("work/cluster")
 CPUS = 4  # cores of a job whose experiment does not say how many threads it works with
-LEAST = 1  # minutes of a job
+LEAST = 3  # minutes of a job, of which some seconds are left to train
 
 
 def run(experiment: config.Experiment, trainings: list[Training], args: argparse.Namespace) -> int:
@@ -51,8 +51,8 @@ def jobs_of(experiment: config.Experiment, trainings: list[Training], args: argp
 
     def call(training: Training, *more: str) -> tuple[str, ...]:
         which = ("--only", training.name, "--seed", str(training.seed), "--device", args.device)
-        if args.cluster == "slurm":  # the rest of its time is for saving, scoring and the queue
-            more += ("--seconds", str(60 * args.minutes - 2 * submit.WARNING))
+        if args.cluster == "slurm":
+            more += ("--seconds", str(60 * args.minutes - submit.SPARE))
         return command("run_all", experiment, *which, "--jobs", "1", "--logs", *(["--anew"] * args.anew), *more)
 
     left = [t for t in trainings if args.anew or not (stored(t, experiment) and (t.run is None or scored(t.run)))]

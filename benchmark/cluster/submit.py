@@ -14,7 +14,8 @@ from benchmark.cluster.job import Job, Resumable
 from datasets.face import BadInput
 
 REQUEUES = 10_000  # how often a job may run out of time: as often as it must
-WARNING = 20  # seconds before the end of its time at which a job is told of it
+WARNING = 20  # seconds before the end of its time at which a job is told of it; SLURM may be a minute early
+SPARE = WARNING + 60 + 20  # seconds of a job's time that its training must not count on: it is saved before the warning
 YEAR = 60 * 24 * 365  # minutes
 POLL = 0.5  # seconds between two looks at local jobs
 

@@ -9,9 +9,9 @@ from pipeline import imports, project_files
 
 ABOVE = {"datasets": {"methods", "benchmark"}, "methods": {"benchmark"}}
 STRANGERS = {
-    "scoring": {"training", "reporting"},
-    "training": {"reporting"},
-    "reporting": {"training"},
+    "scoring": {"training", "reporting", "cluster"},
+    "training": {"reporting", "cluster"},
+    "reporting": {"training", "cluster"},
     "cluster": {"scoring", "reporting"},
 }
 FOR_ALL = {"cli", "config", "provenance"}  # top-level modules that are no stages
