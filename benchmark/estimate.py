@@ -36,7 +36,7 @@ def markdown(experiments: list[config.Experiment], target: config.Experiment) ->
             hours = {str(t): rounds[str(t)] * seen / speed.get(t.name, math.inf) / 3600 for t in trainings}
             walls = {f"hours on {n}": wall(trainings, hours, n) for n in GPUS}
             walls["critical path, hours"] = wall(trainings, hours, len(trainings))
-            rows.append({"faces": label, "device": device, "device hours": sum(hours.values())} | walls)
+            rows.append({"faces": label, "device": device, "device hours": sum(hours.values()), **walls})
     table = pd.DataFrame(rows).to_markdown(index=False, floatfmt=".1f") if rows else ""
     head = (
         f"## Estimate for `{target.name}`\n\nEpochs times faces over the measured images a second of networks of the "

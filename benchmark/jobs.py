@@ -120,4 +120,4 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default=240,
         help="time limit of a job, which is queued again until its training has come to its end (default: 240)",
     )
-    group.add_argument("--array", type=int, default=8, help="jobs at a time (default: 8)")
+    group.add_argument("--array", type=int, default=8, help="jobs of an array at a time (default: 8)")

@@ -49,6 +49,7 @@ INTERRUPTED = 130  # exit status, as shells have it for Ctrl-C
 class Session:
     """One call: trains what is not stored yet, in several slots at a time, and scores it, until the deadline.
 
+    submitit's local executor cannot take its place: it knows no deadline for all, and its jobs outlive a killed call.
     claims: who works on what, for all calls that share the folder. logs: whether the stages' output goes to files.
     until: the phase after which a training is ended, its first one, which others share; None: each is trained to its
     end and scored.
