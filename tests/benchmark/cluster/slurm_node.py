@@ -35,7 +35,7 @@ SlurmctldPidFile={folder}/slurmctld.pid
 SlurmdPidFile={folder}/slurmd.pid
 SlurmctldLogFile={folder}/slurmctld.log
 SlurmdLogFile={folder}/slurmd.log
-ProctrackType=proctrack/linuxproc
+ProctrackType=proctrack/pgid
 TaskPlugin=task/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU
@@ -44,7 +44,8 @@ SchedulerParameters=sched_interval=2,bf_interval=2,batch_sched_delay=0
 MpiDefault=none
 JobRequeue=1
 ReturnToService=2
-KillWait=5
+KillWait=15
+UnkillableStepTimeout=300
 MinJobAge=3600
 NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} State=UNKNOWN
 PartitionName=all Nodes={host} Default=YES MaxTime=INFINITE State=UP
