@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 import slurm_node
@@ -22,6 +24,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(bool(slurm_node.missing()), reason=slurm_node.missing() or "SLURM is there"),
 ]
+T = TypeVar("T")
 LIMIT = 400.0  # seconds that anything here may take
 ONE = submit.Request(minutes=1, array=2)
 
@@ -47,14 +50,15 @@ def slurm(*words: str) -> str:
     return slurm_node.command({}, *words)
 
 
-def until(condition: Callable[[], bool]) -> None:
-    """Wait until it holds; else say what SLURM does and what the jobs said."""
+def until(condition: Callable[[], T]) -> T:
+    """What it gives once that is true; else say what SLURM does and what the jobs said."""
     end = time.monotonic() + LIMIT
-    while not condition():
+    while not (found := condition()):
         if time.monotonic() > end:
             said = "\n".join(path.read_text()[-1000:] for path in Path().rglob("*_log.*"))
             pytest.fail(f"waited for {LIMIT:.0f} s\n{slurm('squeue')}\n{said}")
         time.sleep(0.5)
+    return found
 
 
 def idle() -> bool:
@@ -118,9 +122,11 @@ def test_the_tiny_experiment_ends_bit_equal_whatever_befalls_it(
     assert not weights.exists()
 
     until(lambda: any(Path("work").glob("small-long-*/progress.json")))
+    first = until(training)
     slurm("scontrol", "requeue", numbers["long seed 0"])  # as where a more urgent job takes the node
-    until(lambda: restarts(numbers["long seed 0"]) > 0 and bool(training()))
-    os.kill(training()[0], 9)  # this job fails
+    second = until(lambda: training() - first)
+    assert restarts(numbers["long seed 0"]) == 1
+    os.kill(second.pop(), signal.SIGKILL)  # this job fails
     until(idle)
     assert not weights.exists()
     again = subprocess.run(submitted, capture_output=True, text=True, check=True).stdout
@@ -138,14 +144,14 @@ def jobs_of(printed: str) -> dict[str, str]:
     return dict(re.findall(r"^(.*): job (\S+)$", printed, re.MULTILINE))
 
 
-def training() -> list[int]:
+def training() -> set[int]:
     """The process in which this folder's long training runs."""
-    found = []
+    found = set()
     for process in Path("/proc").glob("[0-9]*"):
         try:
             words, here = (process / "cmdline").read_bytes().split(b"\0"), (process / "cwd").resolve()
         except OSError:  # it has ended
             continue
         if here == Path.cwd() and {b"benchmark.train", b"long"} <= {*words}:
-            found.append(int(process.name))
+            found.add(int(process.name))
     return found
