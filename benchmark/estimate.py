@@ -19,12 +19,23 @@ from methods.stn0 import STN0
 GPUS = (1, 8, 64)
 FACES = {"30,000, as in the paper": 30_000, "202,599, CelebA whole": 202_599}
 
+HEAD = (
+    "## Estimate for `{}`\n\nEpochs times faces over the measured images a second of networks of the same size (of "
+    "their last phase, with the batch of that experiment); trainings in the order of `run_all`, STN_0 before those that "
+    "need it. The critical path is the time on as many devices as there are trainings."
+)
+
 
 def markdown(experiments: list[config.Experiment], target: config.Experiment) -> str:
     """The estimate for `target`, from what `experiments` know: a row a device and number of faces."""
-    found = speeds(experiments, target)
+    if not (found := speeds(experiments, target)):
+        return f"{HEAD.format(target.name)}\n\nNo network of its size has been trained yet."
     trainings = trainings_of(target)
-    rounds = {str(t): epochs(t, target) for t in trainings}
+    first = [t for t in trainings if t.seed == 0]  # making a network takes seconds
+    needing = {t.name for t in first if t.run and needs_stn0(t.run)}
+    waiting = {str(t) for t in trainings if t.name in needing}
+    by_name = {t.name: epochs(t, target) for t in first}
+    rounds = {str(t): by_name[t.name] for t in trainings}
     networks = {t.name for t in trainings if rounds[str(t)]}
     rows, lines = [], []
     for device, speed in found.items():
@@ -34,18 +45,11 @@ def markdown(experiments: list[config.Experiment], target: config.Experiment) ->
         for label, faces in FACES.items():
             seen = training_faces(target, faces)
             hours = {str(t): rounds[str(t)] * seen / speed.get(t.name, math.inf) / 3600 for t in trainings}
-            walls = {f"hours on {n}": wall(trainings, hours, n) for n in GPUS}
-            walls["critical path, hours"] = wall(trainings, hours, len(trainings))
+            walls = {f"hours on {n}": wall(hours, waiting, n) for n in GPUS}
+            walls["critical path, hours"] = wall(hours, waiting, len(hours))
             rows.append({"faces": label, "device": device, "device hours": sum(hours.values()), **walls})
     table = pd.DataFrame(rows).to_markdown(index=False, floatfmt=".1f") if rows else ""
-    head = (
-        f"## Estimate for `{target.name}`\n\nEpochs times faces over the measured images a second of networks of the "
-        "same size (of their last phase, with the batch of that experiment); trainings in the order of `run_all`, "
-        "STN_0 before those that need it. The critical path is the time on as many devices as there are trainings."
-    )
-    if not found:
-        lines = ["No network of its size has been trained yet."]
-    return "\n\n".join(part for part in (head, table, *lines) if part)
+    return "\n\n".join(part for part in (HEAD.format(target.name), table, *lines) if part)
 
 
 def speeds(experiments: list[config.Experiment], target: config.Experiment) -> dict[str, dict[str, float]]:
@@ -75,12 +79,12 @@ def training_faces(experiment: config.Experiment, faces: int) -> float:
     return faces * (1 - fractions["test_fraction"]) * (1 - fractions["validation_fraction"])
 
 
-def wall(trainings: list[Training], hours: dict[str, float], devices: int) -> float:
-    """Hours until the last training has ended on so many devices, one a device; those that need STN_0 wait for it."""
-    stn0 = sum(hours[str(t)] for t in trainings if t.run is None)
+def wall(hours: dict[str, float], waiting: set[str], devices: int) -> float:
+    """Hours until the last training has ended on so many devices, one a device; those of `waiting` need STN_0."""
+    stn0 = hours.get("stn0 seed 0", 0.0)
+    ready = {name: stn0 if name in waiting else 0.0 for name in hours}
     free = [0.0] * devices
     last = 0.0
-    ready = {str(t): stn0 if t.run and needs_stn0(t.run) else 0.0 for t in trainings}
     for name in sorted(ready, key=ready.__getitem__):
         end = max(heapq.heappop(free), ready[name]) + hours[name]
         heapq.heappush(free, end)
