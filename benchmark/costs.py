@@ -1,4 +1,4 @@
-"""What the accepted experiments cost, from their provenance: results/costs.md, and figures/time.png of each.
+"""What the accepted experiments cost, from their provenance, and what `paper` would: results/costs.md and time.png.
 
 No stage of the pipeline: times differ from machine to machine, so that no output of a stage may hold them.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from benchmark import accept, cli, config
+from benchmark import accept, cli, config, estimate
 from benchmark.reporting import costs, tables
 from benchmark.reporting.figures import save
 from benchmark.reporting.plots import DPI
@@ -22,17 +22,17 @@ HEAD = (
 
 def main(arguments: argparse.Namespace) -> None:
     experiments = [config.load(name) for name in accept.experiments()]
-    write(experiments, TARGET)
+    write(experiments, TARGET, estimate.markdown(experiments, config.load("paper")))
     for experiment in experiments:
         save(costs.quality_and_time(experiment), experiment.results / "figures" / "time.png", DPI)
     print(f"{TARGET}: written")
 
 
-def write(experiments: list[config.Experiment], target: Path) -> None:
-    """Write the tables of all experiments into one Markdown file."""
+def write(experiments: list[config.Experiment], target: Path, last: str = "") -> None:
+    """Write the tables of all experiments into one Markdown file, and `last` below them."""
     parts = [f"## `{e.name}`: {tables.describe(e)}\n\n{costs.markdown(e)}" for e in experiments]
     with cli.whole_file(target) as part:
-        part.write_text("\n\n".join([HEAD, *parts]) + "\n")
+        part.write_text("\n\n".join([HEAD, *parts, last]).rstrip() + "\n")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """All trainings of an experiment, each run scored as it grows, within given seconds; the next call goes on from there.
 
-The stages are the pipeline's own, started as plain commands: DVC is not needed.
+The stages are the pipeline's own, started as plain commands: DVC is not needed. Calls on several machines that share
+the folder divide the work. With --cluster a scheduler makes one such call for each training; see benchmark.jobs.
 """
 
 from __future__ import annotations
@@ -12,45 +13,47 @@ import math
 import signal
 import sys
 import time
-from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
-from operator import itemgetter
+from collections import deque
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
-import pandas as pd
-
-from benchmark import align_stn0, cli, config, status, train
-from benchmark.make import make_method
-from benchmark.provenance import file_hash
+from benchmark import cli, config, jobs, status
+from benchmark.cluster.claims import Claims
+from benchmark.grid import (
+    FAILED,
+    LOGS,
+    SKIPPED,
+    STN0,
+    STORED,
+    Training,
+    error_file,
+    fingerprint,
+    needs_stn0,
+    progress,
+    score_record,
+    scored,
+    stored,
+    table,
+    trainings_of,
+    work_of,
+)
 from benchmark.training.processes import child, slots
 from datasets.face import require_folder
 
 START_UP = 5.0  # seconds until a stage is at work: a training gets so many less, and with less nothing is started
+LOOK = 1.0  # seconds between two looks at what others are at
 INTERRUPTED = 130  # exit status, as shells have it for Ctrl-C
-LOGS = Path("work/run_all")
-STORED, SKIPPED, FAILED, NOT_REACHED = "stored", "skipped", "failed", "not reached"
-
-
-@dataclass
-class Training:
-    """A run with a seed, or STN_0 where `run` is None; `state` is what this call made of it."""
-
-    run: config.Run | None
-    seed: int
-    provenance: Path
-    state: str = NOT_REACHED
-
-    @property
-    def name(self) -> str:
-        return self.run.name if self.run else "stn0"
-
-    def __str__(self) -> str:
-        return f"{self.name} seed {self.seed}"
 
 
 class Session:
-    """One call: trains what is not stored yet, in several slots at a time, and scores it, until the deadline."""
+    """One call: trains what is not stored yet, in several slots at a time, and scores it, until the deadline.
+
+    submitit's local executor cannot take its place: it knows no deadline for all, and its jobs outlive a killed call.
+    claims: who works on what, for all calls that share the folder. logs: whether the stages' output goes to files.
+    until: the phase after which a training is ended, its first one, which others share; None: each is trained to its
+    end and scored.
+    """
 
     def __init__(
         self,
@@ -59,30 +62,54 @@ class Session:
         slots: list[dict[str, str]],
         deadline: float,
         anew: bool = False,
+        until: str | None = None,
+        logs: bool = False,
     ):
-        self.experiment, self.device, self.slots, self.deadline, self.anew = experiment, device, slots, deadline, anew
+        self.experiment, self.device, self.slots, self.deadline = experiment, device, slots, deadline
+        self.anew, self.until, self.logs = anew, until, logs or len(slots) > 1
+        self.claims = Claims(LOGS / "claims")
         self.failures: list[str] = []
         self.late = False
-        self.scoring: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def work(self, trainings: list[Training]) -> None:
         """STN_0 first, if there; then the others. Those that need it are left out where it failed."""
         current = asyncio.current_task()
         assert current is not None
+        loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            asyncio.get_running_loop().add_signal_handler(number, current.cancel)
+            loop.add_signal_handler(number, current.cancel)
+        loop.add_signal_handler(signal.SIGUSR2, self.pre_empt, current)
         for stn0 in (t for t in trainings if t.run is None):
-            await self.fit(stn0, self.slots[0])
+            await self.take(deque([stn0]), self.slots[0])
             if stn0.state == FAILED:
                 trainings = [t for t in trainings if t.run and not needs_stn0(t.run)]
-        pending = iter([t for t in trainings if t.run])
+        pending = deque(t for t in trainings if t.run)
         await asyncio.gather(*(self.take(pending, slot) for slot in self.slots))
 
-    async def take(self, pending: Iterator[Training], slot: dict[str, str]) -> None:
-        """Work on the trainings that no other slot has taken."""
-        for training in pending:
-            if await self.fit(training, slot):
-                await self.score(training, slot)
+    def pre_empt(self, current: asyncio.Task) -> None:
+        """A scheduler wants its node back: as if time were up."""
+        self.late = True
+        current.cancel()
+
+    async def take(self, pending: deque[Training], slot: dict[str, str]) -> None:
+        """Work on the trainings that nobody else has taken, and last wait for those that others are at."""
+        told: set[str] = set()
+        while pending:
+            training = pending.popleft()
+            name = f"{self.experiment.name}-{training}".replace(" ", "-")
+            claim = self.claims.take(name)
+            if claim and await claim.keep(self.fit(training, slot)) is not None:
+                if training.run and training.state in (STORED, SKIPPED) and not self.until:
+                    await self.score(training.run, training, slot)
+                continue
+            if self.left() < START_UP:
+                self.late = True
+                return
+            if name not in told:
+                told.add(name)
+                say(f"{training}: {self.claims.holder(name)} is at it; left until that ends")
+            pending.append(training)
+            await asyncio.sleep(LOOK)
 
     async def fit(self, training: Training, slot: dict[str, str]) -> bool:
         """Train, unless that was done before; whether the weights are there."""
@@ -94,127 +121,96 @@ class Session:
             return True
         arguments = ["train", "--run", run.name, "--seed", str(seed)] if run else ["align_stn0"]
         if self.deadline < math.inf:
-            arguments += ["--seconds", f"{max(0.0, self.deadline - time.monotonic() - START_UP):.1f}"]
-        if not await self.stage(training, slot, *arguments, "--device", self.device):
+            arguments += ["--seconds", f"{max(0.0, self.left() - START_UP):.1f}"]
+        stage = self.stage(training, slot, *arguments, "--device", self.device)
+        if not await (self.end_after(self.until, training, stage) if self.until else stage):
             return False
         training.state = STORED
         return True
 
-    async def score(self, training: Training, slot: dict[str, str]) -> None:
+    async def end_after(self, phase: str, training: Training, stage: Coroutine[Any, Any, bool]) -> bool:
+        """End the stage once its training has gone beyond `phase`, whose outcome is kept then; whether it was so."""
+        began, work, task = time.time(), work_of(training, self.experiment), asyncio.ensure_future(stage)
+        try:
+            while not task.done():
+                await asyncio.wait({task}, timeout=LOOK)
+                if status.beyond(phase, work, began):
+                    return True
+            return task.result()
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def score(self, run: config.Run, training: Training, slot: dict[str, str]) -> None:
         """Predict and evaluate the training's run, unless its metrics are of all that is stored of it."""
-        run = training.run
-        assert run is not None
-        async with self.scoring[run.name]:
-            arguments = ["--run", run.name]
-            if scored(run) or not await self.stage(training, slot, "predict", *arguments, "--device", self.device):
+        while not scored(run):
+            claim = self.claims.take(f"{self.experiment.name}-{run.name}-scores")
+            if claim:
+                await claim.keep(self.score_alone(run, training, slot))
                 return
-            if await self.stage(training, slot, "evaluate", *arguments):
-                with cli.whole_file(score_record(run)) as part:
-                    part.write_text(json.dumps(fingerprint(run), indent=1) + "\n")
+            await asyncio.sleep(LOOK)
+
+    async def score_alone(self, run: config.Run, training: Training, slot: dict[str, str]) -> None:
+        """Predict and evaluate, while nobody else does so for this run."""
+        arguments = ["--run", run.name]
+        if scored(run) or not await self.stage(training, slot, "predict", *arguments, "--device", self.device):
+            return
+        if await self.stage(training, slot, "evaluate", *arguments):
+            with cli.whole_file(score_record(run)) as part:
+                part.write_text(json.dumps(fingerprint(run), indent=1) + "\n")
 
     async def stage(self, training: Training, slot: dict[str, str], name: str, *arguments: str) -> bool:
         """Start a stage if there is time, and wait for it; whether it came to its end."""
-        if self.deadline - time.monotonic() < START_UP:
+        if self.left() < START_UP:
             self.late = True
             return False
         say(f"{training}: {name} starts")
-        began = time.monotonic()
+        began, error = time.monotonic(), error_file(training, self.experiment)
+        error.unlink(missing_ok=True)
         command = [sys.executable, "-m", f"benchmark.{name}", "--experiment", self.experiment.name, *arguments]
-        log = LOGS / f"{training.name}-seed{training.seed}.log" if len(self.slots) > 1 else None
-        code = await child(command, slot, log)
+        code = await child(command, slot, training.log if self.logs else None)
         say(f"{training}: {name} ended with status {code} after {time.monotonic() - began:.0f} s")
-        if code == cli.OUT_OF_TIME:
+        if code in (cli.OUT_OF_TIME, -signal.SIGUSR2):  # a scheduler may signal every process of a job
             self.late = True
         elif code:
             training.state = FAILED
             self.failures.append(f"{training} ({name}, status {code})")
+            error.parent.mkdir(parents=True, exist_ok=True)
+            error.write_text(f"{name}, status {code}{last_line(training.log) if self.logs else ''}")
         return code == 0
+
+    def left(self) -> float:
+        """Seconds until the deadline."""
+        return self.deadline - time.monotonic()
 
 
 def say(line: str) -> None:
     print(line, flush=True)
 
 
-def stored(training: Training, experiment: config.Experiment) -> bool:
-    """Whether the training's weights are there."""
-    run = training.run
-    return train.stored(run, training.seed) if run else align_stn0.stored(experiment)
-
-
-def progress(trainings: list[Training], experiment: config.Experiment) -> pd.DataFrame:
-    """Where each training stands, a row each; see benchmark.status."""
-    return pd.DataFrame(
-        {"run": t.name, "seed": t.seed, **status.describe(stored(t, experiment), t.provenance, work_of(t, experiment))}
-        for t in trainings
-    )
-
-
-def work_of(training: Training, experiment: config.Experiment) -> Path:
-    """The folder of the training's resume state. Its name takes reading all code and VGG's weights."""
-    run = training.run
-    return train.work_of(run, training.seed) if run else align_stn0.work_of(experiment)
-
-
-def needs_stn0(run: config.Run) -> bool:
-    return run.alignment(make_method(run).wants) == "stn0"
-
-
-def scored(run: config.Run) -> bool:
-    """Whether the run's metrics are those that were made from the very weights that are stored now."""
-    record = score_record(run)
-    return run.metrics.is_file() and record.is_file() and json.loads(record.read_text()) == fingerprint(run)
-
-
-def score_record(run: config.Run) -> Path:
-    """Which weights gave which metrics, known on this machine alone: metrics say nothing of weights."""
-    return LOGS / f"{run.experiment.name}-{run.name}.scored.json"
-
-
-def fingerprint(run: config.Run) -> dict[str, str]:
-    """SHA-256 of each file of all seeds' stored weights, and of those of the run's metrics."""
-    stored = [run.weights(seed) for seed in run.seeds if train.stored(run, seed)]
-    files = [path for folder in stored for path in folder.iterdir()] + [*run.metrics.parent.glob(f"{run.name}.*")]
-    return {str(path): file_hash(path) for path in sorted(files)}
-
-
-def trainings_of(experiment: config.Experiment, only: list[str] | None = None) -> list[Training]:
-    """Seed 0 of every run in the order of params.yaml, then seed 1, and so on; STN_0 before them if one needs it."""
-    chosen = {name: experiment.run(name) for name in only or experiment.runs}
-    runs = [chosen[name] for name in experiment.runs if name in chosen]
-    pairs = [(run, seed) for run in runs for seed in run.seeds]
-    found = [Training(run, seed, run.provenance(seed)) for run, seed in sorted(pairs, key=itemgetter(1))]
-    # Every run is asked, so that wrong options are told before time is spent.
-    if sum(needs_stn0(run) for run in runs):
-        return [Training(None, 0, experiment.stn0_provenance), *found]
-    return found
-
-
-def table(trainings: list[Training]) -> pd.DataFrame:
-    """What became of each training; seconds and images/s as its provenance states them."""
-    rows = []
-    for t in trainings:
-        known = t.state in (STORED, SKIPPED) and t.provenance.is_file()
-        facts = json.loads(t.provenance.read_text()) if known else {}
-        speed = facts.get("images_per_second")
-        rows.append((t.name, t.seed, t.state, facts.get("seconds", math.nan), math.nan if speed is None else speed))
-    return pd.DataFrame(rows, columns=["run", "seed", "state", "seconds", "images/s"])
+def last_line(log: Path) -> str:
+    """What a stage said last: its error, where it failed."""
+    return ": " + (log.read_text(errors="replace").rstrip().splitlines() or ["nothing said"])[-1]
 
 
 def main(args: argparse.Namespace) -> None:
     began = time.monotonic()
     experiment = config.load(args.experiment)
     require_folder(experiment.data / "train", "run `python -m benchmark.prepare` first")
-    trainings = trainings_of(experiment, args.only)
+    trainings = trainings_of(experiment, args.only, args.seed)
     if args.status:
         say(status.shown(progress(trainings, experiment)))
         return
+    if args.cluster:
+        sys.exit(jobs.run(experiment, trainings, args))
     deadline = math.inf if args.seconds is None else began + args.seconds
-    session = Session(experiment, args.device, slots(args.device, args.jobs, experiment.threads), deadline, args.anew)
+    places = slots(args.device, args.jobs, experiment.threads)
+    session = Session(experiment, args.device, places, deadline, args.anew, args.until, args.logs)
     try:
         asyncio.run(session.work(trainings))
     except asyncio.CancelledError:
         print("stopped; the same command goes on from here", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+        sys.exit(cli.OUT_OF_TIME if session.late else INTERRUPTED)
     done = table(trainings)
     say(done.to_string(index=False, na_rep="–", float_format="{:.1f}".format))
     say(f"{done['seconds'].sum():.0f} s of training; this call took {time.monotonic() - began:.0f} s")
@@ -231,7 +227,7 @@ def parser() -> argparse.ArgumentParser:
     options = cli.stage_parser(__doc__)
     options.epilog = (
         f"Exit status: 0 all is done, {cli.OUT_OF_TIME} time is up (give the same command again), 1 a stage failed. "
-        f"With several jobs the output of the stages goes to {LOGS}/RUN-seedN.log."
+        f"With several jobs the output of the stages goes to {LOGS}/RUN-seedN.log, with --cluster to {jobs.LOGS}/."
     )
     options.add_argument("--seconds", type=float, help="stop after so many; predict and evaluate are not cut short")
     options.add_argument(
@@ -241,8 +237,13 @@ def parser() -> argparse.ArgumentParser:
     )
     options.add_argument("--status", action="store_true", help="say how far each training is, and do nothing")
     options.add_argument("--anew", action="store_true", help="train what is stored, but was not trained here, too")
-    options.add_argument("--only", nargs="+", metavar="RUN", help="these runs (default: all of params.yaml)")
+    only = f"these runs (default: all of params.yaml; {STN0} is STN_0)"
+    options.add_argument("--only", nargs="+", metavar="RUN", help=only)
+    options.add_argument("--seed", type=int, help="this seed (default: all)")
+    options.add_argument("--until", metavar="PHASE", help="end each training after this phase, which others share")
+    options.add_argument("--logs", action="store_true", help="write the stages' output to files with one job too")
     options.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: CUDA if there is one")
+    jobs.add_options(options)
     return options
 
 

@@ -38,6 +38,12 @@ def describe(stored: bool, provenance: Path, work: Path) -> dict[str, Any]:
     }
 
 
+def beyond(phase: str, work: Path, since: float) -> bool:
+    """Whether a training has gone beyond its first phase, by a sign of life younger than the time `since`."""
+    seen = json.loads((work / FILE).read_text()) if (work / FILE).is_file() else {"time": 0.0}
+    return seen["time"] > since and seen["phase"] != phase
+
+
 def shown(table: pd.DataFrame) -> str:
     """The table as text, a dash for what is not known, the time left in words."""
     text = table.copy()

@@ -1,4 +1,4 @@
-"""Who may know whom: datasets, then methods, then benchmark, and within it three rooms below the stages."""
+"""Who may know whom: datasets, then methods, then benchmark, and within it four rooms below the stages."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from pipeline import imports, project_files
 
 ABOVE = {"datasets": {"methods", "benchmark"}, "methods": {"benchmark"}}
 STRANGERS = {
-    "scoring": {"training", "reporting"},
-    "training": {"reporting"},
-    "reporting": {"training"},
+    "scoring": {"training", "reporting", "cluster"},
+    "training": {"reporting", "cluster"},
+    "reporting": {"training", "cluster"},
+    "cluster": {"scoring", "reporting"},
 }
 FOR_ALL = {"cli", "config", "provenance"}  # top-level modules that are no stages
 

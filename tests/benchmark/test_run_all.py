@@ -16,45 +16,18 @@ from typing import Any
 
 import pandas as pd
 import pytest
-import tiny
 import torch
-import yaml
+from small import ENVIRONMENT, change_params, make_project
 
-from benchmark import cli, config, run_all, train
+from benchmark import cli, config, grid, run_all, train
+from benchmark.cluster.claims import Claims
 from benchmark.training import processes
 from datasets.face import BadInput
-from methods.vdsr import TINY
+from methods.mtun import TINY as MTUN
 
-ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "benchmark.run_all", "--device", "cpu", "--jobs", "1"]
-ENVIRONMENT = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 SCORING = ["predict", "evaluate"]
-PARAMS: dict[str, Any] = {
-    "experiment": "small",
-    "experiments": {
-        "small": {
-            "training": {"recipe": "tuned", "seeds": 2, "vgg": None, "threads": 1},
-            "stn0": {"epochs": 1, "batch_size": 8},
-            "methods": {"bicubic": {}, "position_patch": {}, "vdsr": TINY},
-        }
-    },
-    "runs": {
-        "vdsr": {"method": "vdsr", "align": "none", "seeds": 2},
-        "broken": {"method": "position_patch", "align": "none", "faces": 1000},
-        "bicubic": {"method": "bicubic"},
-        "long": {"method": "vdsr", "align": "none", "epochs": 6},
-    },
-}
 SHORT = ("--only", "vdsr", "broken", "bicubic")
-
-
-def make_project(folder: Path) -> Path:
-    """A folder with a tiny experiment of 24 training and 6 test faces."""
-    tiny.write_pairs(tiny.make_pairs(), folder / "data/small/train")
-    tiny.write_pairs(tiny.make_pairs(6), folder / "data/small/test")
-    (folder / "data/small/manifest.json").write_text('{"hash": "abc"}')
-    (folder / "params.yaml").write_text(yaml.safe_dump(PARAMS, sort_keys=False))
-    return folder
 
 
 def set_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,16 +82,6 @@ def states(text: str) -> dict[tuple[str, str], str]:
     """The table's state by run and seed."""
     rows = re.findall(r"^ *(\w+) +(\d) +(stored|skipped|failed|not reached) ", text, re.MULTILINE)
     return {(run, seed): state for run, seed, state in rows}
-
-
-def change_params(**changes: dict[str, dict[str, Any]]) -> None:
-    """Change items of runs: or of the experiment in params.yaml."""
-    params = yaml.safe_load(Path("params.yaml").read_text())
-    for name, values in changes.pop("runs", {}).items():
-        params["runs"][name] |= values
-    for name, values in changes.items():
-        params["experiments"]["small"][name] |= values
-    Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
 
 
 def record(run: str, seed: int = 0) -> dict[str, Any]:
@@ -236,7 +199,7 @@ def test_nothing_is_started_with_too_little_time(project: Path, capfd: pytest.Ca
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, and only Linux ends the children of a killed process")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL, signal.SIGUSR2])
 def test_no_training_outlives_the_command(project: Path, number: int) -> None:
     change_params(runs={"long": {"epochs": 100_000}})
     parent = subprocess.Popen([*COMMAND, "--only", "long"], stdout=subprocess.DEVNULL)
@@ -244,7 +207,8 @@ def test_no_training_outlives_the_command(project: Path, number: int) -> None:
     [child] = trainings_of(parent)
     parent.send_signal(number)
     try:
-        assert parent.wait(30) == (-signal.SIGKILL if number == signal.SIGKILL else run_all.INTERRUPTED)
+        status = {signal.SIGKILL: -signal.SIGKILL, signal.SIGUSR2: cli.OUT_OF_TIME}  # the latter is a scheduler's
+        assert parent.wait(30) == status.get(signal.Signals(number), run_all.INTERRUPTED)
         wait_for(lambda: ended(child))
     finally:
         parent.kill()
@@ -317,6 +281,37 @@ def test_stages_get_experiment_device_and_the_seconds_that_are_left(
         given = train.parser().parse_args(command[1:])
         assert (given.experiment, given.run, given.seed, given.device) == ("small", "vdsr", int(seed), "cpu")
         assert 900 < given.seconds <= 1000 - run_all.START_UP
+
+
+def test_what_another_machine_is_at_is_left_until_that_ends(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    other = Claims(grid.LOGS / "claims", place="another machine").take("small-vdsr-seed-0")
+    assert other is not None
+    commands = fake_stages(monkeypatch)
+    fake = run_all.child
+
+    async def child(command: list[str], environment: dict[str, str], log: Path | None) -> int:
+        if command[-4:-2] == ["--seed", "1"]:
+            other.release()
+        return await fake(command, environment, log)
+
+    monkeypatch.setattr(run_all, "child", child)
+    assert call("--only", "vdsr") == 0
+    seeds = [train.parser().parse_args(command[1:]).seed for command in commands if command[0] == "benchmark.train"]
+    assert seeds == [1, 0]
+    assert re.findall("^(vdsr seed .): .* is at it; left until that ends$", capfd.readouterr().out, re.MULTILINE) == [
+        "vdsr seed 0"
+    ]
+
+
+def test_a_shared_phase_is_trained_and_no_more(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    change_params(methods={"mtun": {**MTUN, "random_vgg_width": 4}})
+    change_params(runs={"long": {"method": "mtun", "epochs": 1000}})
+    assert call("--only", "long", "--until", "front") == 0
+    assert started(capfd.readouterr().out) == ["long seed 0: train"]
+    assert list(Path("work").glob("shared-*/front-*/*.ckpt"))
+    assert not Path("results/small/weights/long").exists()
 
 
 def test_wrong_run_option_and_jobs_are_told_before_anything_starts(

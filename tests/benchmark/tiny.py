@@ -50,6 +50,7 @@ class Options:
     norm: bool = True
     epochs: int = 3
     delay: float = 0.0  # seconds an update takes longer
+    batch_size: int = 6  # of the first phase
     share: bool = False  # the first phase, by a folder beside the run's
     recipe: str = "paper"
 
@@ -74,7 +75,13 @@ class Tiny(TrainedMethod):
         epochs = self.options.epochs
         return [
             Phase(
-                "pixels", epochs, 6, self.module, rmsprop, self.pixel_loss, shared={} if self.options.share else None
+                "pixels",
+                epochs,
+                self.options.batch_size,
+                self.module,
+                rmsprop,
+                self.pixel_loss,
+                shared={} if self.options.share else None,
             ),
             Phase("play", epochs, 8, self.module, adam, self.loss, self.critic, sgd, self.critic_loss, fresh=False),
         ]

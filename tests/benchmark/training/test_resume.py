@@ -111,29 +111,31 @@ def test_time_limit_saves_and_goes_on(tmp_path: Path) -> None:
     tiny.assert_same_run(tmp_path / "whole", tmp_path / "pieces")
 
 
-def test_two_processes_follow_the_loss_curve_of_one(tmp_path: Path) -> None:
-    # Without what each process does by itself: drawing dropout and, on gloo, normalising its part of the batch.
-    options = {"dropout": 0.0, "norm": False, "epochs": 4}
-    assert "2 process(es)" in in_two_processes(tmp_path / "two", **options)
+@pytest.mark.parametrize("processes", [2, 4])
+def test_several_processes_follow_the_loss_curve_of_one(tmp_path: Path, processes: int) -> None:
+    # The batch is the global one. Without what each process does by itself: drawing dropout and, on gloo, normalising
+    # its part of the batch.
+    options = {"dropout": 0.0, "norm": False, "epochs": 4, "batch_size": 8}
+    assert f"{processes} process(es)" in in_processes(processes, tmp_path / "several", **options)
     tiny.fit_and_save(tmp_path / "one", **options)
-    logs = [pd.read_csv(tmp_path / name / "log.csv").drop(columns="phase") for name in ("one", "two")]
+    logs = [pd.read_csv(tmp_path / name / "log.csv").drop(columns="phase") for name in ("one", "several")]
     assert len(logs[0]) == 8
     np.testing.assert_allclose(logs[1], logs[0], rtol=0, atol=1e-4)
-    a, b = (load_file(tmp_path / name / "weights.safetensors") for name in ("one", "two"))
+    a, b = (load_file(tmp_path / name / "weights.safetensors") for name in ("one", "several"))
     for name in a:
         torch.testing.assert_close(a[name], b[name], rtol=0, atol=1e-4)
 
 
 def test_two_processes_take_over_a_shared_phase(tmp_path: Path) -> None:
     taken = "phase pixels: trained before"
-    assert taken not in in_two_processes(tmp_path / "first", share=True)
-    assert taken in in_two_processes(tmp_path / "second", share=True)
+    assert taken not in in_processes(2, tmp_path / "first", share=True)
+    assert taken in in_processes(2, tmp_path / "second", share=True)
     tiny.assert_same_run(tmp_path / "first", tmp_path / "second")
 
 
-def in_two_processes(folder: Path, **options: float) -> str:
+def in_processes(number: int, folder: Path, **options: float) -> str:
     """What tiny's program prints under torchrun, on gloo."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(number)]
     command += [tiny.__file__, str(folder), json.dumps(options)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     torchrun = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)

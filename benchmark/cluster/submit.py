@@ -1,0 +1,102 @@
+"""Jobs that wait for each other, handed to submitit: to SLURM, or to processes of this machine."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import submitit
+
+from benchmark.cluster.job import Job, Resumable
+from datasets.face import BadInput
+
+REQUEUES = 10_000  # how often a job may run out of time: as often as it must
+WARNING = 20  # seconds before the end of its time at which a job is told of it; SLURM may be a minute early
+SPARE = WARNING + 60 + 20  # seconds of a job's time that its training must not count on: it is saved before the warning
+YEAR = 60 * 24 * 365  # minutes
+POLL = 0.5  # seconds between two looks at local jobs
+
+
+@dataclass(frozen=True)
+class Request:
+    """What each job asks the scheduler for; minutes: its time limit; array: jobs at a time."""
+
+    minutes: int
+    array: int
+    gpus: int = 0
+    cpus: int = 1
+    partition: str | None = None
+
+
+def slurm(jobs: list[Job], request: Request, folder: Path) -> dict[str, str]:
+    """Submit all jobs to SLURM, those that wait for the same as one array; the id of each by its name.
+
+    jobs: those that others need before those that need them. Jobs whose need failed are removed from the
+    queue. BadInput where this machine has no SLURM.
+    """
+    try:
+        executor = submitit.SlurmExecutor(folder, max_num_timeout=REQUEUES)
+    except RuntimeError as error:
+        raise BadInput(
+            "--cluster slurm: no srun to be found; give it on a login node, or take --cluster local"
+        ) from error
+    executor.update_parameters(**parameters(request))
+    arrays: defaultdict[tuple[tuple[str, ...], bool], list[Job]] = defaultdict(list)
+    for job in jobs:
+        arrays[job.needs, job.always].append(job)
+    ids: dict[str, str] = {}
+    for (needs, always), array in arrays.items():
+        waits = f"{'afterany' if always else 'afterok'}:{':'.join(ids[need] for need in needs)}" if needs else None
+        executor.update_parameters(job_name=array[0].name if len(array) == 1 else "trainings", dependency=waits)
+        submitted = executor.submit_array([Resumable(job) for job in array])
+        ids |= {job.name: done.job_id for job, done in zip(array, submitted, strict=True)}
+    return ids
+
+
+def parameters(request: Request) -> dict[str, Any]:
+    """The request in sbatch's words."""
+    asked: dict[str, Any] = {
+        "time": request.minutes,
+        "partition": request.partition,
+        "cpus_per_task": request.cpus,
+        "array_parallelism": request.array,
+        "signal_delay_s": WARNING,
+        "srun_args": [f"--cpus-per-task={request.cpus}"],  # srun does not inherit it
+        "additional_parameters": {"requeue": True, "kill-on-invalid-dep": "yes"},
+    }
+    return asked | ({"gpus_per_node": request.gpus} if request.gpus else {})
+
+
+def local(jobs: list[Job], slots: list[dict[str, str]], folder: Path) -> dict[str, bool]:
+    """Run all jobs on this machine, one at a time in each slot's environment; whether each succeeded.
+
+    submitit's local executor starts at once whatever it is given: it knows neither needs nor arrays, so that the
+    queue is kept here. It has no time limit either: nobody else waits for this machine.
+    """
+    executor = submitit.LocalExecutor(folder, max_num_timeout=REQUEUES)
+    executor.update_parameters(timeout_min=YEAR)
+    outcome: dict[str, bool] = {}
+    waiting, running, free = list(jobs), dict[str, tuple[submitit.Job[None], dict[str, str]]](), list(slots)
+    try:
+        while waiting or running:
+            for name in [name for name, (process, _) in running.items() if process.done()]:
+                process, slot = running.pop(name)
+                outcome[name] = process.exception() is None
+                free.append(slot)
+            for job in [job for job in waiting if all(need in outcome for need in job.needs)]:
+                if not job.always and not all(outcome[need] for need in job.needs):
+                    outcome[job.name] = False
+                elif free:
+                    slot = free.pop(0)
+                    running[job.name] = executor.submit(Resumable(job, slot)), slot
+                else:
+                    break
+                waiting.remove(job)
+            time.sleep(POLL)
+    finally:
+        for process, _ in running.values():
+            process.cancel()
+    return outcome

@@ -1,0 +1,142 @@
+"""A SLURM of this one machine, without systemd, in a folder: munged, slurmctld and slurmd, started and stopped.
+
+As a program: `python tests/benchmark/cluster/slurm_node.py FOLDER` runs it until Ctrl-C, saying what to export.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "scontrol")
+CPUS = 2
+CONFIG = """\
+ClusterName=one
+SlurmctldHost={host}(127.0.0.1)
+SlurmctldPort={controller}
+SlurmdPort={daemon}
+AuthType=auth/munge
+CredType=cred/munge
+AuthInfo=socket={folder}/munge.socket,cred_expire=5
+SlurmUser=root
+SlurmdUser=root
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/slurmd.pid
+SlurmctldLogFile={folder}/slurmctld.log
+SlurmdLogFile={folder}/slurmd.log
+ProctrackType=proctrack/pgid
+TaskPlugin=task/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU
+SchedulerType=sched/backfill
+SchedulerParameters=sched_interval=2,bf_interval=2,batch_sched_delay=0
+MpiDefault=none
+JobRequeue=1
+ReturnToService=2
+KillWait=15
+UnkillableStepTimeout=300
+MinJobAge=3600
+NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} State=UNKNOWN
+PartitionName=all Nodes={host} Default=YES MaxTime=INFINITE State=UP
+"""
+
+
+def missing() -> str:
+    """Why SLURM cannot be started here; empty where it can."""
+    if absent := [name for name in PROGRAMS if not shutil.which(name, path=search_path())]:
+        return f"{', '.join(absent)} not installed: apt-get install slurm-wlm munge"
+    return "" if os.geteuid() == 0 else "slurmd needs root"
+
+
+def search_path() -> str:
+    return f"{os.environ['PATH']}:/usr/sbin:/sbin"
+
+
+@contextlib.contextmanager
+def slurm(folder: Path) -> Iterator[dict[str, str]]:
+    """A running SLURM whose state is in `folder`; gives the environment in which its commands find it."""
+    (folder / "state").mkdir(parents=True)
+    (folder / "spool").mkdir()
+    folder.chmod(0o755)  # munged will not have its socket where others may write
+    config = {"host": platform.node(), "folder": folder, "cpus": CPUS, "controller": free_port(), "daemon": free_port()}
+    (folder / "slurm.conf").write_text(CONFIG.format(**config))
+    key = folder / "munge.key"
+    key.write_bytes(secrets.token_bytes(128))
+    key.chmod(0o600)
+    environment = {"SLURM_CONF": str(folder / "slurm.conf"), "PATH": search_path()}
+    munged = ["munged", "--foreground", "--force", "--key-file", str(key), "--socket", str(folder / "munge.socket")]
+    for what in ("pid-file", "log-file", "seed-file"):
+        munged += [f"--{what}", str(folder / f"munge.{what}")]
+    with contextlib.ExitStack() as stack:
+        start(stack, munged, environment, folder)
+        wait_for(lambda: (folder / "munge.socket").exists(), "munged", folder)
+        start(stack, ["slurmctld", "-D", "-c"], environment, folder)
+        start(stack, ["slurmd", "-D", "-c", "-N", platform.node()], environment, folder)
+        wait_for(lambda: "idle" in state(environment), "slurmd", folder)
+        try:
+            yield environment
+        finally:
+            command(environment, "scancel", "--full", "--signal=KILL", "--user=root")
+            command(environment, "scancel", "--user=root")
+            time.sleep(2)  # slurmd clears away its jobs
+
+
+def start(stack: contextlib.ExitStack, words: list[str], environment: dict[str, str], folder: Path) -> None:
+    """Start a daemon that ends with the stack."""
+    log = stack.enter_context((folder / "daemons.log").open("ab"))
+    daemon = subprocess.Popen(words, env={**os.environ, **environment}, stdout=log, stderr=log)
+
+    def stop() -> None:
+        daemon.terminate()
+        try:
+            daemon.wait(20)
+        except subprocess.TimeoutExpired:
+            daemon.kill()
+            daemon.wait()
+
+    stack.callback(stop)
+
+
+def command(environment: dict[str, str], *words: str) -> str:
+    """What a command of SLURM prints; empty where it fails."""
+    answer = subprocess.run(words, env={**os.environ, **environment}, capture_output=True, text=True, check=False)
+    return answer.stdout if answer.returncode == 0 else ""
+
+
+def state(environment: dict[str, str]) -> str:
+    """The node's state, such as idle."""
+    return command(environment, "sinfo", "--noheader", "--format=%T").strip()
+
+
+def wait_for(condition, what: str, folder: Path) -> None:
+    """Until it holds, a minute at most; else what the daemons said."""
+    for _ in range(120):
+        if condition():
+            return
+        time.sleep(0.5)
+    logs = "\n".join(path.read_text(errors="replace")[-2000:] for path in folder.glob("*log*"))
+    raise RuntimeError(f"{what} does not come up:\n{logs}")
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+if __name__ == "__main__":
+    with slurm(Path(sys.argv[1])) as found:
+        print("\n".join(f"export {name}={value}" for name, value in found.items()), flush=True)
+        with contextlib.suppress(KeyboardInterrupt):
+            time.sleep(10**9)

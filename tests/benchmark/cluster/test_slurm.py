@@ -1,0 +1,157 @@
+"""Jobs through a real SLURM of this one machine: order, time limits, lost nodes, and an experiment from end to end."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+import slurm_node
+from small import ENVIRONMENT, change_params, make_project
+
+from benchmark.cluster import submit
+from benchmark.cluster.job import Job
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(bool(slurm_node.missing()), reason=slurm_node.missing() or "SLURM is there"),
+]
+T = TypeVar("T")
+LIMIT = 400.0  # seconds that anything here may take
+ONE = submit.Request(minutes=1, array=2)
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    with slurm_node.slurm(tmp_path_factory.mktemp("slurm") / "node") as environment:
+        yield environment
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder(node: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, value in {**ENVIRONMENT, **node}.items():
+        monkeypatch.setenv(name, value)
+
+
+def shell(name: str, script: str, *needs: str, always: bool = False) -> Job:
+    return Job(name, ("sh", "-c", script), needs, always)
+
+
+def slurm(*words: str) -> str:
+    return slurm_node.command({}, *words)
+
+
+def until(condition: Callable[[], T]) -> T:
+    """What it gives once that is true; else say what SLURM does and what the jobs said."""
+    end = time.monotonic() + LIMIT
+    while not (found := condition()):
+        if time.monotonic() > end:
+            said = "\n".join(path.read_text()[-1000:] for path in Path().rglob("*_log.*"))
+            pytest.fail(f"waited for {LIMIT:.0f} s\n{slurm('squeue')}\n{said}")
+        time.sleep(0.5)
+    return found
+
+
+def idle() -> bool:
+    return not slurm("squeue", "--noheader").strip()
+
+
+def restarts(job: str) -> int:
+    return int(re.findall(r"Restarts=(\d+)", slurm("scontrol", "show", "job", job))[0])
+
+
+def test_needs_failures_and_time_limits() -> None:
+    jobs = [
+        shell("first", "sleep 1; touch first"),
+        shell("broken", "exit 2"),
+        shell("saves in time", "test -e saved || { touch saved; exit 75; }"),
+        shell("runs into its limit", "test -e ran || { touch ran; sleep 600; }; touch through"),
+        shell("follows", "test -e first && touch follows", "first"),
+        shell("held up", "touch never", "broken"),
+    ]
+    names = tuple(job.name for job in jobs)
+    last = shell("report", "test -e follows && test -e through && touch report", *names, always=True)
+    ids = submit.slurm([*jobs, last], ONE, Path("logs"))
+    assert len({number.split("_")[0] for number in ids.values()}) == 4  # those that wait for the same are one array
+    until(idle)
+    assert Path("report").exists()
+    assert not Path("never").exists()
+    assert [restarts(ids[name]) for name in ("first", "saves in time", "runs into its limit")] == [0, 1, 1]
+
+
+def test_a_lost_node_and_a_drained_one() -> None:
+    script = "echo >> begun; test -e go || sleep 600; touch {0}"
+    ids = submit.slurm([shell(name, script.format(name)) for name in "ab"], ONE, Path("logs"))
+    until(lambda: Path("begun").exists() and len(Path("begun").read_text()) == 2)
+    Path("go").touch()
+    name = slurm("sinfo", "--noheader", "--format=%n").strip()
+    slurm("scontrol", "update", f"nodename={name}", "state=down", "reason=test")
+    slurm("scontrol", "update", f"nodename={name}", "state=resume")
+    until(lambda: Path("a").exists() and Path("b").exists())
+    assert restarts(ids["a"]) == restarts(ids["b"]) == 1
+    slurm("scontrol", "update", f"nodename={name}", "state=drain", "reason=test")
+    submit.slurm([shell("c", "touch c")], ONE, Path("logs"))
+    time.sleep(5)
+    assert not Path("c").exists()
+    slurm("scontrol", "update", f"nodename={name}", "state=resume")
+    until(idle)
+    assert Path("c").exists()
+
+
+def test_the_tiny_experiment_ends_bit_equal_whatever_befalls_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = Path("results/small/weights/long/seed0/weights.safetensors")
+    for name in ("whole", "jobs"):
+        monkeypatch.chdir(make_project(tmp_path / name))
+        change_params(runs={"long": {"epochs": 300}}, training={"seeds": 1})
+    monkeypatch.chdir(tmp_path / "jobs")
+    call = [sys.executable, "-m", "benchmark.run_all", "--only", "long", "bicubic", "--device", "cpu"]
+    submitted = [*call, "--cluster", "slurm", "--gpus", "0", "--minutes", "3"]
+    numbers = jobs_of(subprocess.run(submitted, capture_output=True, text=True, check=True).stdout)
+    assert set(numbers) == {"stn0", "long seed 0", "bicubic seed 0", "report"}
+    assert not weights.exists()
+
+    until(lambda: any(Path("work").glob("small-long-*/progress.json")))
+    first = until(training)
+    slurm("scontrol", "requeue", numbers["long seed 0"])  # as where a more urgent job takes the node
+    second = until(lambda: training() - first)
+    assert restarts(numbers["long seed 0"]) == 1
+    os.kill(second.pop(), signal.SIGKILL)  # this job fails
+    until(idle)
+    assert not weights.exists()
+    again = subprocess.run(submitted, capture_output=True, text=True, check=True).stdout
+    assert set(jobs_of(again)) == {"long seed 0", "report"}  # the rest is done
+    until(idle)
+    assert json.loads(Path("results/small/metrics/long.json").read_text())["seeds"] == 1
+
+    monkeypatch.chdir(tmp_path / "whole")
+    subprocess.run([sys.executable, "-m", "benchmark.train", "--run", "long", "--device", "cpu"], check=True)
+    assert weights.read_bytes() == (tmp_path / "jobs" / weights).read_bytes()
+
+
+def jobs_of(printed: str) -> dict[str, str]:
+    """The number of each job that was submitted."""
+    return dict(re.findall(r"^(.*): job (\S+)$", printed, re.MULTILINE))
+
+
+def training() -> set[int]:
+    """The process in which this folder's long training runs."""
+    found = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words, here = (process / "cmdline").read_bytes().split(b"\0"), (process / "cwd").resolve()
+        except OSError:  # it has ended
+            continue
+        if here == Path.cwd() and {b"benchmark.train", b"long"} <= {*words}:
+            found.add(int(process.name))
+    return found
