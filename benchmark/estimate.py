@@ -21,8 +21,8 @@ FACES = {"30,000, as in the paper": 30_000, "202,599, CelebA whole": 202_599}
 
 HEAD = (
     "## Estimate for `{}`\n\nEpochs times faces over the measured images a second of networks of the same size (of "
-    "their last phase, with the batch of that experiment); trainings in the order of `run_all`, STN_0 before those that "
-    "need it. The critical path is the time on as many devices as there are trainings."
+    "their last phase, with the batch of that experiment); trainings in the order of `run_all`, STN_0 before those "
+    "that need it. The critical path is the time on as many devices as there are trainings."
 )
 
 
@@ -58,9 +58,9 @@ def speeds(experiments: list[config.Experiment], target: config.Experiment) -> d
     for experiment in experiments:
         if experiment.params["methods"] != target.params["methods"]:
             continue
-        for row in costs.numbers(experiment).to_dict("records"):
-            if row["images/s"] is not None and math.isfinite(row["images/s"]):
-                found[row["device"] or "a device that was not recorded"][row["run"]] = row["images/s"]
+        known = costs.numbers(experiment).dropna(subset=["images/s", "device"])
+        for row in known.to_dict("records"):
+            found[row["device"]][row["run"]] = row["images/s"]
     return dict(found)
 
 
