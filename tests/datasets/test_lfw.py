@@ -158,7 +158,11 @@ def test_member_that_is_no_file_is_refused(kind: bytes, tmp_path: Path) -> None:
         lfw.get({"images": str(tmp_path / "a.tgz")}, tmp_path / "raw")
 
 
-@pytest.mark.parametrize("data", [b"", b"no archive" * 100, tgz({"a/1.jpg": bytes(9999)})[:-60], bad_tar("a")[:40]])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"no archive" * 100, tgz({"a/1.jpg": bytes(9999)})[:-60], bad_tar("a")[:40]],
+    ids=["empty", "text", "cut short", "its head"],
+)
 def test_broken_archive_is_refused(data: bytes, tmp_path: Path) -> None:
     (tmp_path / "a.tgz").write_bytes(data)
     with pytest.raises(BadInput, match=r"a\.tgz: not a whole \.tgz .*corpora\.lfw\.images"):
