@@ -229,13 +229,13 @@ class Source:
 
 def source(root: Path, name: str) -> Source:
     """The part `name` of a corpus: `root/name` as a folder, a .zip or a .tar; BadInput where none is there."""
-    # Forked processes would share one file position, so each opens its own.
-    return _source(root, name, os.getpid())
+    for path in (root / name, root / f"{name}.zip", root / f"{name}.tar"):
+        if path.exists():
+            # Forked processes would share one file position, so each opens its own. What has changed is listed anew.
+            return _source(path, os.getpid(), path.stat().st_mtime_ns)
+    raise BadInput(f"{root}: neither {name}/ nor {name}.zip; run the corpus stage again")
 
 
 @lru_cache(maxsize=8)
-def _source(root: Path, name: str, process: int) -> Source:
-    for path in (root / name, root / f"{name}.zip", root / f"{name}.tar"):
-        if path.exists():
-            return Source(path)
-    raise BadInput(f"{root}: neither {name}/ nor {name}.zip; run the corpus stage again")
+def _source(path: Path, process: int, changed: int) -> Source:
+    return Source(path)
