@@ -132,7 +132,7 @@ def test_the_tiny_experiment_ends_bit_equal_whatever_befalls_it(
     again = subprocess.run(submitted, capture_output=True, text=True, check=True).stdout
     assert set(jobs_of(again)) == {"long seed 0", "report"}  # the rest is done
     until(idle)
-    assert json.loads(Path("results/small/metrics/long.json").read_text())["seeds"] == 1
+    assert json.loads(Path("results/small/metrics/long.facts.json").read_text())["seeds"] == 1
 
     monkeypatch.chdir(tmp_path / "whole")
     subprocess.run([sys.executable, "-m", "benchmark.train", "--run", "long", "--device", "cpu"], check=True)
