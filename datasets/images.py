@@ -30,8 +30,7 @@ def decode(data: bytes, name: str, displayed: bool = False) -> np.ndarray:
     """Decode an image file's bytes to (H, W, 3) uint8 RGB: grey, palette, CMYK, 16-bit and alpha are converted.
 
     displayed: as viewers show it, turned as its EXIF tag asks and on white where it is transparent; else the pixels as
-    they are stored. BadInput where the bytes are no
-    image or end early.
+    they are stored. BadInput where the bytes are no image or end early.
     """
     try:
         with Image.open(io.BytesIO(data)) as image:
