@@ -68,7 +68,8 @@ def jobs_of(experiment: config.Experiment, trainings: list[Training], args: argp
             needs += (phase_of[str(training)],) if str(training) in phase_of else ()
             rest.append(Job(str(training), call(training), needs))
     done = tuple(job.name for job in (*first, *rest))
-    return [*first, *rest, Job("report", command("report", experiment), done, always=True)]
+    last = [Job("recognise", command("recognise", experiment), done, always=True)]
+    return [*first, *rest, *last, Job("report", command("report", experiment), ("recognise",), always=True)]
 
 
 def command(stage: str, experiment: config.Experiment, *arguments: str) -> tuple[str, ...]:

@@ -57,8 +57,8 @@ class Scores:
 
     @classmethod
     def load(cls, experiment: config.Experiment, measure: str) -> Scores:
-        """The experiment's scores in `measure`, from metrics/."""
-        tables = measurements.rows(experiment)
+        """The experiment's scores in `measure`, from metrics/ or recognition/."""
+        tables = measurements.of_measure(experiment, measure)
         values = {run: measurements.scores(table, measure).to_numpy() for run, table in tables.items()}
         return cls(values, measurements.trained(experiment))
 

@@ -43,7 +43,7 @@ def write(
         title=f"Face super-resolution guided by facial component heatmaps: experiment {experiment.name}",
         conditions=tables.conditions(experiment),
         tables=[_table(number, experiment) for number in tables.TITLES],
-        supplement=_supplement(experiment, names),
+        supplement=_supplement(experiment),
         claims=[_claim(claim) for claim in judged],
         summary=claims_page.summary(claims.count(judged), experiment),
         head=claims_page.HEAD,
@@ -77,8 +77,8 @@ def _claim(claim: dict[str, Any]) -> dict[str, Any]:
     return claim | {"said": claims_page.said(claim), "rows": rows}
 
 
-def _supplement(experiment: config.Experiment, names: dict[str, str]) -> list[dict[str, Any]]:
-    parts = supplement.numbers(experiment)
+def _supplement(experiment: config.Experiment) -> list[dict[str, Any]]:
+    parts, names = supplement.numbers(experiment), supplement.labels(experiment)
     return [_cells(title, supplement.shown(part, names), {}) for title, part in parts.items()]
 
 

@@ -9,10 +9,12 @@ from typing import Any
 import pandas as pd
 
 from benchmark import config
+from benchmark.scoring.metrics import COLUMNS
 from datasets.face import BadInput
 from methods.interface import TrainedMethod, discover
 
 SYNTHETIC = {"synthetic"}  # corpora that a program draws
+TRUTH = "hr"  # how the HR faces are called among the runs that a recogniser looked at
 REFERENCE = Path(__file__).parents[1] / "reference" / "paper.csv"
 
 
@@ -69,6 +71,24 @@ def rows(experiment: config.Experiment) -> dict[str, pd.DataFrame]:
                 f"({len(faces[name])}); run `dvc repro` to evaluate both on the same test set"
             )
     return tables
+
+
+def recognised(experiment: config.Experiment) -> dict[str, pd.DataFrame]:
+    """recognition/faces.csv by run, a row a face and seed; {} where stage `recognise` has not run.
+
+    Of TRUTH, the HR faces themselves, and of every run of params.yaml that was looked at.
+    """
+    path = experiment.results / "recognition" / "faces.csv"
+    if not path.is_file():
+        return {}
+    table = pd.read_csv(path, dtype={"run": str, "name": str, "yaw_bin": str})
+    found = dict(list(table.groupby("run", sort=False)))
+    return {str(run): part for run, part in found.items() if run == TRUTH or run in experiment.runs}
+
+
+def of_measure(experiment: config.Experiment, measure: str) -> dict[str, pd.DataFrame]:
+    """The tables of `rows` or `recognised` that hold `measure`, by run."""
+    return rows(experiment) if measure in COLUMNS else recognised(experiment)
 
 
 def scores(table: pd.DataFrame, measure: str) -> pd.DataFrame:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from benchmark import cli, config
 from benchmark.reporting import measurements, tables
+from benchmark.scoring.recognition import FAILURE, SAME
 
 # Columns of the part on estimates: key in RUN.json, title, digits.
 HEATMAPS = {
@@ -23,6 +24,14 @@ WARPS = {
     "scale_percent": ("Scale error, %", 2),
 }
 SIZE = {"parameters": ("Parameters", 0)}
+RECOGNISED = {
+    "distance": ("Identity distance", 3),
+    "same": (f"Distance under {SAME}, %", 0),
+    "rank1": ("Rank-1 identification, %", 0),
+    "nme": ("Landmark error, %", 2),
+    "failures": (f"Landmark error over {FAILURE:.0%}, %", 0),
+    "vgg": ("VGG-19 distance", 3),
+}
 
 
 def numbers(experiment: config.Experiment) -> dict[str, pd.DataFrame]:
@@ -35,6 +44,8 @@ def numbers(experiment: config.Experiment) -> dict[str, pd.DataFrame]:
     parts["Estimates"] = pd.DataFrame({run: _estimates(summary) for run, summary in summaries.items()}).T
     sizes = {run: {("parameters", ""): count} for run, count in measurements.parameters(experiment).items()}
     parts["Size"] = pd.DataFrame(sizes).T
+    if seen := measurements.recognised(experiment):
+        parts["Identity and landmarks"] = pd.DataFrame({run: _recognised(table) for run, table in seen.items()}).T
     return parts
 
 
@@ -65,6 +76,17 @@ def _estimates(summary: dict[str, Any]) -> dict[tuple[str, str], float]:
     return {key: float(np.mean(values)) if values else np.nan for key, values in found.items()}
 
 
+def _recognised(table: pd.DataFrame) -> dict[tuple[str, str], float]:
+    """Means of a run's rows of recognition/faces.csv; the landmarks' by yaw too."""
+    rates = table.assign(same=100 * (table["distance"] < SAME), rank1=100 * table["rank1"])
+    rates = rates.assign(nme=100 * table["nme"], failures=100 * (table["nme"] > FAILURE))
+    means = {(key, ""): float(rates[key].mean()) for key in RECOGNISED}
+    for yaw in measurements.ordered_bins(table["yaw_bin"]):
+        found = rates[table["yaw_bin"] == yaw]
+        means |= {(key, f"{yaw}°"): float(found[key].mean()) for key in ("nme", "failures")}
+    return means
+
+
 def shown(part: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:
     """A part as text, a dash where a number is missing. The first column names the run."""
     text = pd.DataFrame({"Method": [names[run] for run in part.index]}, index=part.index)
@@ -78,14 +100,22 @@ def _title(measure: str, group: str) -> tuple[str, int]:
     if measure in tables.MEASURES:
         title, digits = tables.MEASURES[measure]
         return f"{title}, {group}", digits
+    if measure in RECOGNISED:
+        title, digits = RECOGNISED[measure]
+        return ", ".join(filter(None, (title, group))), digits
     title, digits = (HEATMAPS | WARPS | SIZE)[measure]
     suffix = group.removeprefix("warp_").upper().replace("STN", "STN ").strip()
     return (f"{title} ({suffix})" if group.startswith("warp_") and suffix != "STN" else title), digits
 
 
+def labels(experiment: config.Experiment) -> dict[str, str]:
+    """The names of the rows: of the runs, and of the HR faces that a recogniser looked at too."""
+    return {measurements.TRUTH: "HR"} | measurements.labels(experiment)
+
+
 def write(experiment: config.Experiment, folder: Path) -> None:
     """Write supplement.csv (numbers, all parts side by side), supplement.md and supplement.tex (text, part by part)."""
-    parts, names = numbers(experiment), measurements.labels(experiment)
+    parts, names = numbers(experiment), labels(experiment)
     wide = pd.concat(parts.values(), axis=1)
     wide.columns = pd.Index([" ".join(filter(None, column)) for column in wide.columns])
     with cli.whole_file(folder / "supplement.csv") as part:

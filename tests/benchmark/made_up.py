@@ -32,6 +32,7 @@ PARAMS = {
         "toy": {
             "corpora": {"synthetic": {"faces": FACES}},
             "prepare": {"seed": 0, "sigma": 1.5},
+            "recognise": {"count": 6, "seed": 0},
             "training": {"recipe": "tuned", "seeds": 2, "vgg": None},
             "stn0": {"epochs": 1, "batch_size": 4},
             "methods": {"bicubic": {}, "nearest": {}, "tdae": {}, "mtun": {"width": 4}},

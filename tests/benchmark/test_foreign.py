@@ -42,6 +42,7 @@ PARAMS = {
         "tiny": {
             "corpus": "a fixture",
             "prepare": {},
+            "recognise": {"count": 2, "seed": 0},
             "training": {"seeds": 1, "recipe": "paper", "vgg": None},
             "stn0": {"epochs": 1, "batch_size": 8},
             "methods": {"bicubic": {}, "images": {}},

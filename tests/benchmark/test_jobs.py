@@ -51,8 +51,9 @@ def test_stn0_and_a_shared_first_phase_come_first_and_the_report_last(experiment
     assert found["free seed 0"] == ()
     assert found["ours seed 0"] == found["ours_p seed 0"] == (front,)
     assert found["wide seed 0"] == found["ours seed 1"] == ()  # whose front is no other's
-    assert list(found)[-1] == "report"
-    assert set(found["report"]) == {*found} - {"report"}
+    assert list(found)[-2:] == ["recognise", "report"]
+    assert set(found["recognise"]) == {*found} - {"recognise", "report"}
+    assert found["report"] == ("recognise",)
 
 
 def test_what_is_done_needs_no_job(experiment: config.Experiment, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,6 +25,7 @@ PARAMS: dict[str, Any] = {
                 "seed": 0,
                 "sigma": 1.5,
             },
+            "recognise": {"count": 4, "seed": 0},
             "training": {"recipe": "tuned", "seeds": 2, "vgg": None, "threads": 1},
             "stn0": {"epochs": 1, "batch_size": 8},
             "methods": {"nearest": {}, "bicubic": {}, "position_patch": {}, "mtun": MTUN},

@@ -118,7 +118,7 @@ def test_the_tiny_experiment_ends_bit_equal_whatever_befalls_it(
     call = [sys.executable, "-m", "benchmark.run_all", "--only", "long", "bicubic", "--device", "cpu"]
     submitted = [*call, "--cluster", "slurm", "--gpus", "0", "--minutes", "3"]
     numbers = jobs_of(subprocess.run(submitted, capture_output=True, text=True, check=True).stdout)
-    assert set(numbers) == {"stn0", "long seed 0", "bicubic seed 0", "report"}
+    assert set(numbers) == {"stn0", "long seed 0", "bicubic seed 0", "recognise", "report"}
     assert not weights.exists()
 
     until(lambda: any(Path("work").glob("small-long-*/progress.json")))
@@ -130,7 +130,7 @@ def test_the_tiny_experiment_ends_bit_equal_whatever_befalls_it(
     until(idle)
     assert not weights.exists()
     again = subprocess.run(submitted, capture_output=True, text=True, check=True).stdout
-    assert set(jobs_of(again)) == {"long seed 0", "report"}  # the rest is done
+    assert set(jobs_of(again)) == {"long seed 0", "recognise", "report"}  # the rest is done
     until(idle)
     assert json.loads(Path("results/small/metrics/long.facts.json").read_text())["seeds"] == 1
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from benchmark import config
-from benchmark.reporting import claims, claims_page, findings, measurements
+from benchmark.reporting import claims, claims_page, findings, measurements, tables
 from benchmark.reporting.findings import Pair, Scores
 from benchmark.scoring.verdicts import NOT_REPRODUCED, OPEN, REPRODUCED, SMALLER
 from datasets.face import BadInput
@@ -158,7 +158,7 @@ def test_stated_margins_follow_from_the_papers_tables() -> None:
 
 
 def test_every_claim_holds_in_the_papers_own_tables() -> None:
-    for claim in claims.read():
+    for claim in (c for c in claims.read() if c["measure"] in tables.MEASURES):
         for pair in claims.pairs_of(claim):
             assert pair.paper is not None
             assert pair.paper > 0, (claim["id"], pair)

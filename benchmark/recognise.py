@@ -1,0 +1,111 @@
+"""Stage `recognise`: what a face recogniser, a landmark detector and VGG-19 make of a sample of every run's faces.
+
+PSNR says how far pixels are off; this says whether the face is still the person's and its parts are where they were.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from joblib import Memory, Parallel, delayed
+from tqdm import tqdm
+
+from benchmark import cli, config
+from benchmark.scoring import recognition
+from datasets import align, annotate, pose
+from datasets.face import BadInput
+from datasets.images import decode
+from datasets.pairs import Pairs
+
+TRUTH = "hr"  # the HR faces against themselves: the scale's other end
+DECIMALS = {"distance": 3, "nme": 4, "vgg": 4}
+# Answers about the very same pixels are kept, so that a run that is trained later costs only its own.
+CACHE = Memory("work/recognise", verbose=0)
+
+
+def main(arguments: argparse.Namespace) -> None:
+    experiment = config.load(arguments.experiment)
+    pairs = Pairs.load(experiment.data / "test")
+    rows = recognition.sample(pairs.faces, **experiment.params["recognise"])
+    if not len(rows):
+        raise BadInput(f"{experiment.data}/test: no face has 68 landmarks; there is nothing to recognise")
+    gallery = pairs[np.flatnonzero(pairs.faces["points"] == 68)]
+    known = each(recognition.describe, gallery.hr, gallery.landmarks, TRUTH)
+    truth, people = pairs[rows], gallery.faces["person"].to_numpy()
+    distance_to = distances(experiment.params["training"]["vgg"])
+    tables = []
+    for run, seed, images in sets(experiment, truth):
+        print(f"{run} seed {seed}")
+        own = known[np.isin(gallery.faces["name"], truth.faces["name"])]
+        seen = each(recognition.describe, images, truth.landmarks, run)
+        table = truth.faces[["name"]].assign(run=run, seed=seed, yaw_bin=truth.faces["yaw"].map(pose.bin_of))
+        table["distance"] = np.linalg.norm(seen - own, axis=1)
+        table["rank1"] = recognition.identified(seen, known, truth.faces["person"].to_numpy(), people).astype(int)
+        table["nme"] = each(recognition.misplacement, images, truth.landmarks, run)
+        table["vgg"] = distance_to(images, truth.hr)
+        tables.append(table.round(DECIMALS))
+    write(experiment, pd.concat(tables), known, people)
+
+
+def sets(experiment: config.Experiment, truth: Pairs) -> Iterator[tuple[str, int, np.ndarray]]:
+    """The HR faces, then every run's and seed's SR faces, (n, 128, 128, 3) uint8, where there are any."""
+    yield TRUTH, 0, truth.hr
+    for name in experiment.runs:
+        run = experiment.run(name)
+        for seed in run.seeds:
+            folder = run.images(seed)
+            if not folder.is_dir():
+                print(f"{name} seed {seed}: no images, left out")
+                continue
+            yield name, seed, np.stack([_read(folder / f"{face}.png") for face in truth.faces["name"]])
+
+
+def _read(path: Path) -> np.ndarray:
+    if not path.is_file():
+        raise BadInput(f"{path}: missing; predict again")
+    return decode(path.read_bytes(), str(path))
+
+
+def each(look: Callable[..., Any], images: np.ndarray, landmarks: np.ndarray, title: str) -> np.ndarray:
+    """`look` at every face, several at a time, unless the very same code has done that before."""
+    code = "".join(inspect.getsource(module) for module in (recognition, annotate, align))
+    return _each(look, np.asarray(images), np.asarray(landmarks), code, title)
+
+
+@CACHE.cache(ignore=["title"])
+def _each(look: Callable[..., Any], images: np.ndarray, landmarks: np.ndarray, code: str, title: str) -> np.ndarray:
+    faces = tqdm(zip(images, landmarks, strict=True), f"{title}: {look.__name__}", len(images), unit="face")
+    return np.array(Parallel(len(os.sched_getaffinity(0)))(delayed(look)(*face) for face in faces))
+
+
+def distances(vgg: str | None) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """Perceptual distances by VGG-19 with the weights at `vgg`; of none, with no weights at hand."""
+    if vgg is None:
+        return lambda images, _: np.full(len(images), np.nan)
+    from benchmark.scoring.perceptual import vgg_distances  # needs torch, which is slow to import
+    from methods.vgg import VGGFeatures
+
+    network = VGGFeatures(Path(vgg), padded=True)
+    return lambda images, references: vgg_distances(images, np.asarray(references), network)
+
+
+def write(experiment: config.Experiment, table: pd.DataFrame, gallery: np.ndarray, people: np.ndarray) -> None:
+    """Write recognition/: faces.csv, a row a run, seed and face, and gallery.json, what they were compared with."""
+    same, others = (None if np.isnan(value) else round(value, 3) for value in recognition.scale(gallery, people))
+    facts = {"faces": len(gallery), "people": len(set(people)), "same_person": same, "other_people": others}
+    with cli.whole_folder(experiment.results / "recognition") as folder:
+        columns = ["run", "seed", "name", "yaw_bin", "distance", "rank1", "nme", "vgg"]
+        table.to_csv(folder / "faces.csv", columns=columns, index=False)
+        (folder / "gallery.json").write_text(json.dumps(facts, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    cli.run(main, cli.stage_parser(__doc__))

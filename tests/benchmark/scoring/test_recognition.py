@@ -1,0 +1,154 @@
+"""What a recogniser, a landmark detector and VGG-19 say of faces: known answers, and HR faces themselves."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+
+from benchmark import config, recognise
+from benchmark.reporting import measurements, supplement
+from benchmark.reporting.findings import Scores
+from benchmark.scoring import recognition
+from benchmark.scoring.perceptual import TAPS, vgg_distances
+from datasets.face import BadInput
+from datasets.portrait.drawing import draw
+from methods.vgg import CONVOLUTIONS, VGGFeatures
+
+STAGE = argparse.Namespace(experiment=None)
+Face = tuple[np.ndarray, np.ndarray]
+
+
+@pytest.fixture(scope="module")
+def face() -> Face:
+    """An upright drawn face and its 68 landmarks."""
+    drawing = draw(3, 0, seed=0, yaw=5, aligned=True)
+    return drawing.image, drawing.landmarks
+
+
+def test_a_sample_is_of_faces_with_68_points_alone() -> None:
+    faces = pd.DataFrame({"points": [68, 39] * 20})
+    rows = recognition.sample(faces, 15, 0)
+    assert len(set(rows)) == 15
+    assert (rows % 2 == 0).all()
+    assert (np.diff(rows) > 0).all()
+    assert not np.array_equal(rows, recognition.sample(faces, 15, 1))
+    assert len(recognition.sample(faces, 500, 0)) == 20
+
+
+def test_a_face_is_identified_by_the_nearest_of_the_gallery() -> None:
+    gallery, people = np.array([[0.0, 0], [1, 0], [0, 3]]), np.array(["a", "a", "b"])
+    probes = np.array([[0.9, 0], [0, 1.4], [0, 1.6]])
+    assert recognition.identified(probes, gallery, np.array(["a", "b", "b"]), people).tolist() == [True, False, True]
+    same, others = recognition.scale(gallery, people)
+    assert same == 1
+    assert others == pytest.approx((3 + np.hypot(1, 3)) / 2)
+    assert np.isnan(recognition.scale(gallery[1:], people[1:])[0])
+
+
+def test_landmarks_are_found_where_they_are_and_missed_by_as_much_as_a_face_is_moved(face: Face) -> None:
+    image, landmarks = face
+    still = recognition.misplacement(image, landmarks)
+    assert still < 0.08
+    moved = recognition.misplacement(np.roll(image, (6, 8), (0, 1)), landmarks)
+    assert moved == pytest.approx(10 / np.linalg.norm(landmarks[36] - landmarks[45]), rel=0.3)
+
+
+def test_a_blurred_face_is_less_the_persons(face: Face) -> None:
+    image, landmarks = face
+    whole = recognition.describe(image, landmarks)
+    assert whole.shape == (128,)
+    apart = []
+    for side in (64, 16):
+        small = Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC)
+        blurred = np.asarray(small.resize(image.shape[1::-1], Image.Resampling.BICUBIC))
+        apart.append(np.linalg.norm(recognition.describe(blurred, landmarks) - whole))
+    assert 0 < apart[0] < apart[1]
+
+
+def test_vgg_distance_is_equation_1_of_lpips_with_weights_of_one() -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.integers(0, 256, (2, 12, 32, 32, 3), np.uint8)
+    vgg = VGGFeatures(None, random_width=8, padded=True)
+    found: list[np.ndarray] = []
+    for place, layer in zip(CONVOLUTIONS, vgg.convolutions, strict=True):
+        if place in TAPS:
+            layer.register_forward_hook(lambda _, __, out: found.append(out.clamp(min=0).double().numpy()))
+    for image in (a, b):
+        vgg(torch.from_numpy(image).permute(0, 3, 1, 2) / 127.5 - 1)
+    expected = np.zeros(len(a))
+    for x, y in zip(found[: len(TAPS)], found[len(TAPS) :], strict=True):
+        unit = [v / np.sqrt((v**2).sum(1, keepdims=True) + 1e-20) for v in (x, y)]
+        expected += ((unit[0] - unit[1]) ** 2).sum(1).mean((1, 2))
+    assert vgg_distances(a, b, vgg) == pytest.approx(expected, rel=1e-4)
+    assert (vgg_distances(a, a, vgg) == 0).all()
+
+
+@pytest.fixture
+def recognised(toy: config.Experiment) -> pd.DataFrame:
+    """recognition/faces.csv of the made-up experiment."""
+    recognise.main(STAGE)
+    return pd.read_csv(toy.results / "recognition/faces.csv", dtype={"name": str})
+
+
+def test_hr_faces_are_themselves_and_noise_takes_a_face_away(toy: config.Experiment, recognised: pd.DataFrame) -> None:
+    of = dict(list(recognised.groupby("run")))
+    assert set(of) == {"hr", *toy.runs}
+    assert (of["hr"]["distance"] == 0).all()
+    assert (of["hr"]["rank1"] == 1).all()
+    assert of["ours"]["seed"].value_counts().to_dict() == {0: 6, 1: 6}
+    assert of["bicubic"]["distance"].mean() > of["ours"]["distance"].mean() > 0.05
+    assert of["bicubic"]["vgg"].isna().all()  # the experiment has no weights
+    facts = json.loads((toy.results / "recognition/gallery.json").read_text())
+    assert facts["faces"] == 9  # of twelve, the others are profiles
+
+
+def test_what_was_seen_once_is_not_looked_at_again(
+    toy: config.Experiment, recognised: pd.DataFrame, capfd: pytest.CaptureFixture[str]
+) -> None:
+    capfd.readouterr()
+    path = toy.run("nearest").images(0) / f"{recognised['name'][0]}.png"
+    pixels = np.asarray(Image.open(path)).copy()
+    pixels[:64] = 0
+    Image.fromarray(pixels).save(path)
+    recognise.main(STAGE)
+    assert {line.split(":")[0] for line in capfd.readouterr().err.split("\r") if "face/s" in line} == {"nearest"}
+    again = pd.read_csv(toy.results / "recognition/faces.csv", dtype={"name": str})
+    changed = again.loc[(again != recognised).drop(columns="vgg").any(axis=1), ["run", "name"]].drop_duplicates()
+    assert changed.to_numpy().tolist() == [["nearest", recognised["name"][0]]]
+
+
+def test_a_run_without_images_is_said_and_a_missing_image_is_named(
+    toy: config.Experiment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = toy.run("nearest").images(0)
+    folder.rename(folder.with_name("away"))
+    recognise.main(STAGE)
+    assert "nearest seed 0: no images, left out" in capsys.readouterr().out
+    before = (toy.results / "recognition/faces.csv").read_bytes()
+    for path in toy.run("ours").images(1).glob("*.png"):
+        path.unlink()
+    with pytest.raises(BadInput, match=r"ours/seed1/\d+\.png: missing; predict again"):
+        recognise.main(STAGE)
+    assert (toy.results / "recognition/faces.csv").read_bytes() == before
+
+
+def test_the_supplement_and_the_claims_read_it(toy: config.Experiment, recognised: pd.DataFrame) -> None:
+    part = supplement.numbers(toy)["Identity and landmarks"]
+    ours = recognised[recognised["run"] == "ours"]
+    assert part.loc["ours", ("failures", "")] == pytest.approx(100 * (ours["nme"] > 0.1).mean())
+    assert part.loc["hr", ("rank1", "")] == part.loc["hr", ("same", "")] == 100
+    bins = ours["yaw_bin"].unique()
+    assert part.loc["ours", ("nme", f"{bins[0]}°")] == pytest.approx(
+        100 * ours.loc[ours["yaw_bin"] == bins[0], "nme"].mean()
+    )
+    text = supplement.shown(part, supplement.labels(toy))
+    assert text.loc["hr", "Method"] == "HR"
+    assert set(text["VGG-19 distance"]) == {"–"}
+    assert Scores.load(toy, "distance").values["ours"].shape == (6, 2)
+    assert "hr" in measurements.recognised(toy)
