@@ -29,12 +29,13 @@ def run(experiment: config.Experiment, trainings: list[Training], args: argparse
     """Submit what is not done yet to SLURM, or do it on this machine; the exit status."""
     if args.minutes < LEAST:
         raise BadInput(f"--minutes {args.minutes}: give {LEAST} or more")
-    if args.array < 1:
-        raise BadInput(f"--array {args.array}: give 1 or more")
+    for name in ("array", "nodes", "processes"):
+        if getattr(args, name) is not None and getattr(args, name) < 1:
+            raise BadInput(f"--{name} {getattr(args, name)}: give 1 or more")
     jobs = jobs_of(experiment, trainings, args)
     if args.cluster == "slurm":
-        cpus = experiment.threads or CPUS
-        request = submit.Request(args.minutes, args.array, args.gpus, cpus, args.partition)
+        cpus = (experiment.threads or CPUS) * processes(args)
+        request = submit.Request(args.minutes, args.array, args.gpus, cpus, args.partition, args.nodes)
         for name, number in submit.slurm(jobs, request, LOGS).items():
             print(f"{name}: job {number}")
         print(f"output in {LOGS}/JOB_0_log.out; `python -m benchmark.run_all --status` says how far each is")
@@ -53,6 +54,7 @@ def jobs_of(experiment: config.Experiment, trainings: list[Training], args: argp
         which = ("--only", training.name, "--seed", str(training.seed), "--device", args.device)
         if args.cluster == "slurm":
             more += ("--seconds", str(60 * args.minutes - submit.SPARE))
+            more += ("--nodes", str(args.nodes), "--processes", str(processes(args)))
         return command("run_all", experiment, *which, "--jobs", "1", "--logs", *(["--anew"] * args.anew), *more)
 
     left = [t for t in trainings if args.anew or not (stored(t, experiment) and (t.run is None or scored(t.run)))]
@@ -70,6 +72,11 @@ def jobs_of(experiment: config.Experiment, trainings: list[Training], args: argp
     done = tuple(job.name for job in (*first, *rest))
     last = [Job("recognise", command("recognise", experiment), done, always=True)]
     return [*first, *rest, *last, Job("report", command("report", experiment), ("recognise",), always=True)]
+
+
+def processes(args: argparse.Namespace) -> int:
+    """How many processes of each node train a run together."""
+    return args.processes or args.gpus or 1
 
 
 def command(stage: str, experiment: config.Experiment, *arguments: str) -> tuple[str, ...]:
@@ -114,7 +121,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="slurm: submit them and return; local: run them here, --jobs at a time, all the same",
     )
     group.add_argument("--partition", help="SLURM's partition (default: SLURM's own)")
-    group.add_argument("--gpus", type=int, choices=(0, 1), default=1, help="GPUs of a job (default: 1)")
+    group.add_argument("--gpus", type=int, default=1, help="GPUs of each node of a job (default: 1)")
+    group.add_argument("--nodes", type=int, default=1, help="nodes that train one run together (default: 1)")
+    group.add_argument(
+        "--processes", type=int, help="processes of each node that train one run together (default: one a GPU)"
+    )
     group.add_argument(
         "--minutes",
         type=int,

@@ -8,189 +8,18 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import math
-import signal
 import sys
 import time
-from collections import deque
-from collections.abc import Coroutine
-from pathlib import Path
-from typing import Any
 
 from benchmark import cli, config, jobs, status
-from benchmark.cluster.claims import Claims
-from benchmark.grid import (
-    FAILED,
-    LOGS,
-    SKIPPED,
-    STN0,
-    STORED,
-    Training,
-    error_file,
-    fingerprint,
-    needs_stn0,
-    progress,
-    score_record,
-    scored,
-    stored,
-    table,
-    trainings_of,
-    work_of,
-)
-from benchmark.training.processes import child, slots
+from benchmark.cluster.spread import Spread
+from benchmark.grid import LOGS, STN0, progress, table, trainings_of
+from benchmark.session import Session, say
+from benchmark.training.processes import slots
 from datasets.face import require_folder
 
-START_UP = 5.0  # seconds until a stage is at work: a training gets so many less, and with less nothing is started
-LOOK = 1.0  # seconds between two looks at what others are at
 INTERRUPTED = 130  # exit status, as shells have it for Ctrl-C
-
-
-class Session:
-    """One call: trains what is not stored yet, in several slots at a time, and scores it, until the deadline.
-
-    submitit's local executor cannot take its place: it knows no deadline for all, and its jobs outlive a killed call.
-    claims: who works on what, for all calls that share the folder. logs: whether the stages' output goes to files.
-    until: the phase after which a training is ended, its first one, which others share; None: each is trained to its
-    end and scored.
-    """
-
-    def __init__(
-        self,
-        experiment: config.Experiment,
-        device: str,
-        slots: list[dict[str, str]],
-        deadline: float,
-        anew: bool = False,
-        until: str | None = None,
-        logs: bool = False,
-    ):
-        self.experiment, self.device, self.slots, self.deadline = experiment, device, slots, deadline
-        self.anew, self.until, self.logs = anew, until, logs or len(slots) > 1
-        self.claims = Claims(LOGS / "claims")
-        self.failures: list[str] = []
-        self.late = False
-
-    async def work(self, trainings: list[Training]) -> None:
-        """STN_0 first, if there; then the others. Those that need it are left out where it failed."""
-        current = asyncio.current_task()
-        assert current is not None
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, current.cancel)
-        loop.add_signal_handler(signal.SIGUSR2, self.pre_empt, current)
-        for stn0 in (t for t in trainings if t.run is None):
-            await self.take(deque([stn0]), self.slots[0])
-            if stn0.state == FAILED:
-                trainings = [t for t in trainings if t.run and not needs_stn0(t.run)]
-        pending = deque(t for t in trainings if t.run)
-        await asyncio.gather(*(self.take(pending, slot) for slot in self.slots))
-
-    def pre_empt(self, current: asyncio.Task) -> None:
-        """A scheduler wants its node back: as if time were up."""
-        self.late = True
-        current.cancel()
-
-    async def take(self, pending: deque[Training], slot: dict[str, str]) -> None:
-        """Work on the trainings that nobody else has taken, and last wait for those that others are at."""
-        told: set[str] = set()
-        while pending:
-            training = pending.popleft()
-            name = f"{self.experiment.name}-{training}".replace(" ", "-")
-            claim = self.claims.take(name)
-            if claim and await claim.keep(self.fit(training, slot)) is not None:
-                if training.run and training.state in (STORED, SKIPPED) and not self.until:
-                    await self.score(training.run, training, slot)
-                continue
-            if self.left() < START_UP:
-                self.late = True
-                return
-            if name not in told:
-                told.add(name)
-                say(f"{training}: {self.claims.holder(name)} is at it; left until that ends")
-            pending.append(training)
-            await asyncio.sleep(LOOK)
-
-    async def fit(self, training: Training, slot: dict[str, str]) -> bool:
-        """Train, unless that was done before; whether the weights are there."""
-        run, seed = training.run, training.seed
-        taken_over = self.anew and not work_of(training, self.experiment).is_dir()
-        if stored(training, self.experiment) and not taken_over:
-            training.state = SKIPPED
-            say(f"{training}: stored before, skipped")
-            return True
-        arguments = ["train", "--run", run.name, "--seed", str(seed)] if run else ["align_stn0"]
-        if self.deadline < math.inf:
-            arguments += ["--seconds", f"{max(0.0, self.left() - START_UP):.1f}"]
-        stage = self.stage(training, slot, *arguments, "--device", self.device)
-        if not await (self.end_after(self.until, training, stage) if self.until else stage):
-            return False
-        training.state = STORED
-        return True
-
-    async def end_after(self, phase: str, training: Training, stage: Coroutine[Any, Any, bool]) -> bool:
-        """End the stage once its training has gone beyond `phase`, whose outcome is kept then; whether it was so."""
-        began, work, task = time.time(), work_of(training, self.experiment), asyncio.ensure_future(stage)
-        try:
-            while not task.done():
-                await asyncio.wait({task}, timeout=LOOK)
-                if status.beyond(phase, work, began):
-                    return True
-            return task.result()
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
-    async def score(self, run: config.Run, training: Training, slot: dict[str, str]) -> None:
-        """Predict and evaluate the training's run, unless its metrics are of all that is stored of it."""
-        while not scored(run):
-            claim = self.claims.take(f"{self.experiment.name}-{run.name}-scores")
-            if claim:
-                await claim.keep(self.score_alone(run, training, slot))
-                return
-            await asyncio.sleep(LOOK)
-
-    async def score_alone(self, run: config.Run, training: Training, slot: dict[str, str]) -> None:
-        """Predict and evaluate, while nobody else does so for this run."""
-        arguments = ["--run", run.name]
-        if scored(run) or not await self.stage(training, slot, "predict", *arguments, "--device", self.device):
-            return
-        if await self.stage(training, slot, "evaluate", *arguments):
-            with cli.whole_file(score_record(run)) as part:
-                part.write_text(json.dumps(fingerprint(run), indent=1) + "\n")
-
-    async def stage(self, training: Training, slot: dict[str, str], name: str, *arguments: str) -> bool:
-        """Start a stage if there is time, and wait for it; whether it came to its end."""
-        if self.left() < START_UP:
-            self.late = True
-            return False
-        say(f"{training}: {name} starts")
-        began, error = time.monotonic(), error_file(training, self.experiment)
-        error.unlink(missing_ok=True)
-        command = [sys.executable, "-m", f"benchmark.{name}", "--experiment", self.experiment.name, *arguments]
-        code = await child(command, slot, training.log if self.logs else None)
-        say(f"{training}: {name} ended with status {code} after {time.monotonic() - began:.0f} s")
-        if code in (cli.OUT_OF_TIME, -signal.SIGUSR2):  # a scheduler may signal every process of a job
-            self.late = True
-        elif code:
-            training.state = FAILED
-            self.failures.append(f"{training} ({name}, status {code})")
-            error.parent.mkdir(parents=True, exist_ok=True)
-            error.write_text(f"{name}, status {code}{last_line(training.log) if self.logs else ''}")
-        return code == 0
-
-    def left(self) -> float:
-        """Seconds until the deadline."""
-        return self.deadline - time.monotonic()
-
-
-def say(line: str) -> None:
-    print(line, flush=True)
-
-
-def last_line(log: Path) -> str:
-    """What a stage said last: its error, where it failed."""
-    return ": " + (log.read_text(errors="replace").rstrip().splitlines() or ["nothing said"])[-1]
 
 
 def main(args: argparse.Namespace) -> None:
@@ -204,8 +33,9 @@ def main(args: argparse.Namespace) -> None:
     if args.cluster:
         sys.exit(jobs.run(experiment, trainings, args))
     deadline = math.inf if args.seconds is None else began + args.seconds
-    places = slots(args.device, args.jobs, experiment.threads)
-    session = Session(experiment, args.device, places, deadline, args.anew, args.until, args.logs)
+    spread = Spread(args.nodes, args.processes or 1, experiment.threads or jobs.CPUS)
+    places = [{}] if spread.several else slots(args.device, args.jobs, experiment.threads)
+    session = Session(experiment, args.device, places, deadline, args.anew, args.until, args.logs, spread)
     try:
         asyncio.run(session.work(trainings))
     except asyncio.CancelledError:

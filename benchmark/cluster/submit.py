@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +22,14 @@ POLL = 0.5  # seconds between two looks at local jobs
 
 @dataclass(frozen=True)
 class Request:
-    """What each job asks the scheduler for; minutes: its time limit; array: jobs at a time."""
+    """What a job asks the scheduler for. minutes: its time limit; array: jobs at a time; gpus, cpus: of each node."""
 
     minutes: int
     array: int
     gpus: int = 0
     cpus: int = 1
     partition: str | None = None
+    nodes: int = 1
 
 
 def slurm(jobs: list[Job], request: Request, folder: Path) -> dict[str, str]:
@@ -43,13 +44,14 @@ def slurm(jobs: list[Job], request: Request, folder: Path) -> dict[str, str]:
         raise BadInput(
             "--cluster slurm: no srun to be found; give it on a login node, or take --cluster local"
         ) from error
-    executor.update_parameters(**parameters(request))
     arrays: defaultdict[tuple[tuple[str, ...], bool], list[Job]] = defaultdict(list)
     for job in jobs:
         arrays[job.needs, job.always].append(job)
     ids: dict[str, str] = {}
     for (needs, always), array in arrays.items():
         waits = f"{'afterany' if always else 'afterok'}:{':'.join(ids[need] for need in needs)}" if needs else None
+        # What comes last, whatever became of the trainings, is no training: one node without a GPU.
+        executor.update_parameters(**parameters(replace(request, nodes=1, gpus=0) if always else request))
         executor.update_parameters(job_name=array[0].name if len(array) == 1 else "trainings", dependency=waits)
         submitted = executor.submit_array([Resumable(job) for job in array])
         ids |= {job.name: done.job_id for job, done in zip(array, submitted, strict=True)}
@@ -58,16 +60,19 @@ def slurm(jobs: list[Job], request: Request, folder: Path) -> dict[str, str]:
 
 def parameters(request: Request) -> dict[str, Any]:
     """The request in sbatch's words."""
-    asked: dict[str, Any] = {
+    return {
         "time": request.minutes,
         "partition": request.partition,
+        "nodes": request.nodes,
+        "ntasks_per_node": 1,
+        "gpus_per_node": request.gpus or None,
         "cpus_per_task": request.cpus,
         "array_parallelism": request.array,
         "signal_delay_s": WARNING,
-        "srun_args": [f"--cpus-per-task={request.cpus}"],  # srun does not inherit it
+        # srun does not inherit its cores. A job's command runs once, and spreads a training over the nodes itself.
+        "srun_args": [f"--cpus-per-task={request.cpus}", "--nodes=1", "--ntasks=1"],
         "additional_parameters": {"requeue": True, "kill-on-invalid-dep": "yes"},
     }
-    return asked | ({"gpus_per_node": request.gpus} if request.gpus else {})
 
 
 def local(jobs: list[Job], slots: list[dict[str, str]], folder: Path) -> dict[str, bool]:

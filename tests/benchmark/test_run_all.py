@@ -19,7 +19,7 @@ import pytest
 import torch
 from small import ENVIRONMENT, change_params, make_project
 
-from benchmark import cli, config, grid, run_all, train
+from benchmark import cli, config, grid, run_all, session, train
 from benchmark.cluster.claims import Claims
 from benchmark.training import processes
 from datasets.face import BadInput
@@ -135,10 +135,10 @@ def test_anew_trains_what_was_not_trained_here(trained: Path, capfd: pytest.Capt
 @pytest.mark.parametrize("tampered", ["weights/vdsr/seed1/weights.safetensors", "metrics/vdsr.csv"])
 def test_metrics_that_are_not_of_the_stored_weights_are_made_again(trained: Path, tampered: str) -> None:
     run = config.load().run("vdsr")
-    assert run_all.scored(run)
+    assert grid.scored(run)
     path = Path("results/small", tampered)
     path.write_bytes(path.read_bytes() + b" ")
-    assert not run_all.scored(run)
+    assert not grid.scored(run)
 
 
 def test_changed_option_trains_that_run_alone_and_jobs_write_logs(
@@ -161,7 +161,7 @@ def test_changed_option_trains_that_run_alone_and_jobs_write_logs(
 def test_out_of_time_goes_on_to_the_weights_of_an_unbroken_run(
     project: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    child = run_all.child
+    child = session.child
 
     async def hurried(command: list[str], environment: dict[str, str], log: Path | None) -> int:
         """The training has no second left, however fast this machine is."""
@@ -169,7 +169,7 @@ def test_out_of_time_goes_on_to_the_weights_of_an_unbroken_run(
         return await child([*command[:given], "0", *command[given + 1 :]], environment, log)
 
     with monkeypatch.context() as patch:
-        patch.setattr(run_all, "child", hurried)
+        patch.setattr(session, "child", hurried)
         assert call("--only", "long", "--seconds", "600") == cli.OUT_OF_TIME
     printed = capfd.readouterr().out
     assert started(printed) == ["long seed 0: train"]
@@ -255,7 +255,7 @@ def fake_stages(monkeypatch: pytest.MonkeyPatch, **status: int) -> list[list[str
         commands.append(command[2:])
         return status.get(command[2].split(".")[1], 0)
 
-    monkeypatch.setattr(run_all, "child", child)
+    monkeypatch.setattr(session, "child", child)
     monkeypatch.setattr(run_all, "table", lambda trainings: pd.DataFrame({"seconds": [0.0]}))
     return commands
 
@@ -280,7 +280,7 @@ def test_stages_get_experiment_device_and_the_seconds_that_are_left(
     for command, seed in zip(commands[::3], "01", strict=True):
         given = train.parser().parse_args(command[1:])
         assert (given.experiment, given.run, given.seed, given.device) == ("small", "vdsr", int(seed), "cpu")
-        assert 900 < given.seconds <= 1000 - run_all.START_UP
+        assert 900 < given.seconds <= 1000 - session.START_UP
 
 
 def test_what_another_machine_is_at_is_left_until_that_ends(
@@ -289,14 +289,14 @@ def test_what_another_machine_is_at_is_left_until_that_ends(
     other = Claims(grid.LOGS / "claims", place="another machine").take("small-vdsr-seed-0")
     assert other is not None
     commands = fake_stages(monkeypatch)
-    fake = run_all.child
+    fake = session.child
 
     async def child(command: list[str], environment: dict[str, str], log: Path | None) -> int:
         if command[-4:-2] == ["--seed", "1"]:
             other.release()
         return await fake(command, environment, log)
 
-    monkeypatch.setattr(run_all, "child", child)
+    monkeypatch.setattr(session, "child", child)
     assert call("--only", "vdsr") == 0
     seeds = [train.parser().parse_args(command[1:]).seed for command in commands if command[0] == "benchmark.train"]
     assert seeds == [1, 0]
@@ -331,10 +331,10 @@ def test_wrong_run_option_and_jobs_are_told_before_anything_starts(
 
 
 def test_one_seed_of_all_comes_before_more_seeds(project: Path) -> None:
-    found = [str(training) for training in run_all.trainings_of(config.load())]
+    found = [str(training) for training in grid.trainings_of(config.load())]
     first = [f"{name} seed 0" for name in ("stn0", "vdsr", "broken", "bicubic", "long")]
     assert found == [*first, "vdsr seed 1"]
-    without_stn0 = run_all.trainings_of(config.load(), ["long", "vdsr"])
+    without_stn0 = grid.trainings_of(config.load(), ["long", "vdsr"])
     assert [str(training) for training in without_stn0] == ["vdsr seed 0", "long seed 0", "vdsr seed 1"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -19,6 +20,7 @@ from small import ENVIRONMENT, change_params, make_project
 
 from benchmark.cluster import submit
 from benchmark.cluster.job import Job
+from benchmark.cluster.spread import Spread
 
 pytestmark = [
     pytest.mark.slow,
@@ -95,6 +97,7 @@ def test_a_lost_node_and_a_drained_one() -> None:
     Path("go").touch()
     name = slurm("sinfo", "--noheader", "--format=%n").strip()
     slurm("scontrol", "update", f"nodename={name}", "state=down", "reason=test")
+    until(lambda: not steps())  # a node that comes back while it still clears a job away holds that job for good
     slurm("scontrol", "update", f"nodename={name}", "state=resume")
     until(lambda: Path("a").exists() and Path("b").exists())
     assert restarts(ids["a"]) == restarts(ids["b"]) == 1
@@ -139,19 +142,63 @@ def test_the_tiny_experiment_ends_bit_equal_whatever_befalls_it(
     assert weights.read_bytes() == (tmp_path / "jobs" / weights).read_bytes()
 
 
+def test_one_training_in_two_processes_goes_on_in_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = Path("results/small/weights/long/seed0/weights.safetensors")
+    for name in ("torchrun", "jobs"):
+        monkeypatch.chdir(make_project(tmp_path / name))
+        change_params(runs={"long": {"epochs": 100}}, training={"seeds": 1})
+    call = [sys.executable, "-m", "benchmark.run_all", "--only", "long", "--device", "cpu", "--cluster", "slurm"]
+    asked = ["--gpus", "0", "--processes", "2", "--minutes", "3"]
+    numbers = jobs_of(subprocess.run([*call, *asked], capture_output=True, text=True, check=True).stdout)
+    until(lambda: any(Path("work").glob("small-long-*/progress.json")))
+    assert len(until(lambda: len(training()) > 1 and training())) == 2
+    slurm("scontrol", "requeue", numbers["long seed 0"])
+    until(idle)
+    made = json.loads(Path("results/small/provenance/long/seed0.json").read_text())
+    assert made["processes"] == 2
+    assert restarts(numbers["long seed 0"]) == 1
+
+    monkeypatch.chdir(tmp_path / "torchrun")
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
+    subprocess.run([*torchrun, "--", "benchmark.train", "--run", "long", "--device", "cpu"], check=True)
+    assert weights.read_bytes() == (tmp_path / "jobs" / weights).read_bytes()
+
+
+def test_a_spread_command_ends_as_its_worst_process_does() -> None:
+    """75 must come through: by it a training says that its time is up."""
+    told = "(os.environ[name] for name in ('RANK', 'LOCAL_RANK', 'WORLD_SIZE', 'MASTER_ADDR'))"
+    lines = ["import os, sys", f"print(*{told}, *sys.argv[1:])", "sys.exit(75 * (os.environ['RANK'] == '1'))"]
+    Path("part.py").write_text("\n".join(lines))
+    command = Spread(processes=2).command([sys.executable, "-m", "part", "word"])
+    holder = ["srun", "--ntasks=1", "--cpus-per-task=2", *command]  # as the one that sbatch starts
+    done = subprocess.run(holder, capture_output=True, text=True, check=False)
+    assert sorted(done.stdout.splitlines()) == ["0 0 2 127.0.0.1 word", "1 1 2 127.0.0.1 word"], done.stderr
+    assert done.returncode == 75
+
+
 def jobs_of(printed: str) -> dict[str, str]:
     """The number of each job that was submitted."""
     return dict(re.findall(r"^(.*): job (\S+)$", printed, re.MULTILINE))
 
 
+def steps() -> list[Path]:
+    """The processes by which slurmd watches over jobs."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended
+            if (process / "cmdline").read_bytes().startswith(b"slurmstepd"):
+                found.append(process)
+    return found
+
+
 def training() -> set[int]:
-    """The process in which this folder's long training runs."""
+    """The processes in which this folder's long training runs."""
     found = set()
     for process in Path("/proc").glob("[0-9]*"):
         try:
             words, here = (process / "cmdline").read_bytes().split(b"\0"), (process / "cwd").resolve()
         except OSError:  # it has ended
             continue
-        if here == Path.cwd() and {b"benchmark.train", b"long"} <= {*words}:
+        if here == Path.cwd() and b"srun" not in words[0] and {b"benchmark.train", b"long"} <= {*words}:
             found.add(int(process.name))
     return found
