@@ -10,6 +10,7 @@ import tarfile
 import time
 import zipfile
 import zlib
+from collections.abc import Sequence
 from functools import lru_cache, partial
 from pathlib import Path, PurePosixPath
 
@@ -148,8 +149,7 @@ def check_zip(path: Path, shown: str, remedy: str) -> None:
     """BadInput unless `path` is a zip whose members are whole (CRC) and stay inside its folder."""
     try:
         with zipfile.ZipFile(path) as archive:
-            for name in archive.namelist():
-                _check_member(name, shown)
+            _check_members(archive.namelist(), shown)
             broken = archive.testzip()
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:  # the last: encrypted, unknown
         raise BadInput(f"{shown}: not a whole zip ({error}); {remedy}") from error
@@ -168,18 +168,27 @@ def unpack_gzip(packed: Path, target: Path, shown: str, remedy: str) -> None:
         with gzip.open(packed) if zipped else packed.open("rb") as data, target.open("wb") as out:
             shutil.copyfileobj(data, out, CHUNK)
         with tarfile.open(target, "r:") as archive:
+            _check_members([f"{member.name}/" if member.isdir() else member.name for member in archive], shown)
             for member in archive:
-                _check_member(member.name, shown)
                 if not (member.isreg() or member.isdir()):
                     raise BadInput(f"{shown}: member {member.name!r} is a link or device; do not use this archive")
     except (tarfile.TarError, zlib.error, EOFError, gzip.BadGzipFile) as error:
         raise BadInput(f"{shown}: not a whole .tgz ({error}); {remedy}") from error
 
 
-def _check_member(name: str, shown: str) -> None:
-    pure = PurePosixPath(name.replace("\\", "/"))
-    if pure.is_absolute() or ".." in pure.parts or (pure.parts and ":" in pure.parts[0]):
-        raise BadInput(f"{shown}: member {name!r} climbs out of its folder; do not use this archive")
+def _check_members(names: Sequence[str], shown: str) -> None:
+    """BadInput where a member climbs out of its folder, or two files go by one name, of which one would go unread.
+
+    names: with a slash at the end of a folder's.
+    """
+    known: set[str] = set()
+    for name in names:
+        pure = PurePosixPath(name.replace("\\", "/"))
+        if pure.is_absolute() or ".." in pure.parts or (pure.parts and ":" in pure.parts[0]):
+            raise BadInput(f"{shown}: member {name!r} climbs out of its folder; do not use this archive")
+        if str(pure) in known:
+            raise BadInput(f"{shown}: member {name!r} is there twice; unpack it, look at both and pack it anew")
+        known |= set() if name.endswith(("/", "\\")) else {str(pure)}
 
 
 def is_litter(name: str) -> bool:

@@ -28,8 +28,8 @@ RECOGNISED = {
     "distance": ("Identity distance", 3),
     "same": (f"Distance under {SAME}, %", 0),
     "rank1": ("Rank-1 identification, %", 0),
-    "nme": ("Landmark error, %", 2),
-    "failures": (f"Landmark error over {FAILURE:.0%}, %", 0),
+    "nme": ("Landmark error{}, %", 2),
+    "failures": (f"Landmark error over {FAILURE:.0%}{{}}, % of faces", 0),
     "vgg": ("VGG-19 distance", 3),
 }
 
@@ -102,7 +102,7 @@ def _title(measure: str, group: str) -> tuple[str, int]:
         return f"{title}, {group}", digits
     if measure in RECOGNISED:
         title, digits = RECOGNISED[measure]
-        return ", ".join(filter(None, (title, group))), digits
+        return title.format(f" at {group}" if group else ""), digits
     title, digits = (HEATMAPS | WARPS | SIZE)[measure]
     suffix = group.removeprefix("warp_").upper().replace("STN", "STN ").strip()
     return (f"{title} ({suffix})" if group.startswith("warp_") and suffix != "STN" else title), digits

@@ -221,6 +221,15 @@ def test_unset_menpo_path_says_where_to_ask(part: str, tmp_path: Path) -> None:
     refused(lambda: menpo.get(options, tmp_path / "raw"), f"corpora.menpo.{part}", "ibug.doc.ic.ac.uk", "ask")
 
 
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_zip_member_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "twice.zip"
+    with zipfile.ZipFile(path, "w") as made:
+        for name in ("a/", "a/", "a/1.jpg", "a/2.jpg", "a\\1.jpg"):  # Windows' slash is a slash
+            made.writestr(name, "x" if name.endswith("jpg") else "")
+    refused(lambda: archive.obtain(str(path), None, tmp_path / "raw" / "a.zip", REMEDY), str(path), "is there twice")
+
+
 @pytest.mark.parametrize("name", ["../x.jpg", "a/../../x.jpg", "/etc/x.jpg", "..\\x.jpg", "C:\\x.jpg", "C:/x.jpg"])
 def test_zip_member_that_climbs_out_is_refused(name: str, tmp_path: Path) -> None:
     evil = make_zip(tmp_path / "evil.zip", {"a/good.jpg": b"good", name: b"bad"})
