@@ -92,15 +92,16 @@ def conditions(experiment: config.Experiment) -> str:
     faces = sorted({m["faces"] for m in ours.values()})
     seeds = sorted({m["seeds"] for m in ours.values()})
     records = [record for known in ours.values() for record in known["training"]]
-    notes = sorted({str(note) for record in records for note in record["notes"].values()})
+    notes = {(key, str(note)) for record in records for key, note in record["notes"].items()}
+    vgg = sorted(note for key, note in notes if key == "vgg")
     training = experiment.params["training"]
     parts = [
         f"Experiment {experiment.name}: {describe(experiment)}",
         f"recipe {training['recipe']}",
         f"{_span(faces)} test faces",
         f"seeds: {_span(seeds)}",
-        f"VGG-19 weights: {_vgg(training['vgg'])}",
-        *notes,
+        f"VGG-19 weights: {' and '.join(vgg) or _vgg(training['vgg'])}",
+        *sorted(note for key, note in notes if key != "vgg"),
     ]
     return "; ".join(parts) + ". Marked: best and second of the paper's rows, those with oracle alignment aside."
 
