@@ -130,4 +130,5 @@ def load(experiment: str | None = None, path: Path = PARAMS) -> Experiment:
     name = experiment or os.environ.get("EXPERIMENT") or params["experiment"]
     if name not in params["experiments"]:
         raise BadInput(f"{path}: no experiment '{name}'; it has {', '.join(params['experiments'])}")
-    return Experiment(name, params["experiments"][name], params["runs"])
+    block = params["experiments"][name]
+    return Experiment(name, block, params["runs"] | (block.get("runs") or {}))

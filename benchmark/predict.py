@@ -22,7 +22,7 @@ from benchmark.make import make_method
 from benchmark.train import stored
 from benchmark.training.course import machine
 from benchmark.training.fitting import choose_device
-from datasets.batch import to_uint8
+from datasets.batch import DeviceFaces, to_uint8
 from datasets.pairs import Pairs
 from methods.interface import Method
 
@@ -51,20 +51,31 @@ def main(arguments: argparse.Namespace) -> None:
             method = make_method(run)
             method.load(run.weights(seed))
             method.to(device)
-            seconds.append(predict(method, lr, list(pairs.faces["name"]), folder / f"seed{seed}", run.name))
+            seconds.append(predict(method, lr, pairs, folder / f"seed{seed}", run.name))
     with cli.whole_file(run.predict_provenance) as part:
         part.write_text(json.dumps({"seconds_a_face": seconds[0], **machine(device)}, indent=1) + "\n")
 
 
 @torch.no_grad()
-def predict(method: Method, lr: Tensor, names: list[str], folder: Path, label: str) -> float:
-    """Write folder/NAME.png for every face and, where the method estimates more, that (float16); seconds a face."""
+def predict(method: Method, lr: Tensor, pairs: Pairs, folder: Path, label: str) -> float:
+    """Write folder/NAME.png for every face and, where the method estimates more, that (float16); seconds a face.
+
+    lr: the faces of `pairs` as the method wants them. An upper bound is told the truth about them.
+    """
     folder.mkdir(parents=True)
+    names, truth = list(pairs.faces["name"]), DeviceFaces(pairs, lr.device) if method.told else None
+
+    def tell(start: int) -> None:
+        if truth is not None:
+            method.tell(truth.batch(torch.arange(start, min(start + BATCH, len(lr)), device=lr.device)))
+
     estimates: list[dict[str, Tensor]] = []
     seconds = 0.0
+    tell(0)
     method.upscale(lr[:BATCH])  # untimed: the first call of a network sets up its kernels
     for start in tqdm(range(0, len(lr), BATCH), desc=f"predict {label}", unit="batch"):
         part = lr[start : start + BATCH]
+        tell(start)
         began = time.perf_counter()
         faces, estimated = method.upscale_and_inspect(part)
         sr = to_uint8(faces).cpu().numpy()

@@ -40,8 +40,9 @@ def _answer(experiment: config.Experiment) -> list[str]:
     chart = experiment.results / "figures" / CHART
     text = (
         f"**{claims_page.summary(counts, experiment)}** ([each with its interval]({folder}/claims.md)). "
-        f"{tables.conditions(experiment)} Further: [by yaw, by source, on Y, errors of the estimates, size]"
-        f"({folder}/tables/supplement.md), [deviations]({folder}/tables/deviations.md), [costs](results/costs.md)."
+        f"{tables.conditions(experiment)} Further: [by yaw, by source, on Y, identity, landmarks, size]"
+        f"({folder}/tables/supplement.md), [what the heatmaps bring]({folder}/heatmaps.md), "
+        f"[deviations]({folder}/tables/deviations.md), [costs](results/costs.md)."
     )
     shown = [f"![Paper and measured, {experiment.name}]({chart.as_posix()})"] if chart.exists() else []
     return [f"### `{experiment.name}`", text, *shown]

@@ -20,6 +20,7 @@ from benchmark.reporting import (
     deviations,
     dvc_plots,
     figures,
+    heatmaps,
     html,
     measurements,
     plots,
@@ -47,7 +48,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def write_text(experiment: config.Experiment, target: Path) -> list[dict[str, Any]]:
-    """Write tables/, plots/, claims.json and claims.md into `target`; returns the judged claims."""
+    """Write tables/, plots/, claims.json, claims.md and heatmaps.md into `target`; returns the judged claims."""
     with cli.whole_folder(target / "tables") as folder:
         write_tables(experiment, folder)
     with cli.whole_folder(target / "plots") as folder:
@@ -55,6 +56,7 @@ def write_text(experiment: config.Experiment, target: Path) -> list[dict[str, An
     judged = claims.judge(experiment)
     claims.write(judged, experiment, target)
     claims_page.write(judged, experiment, target)
+    heatmaps.write(experiment, target)
     return judged
 
 
@@ -72,6 +74,7 @@ def draw(experiment: config.Experiment, gallery: Gallery | None) -> list[Path]:
         print(f"{experiment.data}/test: no faces here; figures 1, 3, 4 and 5 and the report's faces are left out")
     else:
         figures.write(gallery)
+    heatmaps.write_figure(experiment)
     drawn = plots.write(experiment)
     network = figure_2(experiment)
     if network is not None:

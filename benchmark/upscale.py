@@ -72,6 +72,10 @@ def trained(experiment: config.Experiment) -> list[str]:
 def upscaler(run: config.Run, device: torch.device) -> Upscale:
     """LR faces (n, 3, 16, 16), upright or nearly so, to SR faces (n, 128, 128, 3) uint8 by the run's first seed."""
     method = make_method(run)
+    if method.told:
+        raise BadInput(
+            f"{run.name}: it is told where the parts of a face are, which prepared faces alone say; leave it out"
+        )
     method.load(run.weights(0))
     method.to(device)
     align = alignment(run.experiment, run.alignment(method.wants), device)

@@ -103,6 +103,15 @@ class Method(abc.ABC):
         """Both of them; a network that makes both on one way need not go it twice."""
         return self.upscale(lr), self.inspect(lr)
 
+    @property
+    def told(self) -> bool:
+        """Whether `upscale` must be told of the faces before, which an upper bound alone may be: see `tell`."""
+        return False
+
+    def tell(self, batch: Batch) -> None:
+        """The truth about the very faces that are upscaled next; for a method that is `told` alone."""
+        raise NotImplementedError(type(self).__name__)
+
     def to(self, device: torch.device | str) -> Method:
         """Move to a device; returns self."""
         self.device = torch.device(device)

@@ -171,6 +171,8 @@ def validate(run: Run) -> float:
     with torch.compiler.set_stance("force_eager"):  # odd batch sizes are not worth a compilation
         for rows in torch.arange(len(run.watched), device=run.context.device).split(_VALIDATION_BATCH):
             batch = upright(run.watched.batch(rows), run.context)
+            if run.method.told:
+                run.method.tell(batch)
             sr = run.method.upscale(batch.lr)
             if not scores:
                 name = f"{run.at.phase + 1}_{run.phases[run.at.phase].name}_{run.at.epoch + 1:04d}.png"

@@ -36,6 +36,7 @@ class Generator(nn.Module):
     """U: unaligned LR faces (B, 3, 16, 16) in [0, 1] to SR faces, heatmaps and the warp.
 
     With the HEB before the STN (heb_at 16 or 32) its heatmaps are brought to 64 px and turned with the features.
+    With options.heatmaps "true" or "zero" there is no HEB, and the decoder is handed heatmaps, or empty ones.
     """
 
     def __init__(self, options: Options, recipe: Recipe):
@@ -50,7 +51,8 @@ class Generator(nn.Module):
             self._initialise_locnet()
         self.aligned = normed(nn.Conv2d(2 * g + 3, 2 * g, 3, padding=1), nn.ReLU(inplace=True))
         self.heb = HEB(channels[self.heb_at], 2 * g, options.stacks) if options.stacks else None
-        maps, trunk = len(COMPONENTS) if options.stacks else 0, 3 if options.authors_trunk else 2
+        maps = len(COMPONENTS) if options.stacks or options.heatmaps != "estimated" else 0
+        self.empty, trunk = options.heatmaps == "zero", 3 if options.authors_trunk else 2
         self.decoder = Decoder(g, maps, options.skip and not options.authors_trunk, trunk)
         self._initialise(recipe)
 
@@ -78,11 +80,13 @@ class Generator(nn.Module):
         """Through the front alone: `aligned` (B, 2g, 64, 64) and the warp (B, 4)."""
         return self._through_front(lr)[1:]
 
-    def forward(self, lr: Tensor, frozen: bool = False) -> Estimates:
-        """Through everything; frozen: without gradients for the front."""
+    def forward(self, lr: Tensor, frozen: bool = False, given: Tensor | None = None) -> Estimates:
+        """Through everything; frozen: without gradients for the front. given: heatmaps (B, 4, 64, 64), upright."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
             features, aligned, warp = self._through_front(lr)
-        heatmaps, last = (), None
+        heatmaps, last = (), given
+        if self.empty:
+            last = aligned.new_zeros(len(aligned), len(COMPONENTS), 64, 64)
         if self.heb is not None:
             heatmaps = self.heb(aligned if self.heb_at == 64 else features[self.heb_at])
             last = heatmaps[-1]

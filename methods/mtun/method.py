@@ -43,6 +43,7 @@ class MTUN(TrainedMethod):
                 "params.yaml: MTUN option freeze_front: the front is untrained; set front_epochs, or leave it out"
             )
         self.module = Generator(self.options, self.recipe)
+        self.known: Tensor | None = None
 
     def phases(self, context: Context) -> list[Phase]:
         """The front, if the recipe trains it first, then everything; the network starts anew from context.seed.
@@ -109,7 +110,8 @@ class MTUN(TrainedMethod):
 
         def loss(batch: Batch, epoch: int) -> tuple[dict[str, Tensor], Tensor]:
             o = self.options
-            estimates, hr = self.module(batch.lr, frozen=o.freeze_front), 2 * batch.hr - 1
+            given = self.target(batch) if self.told else None
+            estimates, hr = self.module(batch.lr, frozen=o.freeze_front, given=given), 2 * batch.hr - 1
             terms = {"L_p": losses.L_p(estimates.sr, hr)}
             if targets is not None:
                 terms["L_f"] = o.alpha * losses.L_f(targets.psi, estimates.sr, targets(batch))
@@ -134,6 +136,13 @@ class MTUN(TrainedMethod):
         with torch.autocast(batch.hr.device.type, enabled=False):
             return batch.heatmaps(o.heb_at, o.sigma * o.heb_at / 64, "upright" if o.heb_at == 64 else "lr")
 
+    @property
+    def told(self) -> bool:
+        return self.options.heatmaps == "true"
+
+    def tell(self, batch: Batch) -> None:
+        self.known = self.target(batch)
+
     def beta(self, epoch: int) -> float:
         """Weight of L_U in an epoch, counted from 0."""
         return max(self.options.beta * self.recipe.beta_decay**epoch, self.recipe.beta_floor)
@@ -145,8 +154,10 @@ class MTUN(TrainedMethod):
         return self.upscale_and_inspect(lr)[1]
 
     def upscale_and_inspect(self, lr: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        if self.told and (self.known is None or len(self.known) != len(lr)):
+            raise BadInput("mtun: the true heatmaps of these faces are not known; prepared faces alone have them")
         with evaluating(self.module):
-            sr, heatmaps, warp = self.module(check_lr(lr))
+            sr, heatmaps, warp = self.module(check_lr(lr), given=self.known)
         found = {"warp_stn": warp}
         if heatmaps:
             found["heatmaps" if self.options.heb_at == 64 else "heatmaps_lr"] = heatmaps[-1]

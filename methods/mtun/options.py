@@ -15,6 +15,8 @@ class Options:
     recipe: see methods.mtun.recipes. width: g, 32 in the authors' code.
     stacks: hourglasses of the HEB (S1 to S4 of Table 2); 0 leaves the HEB and L_h out (Table 3, left).
     heb_at: size of the features that the HEB sees (R16 and R32 of Table 2, before the STN; 64, after it).
+    heatmaps: what the decoder sees beside the features where there is no HEB (stacks 0): "true" ones, which no estimate
+    can surpass, or "zero", from which nothing can be learnt. Bounds of what the HEB may bring, not the paper's.
     skip: False is Ours† of Table 1. autoencoder: False is Ours‡.
     authors_trunk: with stacks 0, the authors' wider decoder without skip.
     freeze_front: leave what comes before HEB and decoder as its own phase left it; not the paper's, but runs then share
@@ -30,6 +32,7 @@ class Options:
     width: int = 32
     stacks: int = 4
     heb_at: Literal[16, 32, 64] = 64
+    heatmaps: Literal["estimated", "true", "zero"] = "estimated"
     skip: bool = True
     autoencoder: bool = True
     authors_trunk: bool = False
@@ -56,6 +59,8 @@ class Options:
             raise BadInput(f"params.yaml: MTUN option width: {self.width}; give an even number of at least 2")
         if not 0 <= self.stacks <= 4:
             raise BadInput(f"params.yaml: MTUN option stacks: {self.stacks}; give 0 (no HEB) to 4")
+        if self.heatmaps != "estimated" and (self.stacks or self.heb_at != 64):
+            raise BadInput("params.yaml: MTUN option heatmaps: given ones stand for the HEB; set stacks: 0, no heb_at")
         if self.sigma <= 0:
             raise BadInput(f"params.yaml: MTUN option sigma: {self.sigma}; give a positive number of pixels")
         if self.authors_trunk and self.stacks:

@@ -33,6 +33,7 @@ MTUN = {
     "no_heb_p": {"stacks": 0, "feature": False, "adversarial": False},
     "no_heb_pf": {"stacks": 0, "adversarial": False},
     "no_heb_pfu": {"stacks": 0},
+    "zero_heatmaps": {"stacks": 0, "heatmaps": "zero"},
     "no_heb_authors": {"stacks": 0, "authors_trunk": True},
     "frozen_front": {"freeze_front": True},
     "recipe_paper": {"recipe": "paper"},

@@ -1,0 +1,156 @@
+"""heatmaps.md: what the heatmaps bring, each network that sees some beside the same one that sees none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+from benchmark import cli, config
+from benchmark.reporting import measurements, tables
+from benchmark.reporting.figures import save
+from benchmark.reporting.findings import ONE_SEED, Pair, Scores, estimate
+from methods.interface import parse_options
+from methods.mtun.options import Options
+
+# Options that say what the decoder sees of heatmaps: two runs that differ in these alone are compared.
+OF_HEATMAPS = ("stacks", "heatmaps", "heatmap_weight", "sigma")
+COMPONENTS = ("eyes", "nose", "mouth", "chin")
+NAME = "heatmaps"
+HEAD = (
+    "Every run of MTUN that sees heatmaps, beside the run that differs in nothing else and sees none. *Gain*: over "
+    "that run, with the 95 % interval over faces and, where it is known, over seeds. *Landmark error*: of dlib on the "
+    "SR faces, with heatmaps and without. *Given* heatmaps are the true ones, in training and in use: no estimate can "
+    "bring more. *Empty* ones are zeros."
+)
+NONE = "No run that sees heatmaps has been measured together with the one that sees none."
+OF_ESTIMATES = "Errors of the estimates: distance of the heatmaps' peaks, px of 128, and of the STN."
+
+
+def seen(experiment: config.Experiment) -> dict[str, Options]:
+    """All options of every run of MTUN."""
+    recipe, found = experiment.params["training"]["recipe"], {}
+    for run in map(experiment.run, experiment.runs):
+        if run.method == "mtun":
+            found[run.name] = parse_options(Options, {"recipe": recipe, **run.options}, "MTUN")
+    return found
+
+
+def pairs(experiment: config.Experiment) -> dict[str, str]:
+    """The run that sees no heatmaps by each one that sees some, where all their other options are the same."""
+    options = seen(experiment)
+    blind = {_rest(found): run for run, found in options.items() if not _sees(found)}
+    return {run: blind[_rest(found)] for run, found in options.items() if _sees(found) and _rest(found) in blind}
+
+
+def _sees(options: Options) -> bool:
+    return bool(options.stacks) or options.heatmaps != "estimated"
+
+
+def _rest(options: Options) -> tuple[tuple[str, Any], ...]:
+    return tuple((key, value) for key, value in vars(options).items() if key not in OF_HEATMAPS)
+
+
+def measured_pairs(experiment: config.Experiment) -> dict[str, str]:
+    """`pairs` of which both runs are measured."""
+    known = measurements.measured(experiment)
+    return {run: other for run, other in pairs(experiment).items() if run in known and other in known}
+
+
+def gains(experiment: config.Experiment) -> pd.DataFrame:
+    """What heatmaps bring: a row a pair, as text."""
+    known, options, names = measurements.measured(experiment), seen(experiment), measurements.labels(experiment)
+    scores = Scores.load(experiment, "psnr")
+    found = {run: 100 * float(part["nme"].mean()) for run, part in measurements.recognised(experiment).items()}
+    rows = []
+    for run, other in measured_pairs(experiment).items():
+        row = {"Run": names[run], "Heatmaps": _kind(options[run]), "Beside": names[other]}
+        row |= {"PSNR": f"{known[run]['psnr']:.2f}", "Gain in PSNR [95 %]": _gain(Pair(run, other, None), scores)}
+        row["Gain in SSIM"] = f"{known[run]['ssim'] - known[other]['ssim']:+.3f}"
+        row["Landmark error, %"] = " and ".join(tables.number(found.get(name, np.nan), 2) for name in (run, other))
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _kind(options: Options) -> str:
+    if options.heatmaps == "zero":
+        return "empty"
+    given = options.heatmaps == "true"
+    kind = "given" if given else f"estimated by {options.stacks} stacks, L_h times {options.heatmap_weight:g}"
+    return f"{kind}, σ {options.sigma:g}"
+
+
+def _gain(pair: Pair, scores: Scores) -> str:
+    found = estimate(pair, scores)
+    if found.effect is None:
+        return tables.DASH
+    seeds = f"; {ONE_SEED}" if found.reason == ONE_SEED else ""
+    return f"{found.effect:+.2f} [{found.low:+.2f}, {found.high:+.2f}{seeds}]"
+
+
+def errors(experiment: config.Experiment) -> pd.DataFrame:
+    """Errors of the estimates of all runs of MTUN, means over seeds, as text."""
+    known, names = measurements.measured(experiment), measurements.labels(experiment)
+    rows = []
+    for run in (run for run in seen(experiment) if run in known):
+        seeds = pd.json_normalize(list(known[run]["estimates"].values())).mean()
+        row = {"Run": names[run]}
+        row |= {part: tables.number(seeds.get(f"peak_px_{part}", np.nan), 1) for part in COMPONENTS}
+        row["Visibility right, %"] = tables.number(100 * seeds.get("visibility_accuracy", np.nan), 1)
+        row["Rotation, °"] = tables.number(seeds.get("warp_stn.rotation_degrees", np.nan), 2)
+        row["Shift, %"] = tables.number(seeds.get("warp_stn.shift_percent", np.nan), 2)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def draw(experiment: config.Experiment) -> plt.Figure | None:
+    """Validation PSNR against passes over the training faces: a panel a run without heatmaps, with those beside it.
+
+    None where there is no log of a pair.
+    """
+    logs = {run: found for run in seen(experiment) if (found := _validated(experiment.run(run)))}
+    panels: dict[str, list[str]] = {}
+    for run, other in pairs(experiment).items():
+        if run in logs and other in logs:
+            panels.setdefault(other, [other]).append(run)
+    if not panels:
+        return None
+    names = measurements.labels(experiment)
+    figure, axes = plt.subplots(1, len(panels), figsize=(1 + 4.2 * len(panels), 4), squeeze=False)
+    for axis, (other, runs) in zip(axes[0], panels.items(), strict=True):
+        for number, run in enumerate(runs):
+            for seed, scores in enumerate(logs[run]):
+                line = {"color": f"C{number - 1}" if number else "black", "label": None if seed else names[run]}
+                axis.plot(np.arange(1, len(scores) + 1), scores, ".-", lw=1, alpha=0.8, **line)
+        axis.set(xlabel="passes over the training faces", title=f"beside {names[other]}")
+        axis.legend(fontsize=7)
+    axes[0, 0].set(ylabel="PSNR on the validation fold, dB")
+    figure.tight_layout()
+    return figure
+
+
+def _validated(run: config.Run) -> list[np.ndarray]:
+    """Validation PSNR of each seed after each pass that makes SR faces."""
+    found = [pd.read_csv(run.log(seed)) for seed in run.seeds if run.log(seed).is_file()]
+    return [log["val_psnr"].dropna().to_numpy() for log in found if "val_psnr" in log]
+
+
+def write(experiment: config.Experiment, target: Path) -> None:
+    """Write heatmaps.md."""
+    parts = [f"# What the heatmaps bring\n\nExperiment {experiment.name}: {tables.describe(experiment)}."]
+    if measured_pairs(experiment):
+        parts += [HEAD, gains(experiment).to_markdown(index=False, disable_numparse=True), OF_ESTIMATES]
+        parts.append(errors(experiment).to_markdown(index=False, disable_numparse=True))
+        parts.append(f"![Learning with and without heatmaps](figures/{NAME}.png)")
+    with cli.whole_file(target / f"{NAME}.md") as part:
+        part.write_text("\n\n".join(parts if len(parts) > 1 else [*parts, NONE]) + "\n")
+
+
+def write_figure(experiment: config.Experiment) -> None:
+    """Write figures/heatmaps.png, where there are curves of two runs that can be compared."""
+    figure = draw(experiment)
+    if figure is not None:
+        save(figure, experiment.results / "figures" / f"{NAME}.png", 130)

@@ -1,0 +1,85 @@
+"""heatmaps.md: which runs are compared, and that its numbers are those of metrics/."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import made_up
+import pandas as pd
+import pytest
+import yaml
+
+from benchmark import config
+from benchmark.reporting import heatmaps
+from datasets.pairs import Pairs
+
+RUNS = {
+    "blind": {"method": "mtun", "stacks": 0, "seeds": 2},
+    "true": {"method": "mtun", "stacks": 0, "heatmaps": "true"},
+    "zero": {"method": "mtun", "stacks": 0, "heatmaps": "zero"},
+    "strong": {"method": "mtun", "heatmap_weight": 10.0, "sigma": 3.0},
+    "other_loss": {"method": "mtun", "adversarial": False},
+}
+
+
+@pytest.fixture
+def studied(toy: config.Experiment) -> config.Experiment:
+    """The made-up experiment with runs of its own, one of which sees no heatmaps, all but `strong` measured."""
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    params["experiments"]["toy"]["runs"] = RUNS
+    Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    experiment = config.load()
+    faces = Pairs.load(experiment.data / "test")
+    for name, noise in (("blind", 35.0), ("true", 10.0), ("zero", 36.0), ("other_loss", 25.0)):
+        run = experiment.run(name)
+        for seed in run.seeds:
+            made_up.write_images(run, seed, faces, noise)
+            made_up.write_log(run, seed)
+        made_up.write_metrics(run, faces)
+    return experiment
+
+
+def test_runs_stand_beside_the_one_that_differs_in_heatmaps_alone(studied: config.Experiment) -> None:
+    assert heatmaps.pairs(studied) == dict.fromkeys(["ours", "true", "zero", "strong"], "blind")
+
+
+def test_gains_are_differences_of_what_was_measured(studied: config.Experiment) -> None:
+    found = heatmaps.gains(studied).set_index("Run")
+    assert list(found.index) == ["Ours", "true", "zero"]
+    psnr = {
+        run: pd.read_csv(studied.run(run).metrics.with_suffix(".csv"))["psnr"].mean()
+        for run in ("blind", "ours", "zero")
+    }
+    gain = found.loc["Ours", "Gain in PSNR [95 %]"]
+    assert float(gain.split()[0]) == pytest.approx(psnr["ours"] - psnr["blind"], abs=5.1e-3)
+    assert "one seed" not in gain  # it borrows from those that have two
+    assert found.loc["zero", "Gain in PSNR [95 %]"].startswith("-")
+    assert found["Heatmaps"].tolist() == ["estimated by 4 stacks, L_h times 1, σ 1.5", "given, σ 1.5", "empty"]
+
+
+def test_errors_are_means_over_seeds(studied: config.Experiment) -> None:
+    found = heatmaps.errors(studied).set_index("Run")
+    assert found.loc["Ours", "Visibility right, %"] == "100.0"  # made up of the true ones
+    assert float(found.loc["Ours", "Rotation, °"]) < 0.05
+
+
+def test_a_panel_holds_every_seed_of_the_runs_to_compare(studied: config.Experiment) -> None:
+    figure = heatmaps.draw(studied)
+    assert figure is not None
+    (axis,) = figure.axes
+    assert axis.get_title() == "beside blind"
+    assert len(axis.lines) == 2 + 2 + 1 + 1  # blind, ours, true, zero
+
+
+def test_the_page_says_where_there_is_nothing_to_compare(toy: config.Experiment, tmp_path: Path) -> None:
+    heatmaps.write(toy, tmp_path)
+    assert (tmp_path / "heatmaps.md").read_text().strip().endswith(heatmaps.NONE)
+    assert heatmaps.draw(toy) is None
+
+
+def test_the_page_holds_both_tables(studied: config.Experiment, tmp_path: Path) -> None:
+    heatmaps.write(studied, tmp_path)
+    page = (tmp_path / "heatmaps.md").read_text()
+    assert "| Ours " in page
+    assert "Rotation, °" in page
+    assert "figures/heatmaps.png" in page
