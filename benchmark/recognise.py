@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import inspect
 import json
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -40,11 +39,11 @@ def main(arguments: argparse.Namespace) -> None:
     gallery = pairs[np.flatnonzero(pairs.faces["points"] == 68)]
     known = each(recognition.describe, gallery.hr, gallery.landmarks, TRUTH)
     truth, people = pairs[rows], gallery.faces["person"].to_numpy()
+    own = known[np.isin(gallery.faces["name"], truth.faces["name"])]
     distance_to = distances(experiment.params["training"]["vgg"])
     tables = []
     for run, seed, images in sets(experiment, truth):
         print(f"{run} seed {seed}")
-        own = known[np.isin(gallery.faces["name"], truth.faces["name"])]
         seen = each(recognition.describe, images, truth.landmarks, run)
         table = truth.faces[["name"]].assign(run=run, seed=seed, yaw_bin=truth.faces["yaw"].map(pose.bin_of))
         table["distance"] = np.linalg.norm(seen - own, axis=1)
@@ -83,7 +82,7 @@ def each(look: Callable[..., Any], images: np.ndarray, landmarks: np.ndarray, ti
 @CACHE.cache(ignore=["title"])
 def _each(look: Callable[..., Any], images: np.ndarray, landmarks: np.ndarray, code: str, title: str) -> np.ndarray:
     faces = tqdm(zip(images, landmarks, strict=True), f"{title}: {look.__name__}", len(images), unit="face")
-    return np.array(Parallel(len(os.sched_getaffinity(0)))(delayed(look)(*face) for face in faces))
+    return np.array(Parallel(-1)(delayed(look)(*face) for face in faces))
 
 
 def distances(vgg: str | None) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:

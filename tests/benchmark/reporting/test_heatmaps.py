@@ -7,10 +7,12 @@ from pathlib import Path
 import made_up
 import pandas as pd
 import pytest
+import torch
 import yaml
 
-from benchmark import config
+from benchmark import config, upscale
 from benchmark.reporting import heatmaps
+from datasets.face import BadInput
 from datasets.pairs import Pairs
 
 RUNS = {
@@ -55,6 +57,11 @@ def test_gains_are_differences_of_what_was_measured(studied: config.Experiment) 
     assert "one seed" not in gain  # it borrows from those that have two
     assert found.loc["zero", "Gain in PSNR [95 %]"].startswith("-")
     assert found["Heatmaps"].tolist() == ["estimated by 4 stacks, L_h times 1, σ 1.5", "given, σ 1.5", "empty"]
+
+
+def test_a_bound_has_no_use_on_photographs(studied: config.Experiment) -> None:
+    with pytest.raises(BadInput, match="true: it is told where the parts of a face are"):
+        upscale.upscaler(studied.run("true"), torch.device("cpu"))
 
 
 def test_errors_are_means_over_seeds(studied: config.Experiment) -> None:
