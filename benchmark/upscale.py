@@ -113,7 +113,8 @@ def sheet(photo: Photograph, columns: dict[str, np.ndarray], target: Path) -> No
     axis.axis("off")
     for i, outline in enumerate(photo.outlines, 1):
         axis.add_patch(mpl.patches.Polygon(outline, fill=False, edgecolor="lime", linewidth=1))
-        axis.text(outline[0, 0], outline[0, 1], str(i), color="black", backgroundcolor="lime", fontsize=6)
+        x, y = np.clip(outline[0], 0, (across - 1, height - 1))  # the outline may leave the photograph
+        axis.text(x, y, str(i), color="black", backgroundcolor="lime", fontsize=6)
     for column, (title, images) in enumerate(columns.items()):
         for row, image in enumerate(images):
             axis = figure.add_subplot(grid[1 + row, column])
