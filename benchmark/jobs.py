@@ -29,9 +29,9 @@ def run(experiment: config.Experiment, trainings: list[Training], args: argparse
     """Submit what is not done yet to SLURM, or do it on this machine; the exit status."""
     if args.minutes < LEAST:
         raise BadInput(f"--minutes {args.minutes}: give {LEAST} or more")
-    for name in ("array", "nodes", "processes"):
-        if getattr(args, name) is not None and getattr(args, name) < 1:
-            raise BadInput(f"--{name} {getattr(args, name)}: give 1 or more")
+    for name, least in (("array", 1), ("nodes", 1), ("processes", 1), ("gpus", 0)):
+        if (given := getattr(args, name)) is not None and given < least:
+            raise BadInput(f"--{name} {given}: give {least} or more")
     jobs = jobs_of(experiment, trainings, args)
     if args.cluster == "slurm":
         cpus = (experiment.threads or CPUS) * processes(args)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark import cli, config
-from benchmark.reporting import measurements, tables
+from benchmark.reporting import measurements, plots, tables
 from benchmark.reporting.figures import save
 from benchmark.reporting.findings import ONE_SEED, Pair, Scores, estimate
 from methods.interface import parse_options
@@ -111,7 +111,8 @@ def draw(experiment: config.Experiment) -> plt.Figure | None:
 
     None where there is no log of a pair.
     """
-    logs = {run: found for run in seen(experiment) if (found := _validated(experiment.run(run)))}
+    known = {run: tables for run, tables in plots.logs(experiment).items() if "val_psnr" in tables[0]}
+    logs = {run: [table["val_psnr"].dropna().to_numpy() for table in tables] for run, tables in known.items()}
     panels: dict[str, list[str]] = {}
     for run, other in pairs(experiment).items():
         if run in logs and other in logs:
@@ -130,12 +131,6 @@ def draw(experiment: config.Experiment) -> plt.Figure | None:
     axes[0, 0].set(ylabel="PSNR on the validation fold, dB")
     figure.tight_layout()
     return figure
-
-
-def _validated(run: config.Run) -> list[np.ndarray]:
-    """Validation PSNR of each seed after each pass that makes SR faces."""
-    found = [pd.read_csv(run.log(seed)) for seed in run.seeds if run.log(seed).is_file()]
-    return [log["val_psnr"].dropna().to_numpy() for log in found if "val_psnr" in log]
 
 
 def write(experiment: config.Experiment, target: Path) -> None:

@@ -10,11 +10,11 @@ import pandas as pd
 
 from benchmark import config
 from benchmark.scoring.metrics import COLUMNS
+from benchmark.scoring.recognition import TRUTH
 from datasets.face import BadInput
 from methods.interface import TrainedMethod, discover
 
 SYNTHETIC = {"synthetic"}  # corpora that a program draws
-TRUTH = "hr"  # how the HR faces are called among the runs that a recogniser looked at
 REFERENCE = Path(__file__).parents[1] / "reference" / "paper.csv"
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from benchmark import cli, config
 from benchmark.reporting import measurements, tables
-from benchmark.scoring.recognition import FAILURE, SAME
+from benchmark.scoring.recognition import FAILURE, SAME, TRUTH
 
 # Columns of the part on estimates: key in RUN.json, title, digits.
 HEATMAPS = {
@@ -110,7 +110,7 @@ def _title(measure: str, group: str) -> tuple[str, int]:
 
 def labels(experiment: config.Experiment) -> dict[str, str]:
     """The names of the rows: of the runs, and of the HR faces that a recogniser looked at too."""
-    return {measurements.TRUTH: "HR"} | measurements.labels(experiment)
+    return {TRUTH: "HR"} | measurements.labels(experiment)
 
 
 def write(experiment: config.Experiment, folder: Path) -> None:

@@ -16,6 +16,7 @@ from scipy.spatial.distance import cdist
 from datasets.align import anchor_points
 from datasets.annotate import Annotate, dlib_annotator, model_file, normalised_error
 
+TRUTH = "hr"  # how the HR faces are called among the runs: against themselves, the scale's other end
 SAME = 0.6  # dlib takes two faces for one person's below this distance
 FAILURE = 0.1  # of the distance between the outer eye corners, as is usual on 300-W
 

@@ -81,7 +81,13 @@ def test_a_job_is_a_call_for_one_training_with_less_than_its_time(experiment: co
 
 
 @pytest.mark.parametrize(
-    ("words", "says"), [(("--minutes", "0"), "--minutes 0: give 3"), (("--array", "0"), "--array 0: give 1")]
+    ("words", "says"),
+    [
+        (("--minutes", "0"), "--minutes 0: give 3"),
+        (("--array", "0"), "--array 0: give 1"),
+        (("--nodes", "0"), "--nodes 0: give 1"),
+        (("--gpus", "-1"), "--gpus -1: give 0"),
+    ],
 )
 def test_wrong_numbers_are_told(experiment: config.Experiment, words: tuple[str, ...], says: str) -> None:
     with pytest.raises(BadInput, match=says):
