@@ -34,6 +34,7 @@ def main(args: argparse.Namespace) -> None:
         sys.exit(jobs.run(experiment, trainings, args))
     deadline = math.inf if args.seconds is None else began + args.seconds
     spread = Spread(args.nodes, args.processes or 1, experiment.threads or jobs.CPUS)
+    spread.require_slurm()
     places = [{}] if spread.several else slots(args.device, args.jobs, experiment.threads)
     session = Session(experiment, args.device, places, deadline, args.anew, args.until, args.logs, spread)
     try:

@@ -12,6 +12,8 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from datasets.face import BadInput
+
 PORTS = range(20_000, 60_000)  # one of them for each step of each job: several may share a node
 
 
@@ -26,6 +28,14 @@ class Spread:
     @property
     def several(self) -> bool:
         return self.nodes * self.processes > 1
+
+    def require_slurm(self) -> None:
+        """BadInput where several processes are to be started outside a job of SLURM."""
+        if self.several and "SLURM_JOB_ID" not in os.environ:
+            raise BadInput(
+                "--nodes, --processes: SLURM starts several processes, and this is no job of it: add --cluster slurm, "
+                "or train a run by `torchrun --nproc-per-node N -m benchmark.train --run RUN`"
+            )
 
     def command(self, command: list[str]) -> list[str]:
         """The command `python -m MODULE ...` as one that starts all processes and ends with the worst status."""

@@ -23,18 +23,17 @@ CONFIG = """\
 ClusterName=one
 SlurmctldHost={host}(127.0.0.1)
 SlurmctldPort={controller}
-SlurmdPort={daemon}
 AuthType=auth/munge
 CredType=cred/munge
 AuthInfo=socket={folder}/munge.socket,cred_expire=5
 SlurmUser=root
 SlurmdUser=root
 StateSaveLocation={folder}/state
-SlurmdSpoolDir={folder}/spool
+SlurmdSpoolDir={folder}/spool/%n
 SlurmctldPidFile={folder}/slurmctld.pid
-SlurmdPidFile={folder}/slurmd.pid
+SlurmdPidFile={folder}/slurmd-%n.pid
 SlurmctldLogFile={folder}/slurmctld.log
-SlurmdLogFile={folder}/slurmd.log
+SlurmdLogFile={folder}/slurmd-%n.log
 ProctrackType=proctrack/pgid
 TaskPlugin=task/none
 SelectType=select/cons_tres
@@ -47,9 +46,9 @@ ReturnToService=2
 KillWait=15
 UnkillableStepTimeout=300
 MinJobAge=3600
-NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} State=UNKNOWN
-PartitionName=all Nodes={host} Default=YES MaxTime=INFINITE State=UP
+PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 """
+NODE = "NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs={cpus} State=UNKNOWN\n"
 
 
 def missing() -> str:
@@ -64,13 +63,20 @@ def search_path() -> str:
 
 
 @contextlib.contextmanager
-def slurm(folder: Path) -> Iterator[dict[str, str]]:
-    """A running SLURM whose state is in `folder`; gives the environment in which its commands find it."""
+def slurm(folder: Path, nodes: int = 1) -> Iterator[dict[str, str]]:
+    """A running SLURM whose state is in `folder`; gives the environment in which its commands find it.
+
+    nodes: how many it takes this machine for, each with a slurmd of its own; the first has the machine's name.
+    """
     (folder / "state").mkdir(parents=True)
-    (folder / "spool").mkdir()
+    host = platform.node()
+    names = [host, *(f"{host}-{number}" for number in range(2, nodes + 1))]
+    for name in names:
+        (folder / "spool" / name).mkdir(parents=True)
     folder.chmod(0o755)  # munged will not have its socket where others may write
-    config = {"host": platform.node(), "folder": folder, "cpus": CPUS, "controller": free_port(), "daemon": free_port()}
-    (folder / "slurm.conf").write_text(CONFIG.format(**config))
+    lines = [CONFIG.format(host=host, folder=folder, controller=free_port())]
+    lines += [NODE.format(name=name, host=host, port=free_port(), cpus=CPUS) for name in names]
+    (folder / "slurm.conf").write_text("".join(lines))
     key = folder / "munge.key"
     key.write_bytes(secrets.token_bytes(128))
     key.chmod(0o600)
@@ -82,8 +88,9 @@ def slurm(folder: Path) -> Iterator[dict[str, str]]:
         start(stack, munged, environment, folder)
         wait_for(lambda: (folder / "munge.socket").exists(), "munged", folder)
         start(stack, ["slurmctld", "-D", "-c"], environment, folder)
-        start(stack, ["slurmd", "-D", "-c", "-N", platform.node()], environment, folder)
-        wait_for(lambda: "idle" in state(environment), "slurmd", folder)
+        for name in names:
+            start(stack, ["slurmd", "-D", "-c", "-N", name], environment, folder)
+        wait_for(lambda: idle(environment) == set(names), "slurmd", folder)
         try:
             yield environment
         finally:
@@ -114,9 +121,9 @@ def command(environment: dict[str, str], *words: str) -> str:
     return answer.stdout if answer.returncode == 0 else ""
 
 
-def state(environment: dict[str, str]) -> str:
-    """The node's state, such as idle."""
-    return command(environment, "sinfo", "--noheader", "--format=%T").strip()
+def idle(environment: dict[str, str]) -> set[str]:
+    """The names of the idle nodes."""
+    return {*command(environment, "sinfo", "--noheader", "--Node", "--states=idle", "--format=%N").split()}
 
 
 def wait_for(condition, what: str, folder: Path) -> None:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 import slurm_node
 from small import ENVIRONMENT, change_params, make_project
+from watch import idle, jobs_of, restarts, slurm, steps, training, until
 
 from benchmark.cluster import submit
 from benchmark.cluster.job import Job
@@ -26,8 +24,6 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(bool(slurm_node.missing()), reason=slurm_node.missing() or "SLURM is there"),
 ]
-T = TypeVar("T")
-LIMIT = 400.0  # seconds that anything here may take
 ONE = submit.Request(minutes=1, array=2)
 
 
@@ -46,29 +42,6 @@ def in_a_folder(node: dict[str, str], tmp_path: Path, monkeypatch: pytest.Monkey
 
 def shell(name: str, script: str, *needs: str, always: bool = False) -> Job:
     return Job(name, ("sh", "-c", script), needs, always)
-
-
-def slurm(*words: str) -> str:
-    return slurm_node.command({}, *words)
-
-
-def until(condition: Callable[[], T]) -> T:
-    """What it gives once that is true; else say what SLURM does and what the jobs said."""
-    end = time.monotonic() + LIMIT
-    while not (found := condition()):
-        if time.monotonic() > end:
-            said = "\n".join(path.read_text()[-1000:] for path in Path().rglob("*_log.*"))
-            pytest.fail(f"waited for {LIMIT:.0f} s\n{slurm('squeue')}\n{said}")
-        time.sleep(0.5)
-    return found
-
-
-def idle() -> bool:
-    return not slurm("squeue", "--noheader").strip()
-
-
-def restarts(job: str) -> int:
-    return int(re.findall(r"Restarts=(\d+)", slurm("scontrol", "show", "job", job))[0])
 
 
 def test_needs_failures_and_time_limits() -> None:
@@ -174,31 +147,3 @@ def test_a_spread_command_ends_as_its_worst_process_does() -> None:
     done = subprocess.run(holder, capture_output=True, text=True, check=False)
     assert sorted(done.stdout.splitlines()) == ["0 0 2 127.0.0.1 word", "1 1 2 127.0.0.1 word"], done.stderr
     assert done.returncode == 75
-
-
-def jobs_of(printed: str) -> dict[str, str]:
-    """The number of each job that was submitted."""
-    return dict(re.findall(r"^(.*): job (\S+)$", printed, re.MULTILINE))
-
-
-def steps() -> list[Path]:
-    """The processes by which slurmd watches over jobs."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):  # it has ended
-            if (process / "cmdline").read_bytes().startswith(b"slurmstepd"):
-                found.append(process)
-    return found
-
-
-def training() -> set[int]:
-    """The processes in which this folder's long training runs."""
-    found = set()
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            words, here = (process / "cmdline").read_bytes().split(b"\0"), (process / "cwd").resolve()
-        except OSError:  # it has ended
-            continue
-        if here == Path.cwd() and b"srun" not in words[0] and {b"benchmark.train", b"long"} <= {*words}:
-            found.add(int(process.name))
-    return found
