@@ -16,9 +16,7 @@ from benchmark import cli, config
 from benchmark.provenance import data_hash
 from benchmark.scoring.metrics import COLUMNS, DECIMALS, luma, psnr, ssim
 from benchmark.scoring.statistics import summarise
-from datasets import pose
-from datasets.face import BadInput
-from datasets.images import decode
+from datasets import pose, sr_faces
 from datasets.pairs import Pairs
 
 
@@ -61,14 +59,10 @@ def score_folder(folder: Path, pairs: Pairs) -> pd.DataFrame:
     BadInput names what is missing, mis-sized or unreadable: an incomplete set is never scored.
     """
     names = list(pairs.faces["name"])
-    check_complete(folder, names)
+    sr_faces.require_names(folder, names, beside=[config.ESTIMATES])
 
     def score(row: int) -> list[float]:
-        image = decode((folder / f"{names[row]}.png").read_bytes(), f"{folder / names[row]}.png")
-        reference = pairs.hr[row]
-        if image.shape != reference.shape:
-            size = f"{image.shape[1]} x {image.shape[0]}"
-            raise BadInput(f"{folder / names[row]}.png: {size}, expected 128 x 128; predict again")
+        image, reference = sr_faces.read(folder / f"{names[row]}.png"), pairs.hr[row]
         y, y_reference = luma(image), luma(reference)
         return [psnr(image, reference), ssim(image, reference), psnr(y, y_reference), ssim(y, y_reference)]
 
@@ -89,15 +83,6 @@ def errors_of(run: config.Run, seed: int, pairs: Pairs) -> dict[str, Any]:
 
     sigma = record_of(run, seed).get("options", {}).get("sigma", SIGMA)
     return score_estimates(run.estimates(seed), pairs, sigma)
-
-
-def check_complete(folder: Path, names: list[str]) -> None:
-    """BadInput unless `folder` holds a PNG for every name and no other."""
-    found = {p.stem for p in folder.glob("*.png")}
-    for kind, wrong in (("missing", set(names) - found), ("not of the test set", found - set(names))):
-        if wrong:
-            shown = ", ".join(f"{name}.png" for name in sorted(wrong)[:5])
-            raise BadInput(f"{folder}: {len(wrong)} of {len(names)} images {kind}: {shown}...; predict again")
 
 
 def facts_of(run: config.Run, seeds: list[int]) -> dict[str, Any]:

@@ -8,9 +8,9 @@ from pathlib import Path
 from PIL import Image
 from tqdm import tqdm
 
-from datasets.degrade import HR
-from datasets.face import BadInput
-from datasets.images import decode
+from datasets import sr_faces
+
+REMEDY = "it is to hold a NAME.png for each face that `python -m benchmark.export` writes, and nothing else"
 
 
 def take(folder: Path, names: Sequence[str], target: Path) -> None:
@@ -18,24 +18,8 @@ def take(folder: Path, names: Sequence[str], target: Path) -> None:
 
     BadInput names files that are missing, not of the test set, mis-sized or unreadable.
     """
-    check_names(folder, names)
+    sr_faces.require_names(folder, names, remedy=REMEDY)
     target.mkdir(parents=True)
     for name in tqdm(names, desc=f"take {folder}", unit="face"):
-        path = folder / f"{name}.png"
-        image = decode(path.read_bytes(), str(path))
-        if image.shape != (HR, HR, 3):
-            raise BadInput(f"{path}: {image.shape[1]} x {image.shape[0]}, expected {HR} x {HR}; make it anew")
-        Image.fromarray(image).save(target / path.name, compress_level=1)
-
-
-def check_names(folder: Path, names: Sequence[str]) -> None:
-    """BadInput unless the folder holds NAME.png for each name, and nothing else but hidden files."""
-    found = {path.name for path in folder.glob("[!.]*")}
-    wanted = {f"{name}.png" for name in names}
-    for kind, wrong in (("missing", wanted - found), ("not of the test set", found - wanted)):
-        if wrong:
-            shown = ", ".join(sorted(wrong)[:5]) + (", ..." if len(wrong) > 5 else "")
-            raise BadInput(
-                f"{folder}: {len(wrong)} files {kind}: {shown}; it is to hold a NAME.png for each of the {len(wanted)} "
-                "faces that `python -m benchmark.export` writes, and nothing else"
-            )
+        image = sr_faces.read(folder / f"{name}.png", "make it anew")
+        Image.fromarray(image).save(target / f"{name}.png", compress_level=1)

@@ -20,9 +20,8 @@ from tqdm import tqdm
 from benchmark import cli, config
 from benchmark.scoring import recognition
 from benchmark.scoring.recognition import TRUTH
-from datasets import align, annotate, pose
+from datasets import align, annotate, pose, sr_faces
 from datasets.face import BadInput
-from datasets.images import decode
 from datasets.pairs import Pairs
 
 DECIMALS = {"distance": 3, "nme": 4, "vgg": 4}
@@ -64,13 +63,7 @@ def sets(experiment: config.Experiment, truth: Pairs) -> Iterator[tuple[str, int
             if not folder.is_dir():
                 print(f"{name} seed {seed}: no images, left out")
                 continue
-            yield name, seed, np.stack([_read(folder / f"{face}.png") for face in truth.faces["name"]])
-
-
-def _read(path: Path) -> np.ndarray:
-    if not path.is_file():
-        raise BadInput(f"{path}: missing; predict again")
-    return decode(path.read_bytes(), str(path))
+            yield name, seed, np.stack([sr_faces.read(folder / f"{face}.png") for face in truth.faces["name"]])
 
 
 def each(look: Callable[..., Any], images: np.ndarray, landmarks: np.ndarray, title: str) -> np.ndarray:

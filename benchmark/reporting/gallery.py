@@ -14,10 +14,9 @@ from benchmark import config
 from benchmark.reporting import choose, measurements
 from benchmark.reporting.sheet import overlay
 from benchmark.scoring.estimates import estimates
-from datasets import degrade
+from datasets import degrade, sr_faces
 from datasets.face import BadInput
 from datasets.heatmaps import heatmaps
-from datasets.images import decode
 from datasets.pairs import Pairs
 
 SIZE = degrade.HR
@@ -66,11 +65,9 @@ class Gallery:
 
     def sr(self, run: str, rows: np.ndarray) -> np.ndarray:
         """A run's SR faces (n, 128, 128, 3) uint8; BadInput names a missing image."""
-        paths = [self.images(run) / f"{name}.png" for name in self.pairs.faces["name"].iloc[rows]]
-        for path in paths:
-            if not path.is_file():
-                raise BadInput(f"{path}: missing; run `python -m benchmark.predict --run {run}` again")
-        return np.stack([decode(path.read_bytes(), str(path)) for path in paths])
+        remedy = f"run `python -m benchmark.predict --run {run}` again"
+        names = self.pairs.faces["name"].iloc[rows]
+        return np.stack([sr_faces.read(self.images(run) / f"{name}.png", remedy) for name in names])
 
     def true_heatmaps(self, rows: np.ndarray) -> np.ndarray:
         """Heatmaps of the landmarks over the upright face: (n, 4, 128, 128) in [0, 1]."""

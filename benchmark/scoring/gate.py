@@ -17,7 +17,7 @@ import yaml
 from benchmark import config
 from benchmark.scoring.metrics import COLUMNS, DECIMALS, psnr
 from benchmark.scoring.statistics import summarise
-from datasets.images import decode
+from datasets import sr_faces
 from datasets.pairs import Pairs
 
 ROUNDING = 0.5 * 10.0 ** -DECIMALS["psnr"] + 1e-9  # between an image's PSNR and its row
@@ -69,7 +69,7 @@ def images_against_rows(experiment: config.Experiment, run: str, pairs: Pairs) -
         if not image.is_file():
             wrong.append(f"{image}: missing")
             continue
-        found = psnr(decode(image.read_bytes(), str(image)), pairs.hr[row_of[name]])
+        found = psnr(sr_faces.read(image), pairs.hr[row_of[name]])
         if not math.isclose(found, recorded, rel_tol=0, abs_tol=ROUNDING):
             wrong.append(f"{image}: PSNR {found:.6f}, {path.name} has {recorded}")
     return wrong

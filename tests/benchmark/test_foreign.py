@@ -157,10 +157,10 @@ def small(path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda sr: (sr / "0007.png").unlink(), "1 files missing: 0007.png;"),
-        (lambda sr: [path.unlink() for path in sr.iterdir()], "24 files missing: 0000.png, .*0004.png, ...;"),
-        (lambda sr: shutil.copy(sr / "0007.png", sr / "grid.png"), "1 files not of the test set: grid.png;"),
-        (lambda sr: (sr / "log.txt").write_text(""), "1 files not of the test set: log.txt;"),
+        (lambda sr: (sr / "0007.png").unlink(), "1 of 24 images missing: 0007.png;"),
+        (lambda sr: [path.unlink() for path in sr.iterdir()], "24 of 24 images missing: 0000.png, .*0004.png, ...;"),
+        (lambda sr: shutil.copy(sr / "0007.png", sr / "grid.png"), "1 of 24 images not of the test set: grid.png;"),
+        (lambda sr: (sr / "log.txt").write_text(""), "1 of 24 images not of the test set: log.txt;"),
         (lambda sr: (sr / "0007.png").rename(sr / "0007.jpg"), "missing: 0007.png;"),
         (lambda sr: small(sr / "0007.png"), "0007.png: 64 x 128, expected 128 x 128"),
         (lambda sr: (sr / "0007.png").write_bytes(b""), "0007.png: cannot be decoded"),
