@@ -110,6 +110,16 @@ class Run:
         return self.experiment.results / "provenance" / self.name / "predict.json"
 
     @property
+    def released(self) -> Path:
+        """The first seed's weights where they are given away: see benchmark.release."""
+        return self.experiment.results / "released" / self.name
+
+    @property
+    def card(self) -> Path:
+        """The model card of what is given away."""
+        return self.released.with_suffix(".md")
+
+    @property
     def metrics(self) -> Path:
         return self.experiment.results / "metrics" / f"{self.name}.json"
 

@@ -2,7 +2,7 @@
 
 `pull` takes them into results/, every file checked first, so that `dvc repro` has nothing to train; `push` puts there
 what has been trained; `hours` says how long that took. Only what takes long is stored: networks, not data, images or
-what is fitted in seconds.
+what is fitted in seconds. Networks that `benchmark.release` gives away lie there too; every pull brings them.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ ANEW = "`make train` trains them anew"
 
 
 class Shipped(NamedTuple):
-    """A training that belongs in the store: its DVC stage, its folder of weights and that folder's recorded hash."""
+    """Weights that belong in the store: the DVC stage or .dvc file of theirs, their folder and its recorded hash."""
 
-    stage: str
+    target: str
     weights: Path
     md5: str
 
@@ -43,6 +43,15 @@ def shipped(experiment: config.Experiment) -> list[Shipped]:
         outs = {Path(out["path"]): out["md5"] for out in lock.get(stage, {}).get("outs", [])}
         if (weights := experiment.results / "weights" / name) in outs:
             found.append(Shipped(stage, weights, outs[weights]))
+    return found
+
+
+def released() -> list[Shipped]:
+    """What is given away of all experiments: a .dvc file each."""
+    found = []
+    for path in sorted(Path("results").glob("*/released/*.dvc")):
+        (out,) = yaml.safe_load(path.read_text())["outs"]
+        found.append(Shipped(str(path), path.parent / out["path"], out["md5"]))
     return found
 
 
@@ -76,13 +85,15 @@ def check(store: Path, trainings: list[Shipped]) -> None:
 
 def pull(experiment: config.Experiment) -> None:
     """Take the trainings that the store has into results/, all or, where a file is damaged, none; say which."""
-    recorded = shipped(experiment)
+    own, others = shipped(experiment), released()
     with Repo() as repo:
         store = folder(repo)
-        taken = recorded if store is None else at_hand(store, recorded)
+        taken = [*own, *others] if store is None else at_hand(store, [*own, *others])
         if taken:
-            repo.pull([training.stage for training in taken], allow_missing=store is None)
-    print(summary(experiment, taken))
+            repo.pull([training.target for training in taken], allow_missing=store is None)
+    print(summary(experiment, [training for training in taken if training in own]))
+    for training in (training for training in taken if training in others):
+        print(f"{training.weights}: a network that is given away; read {training.weights}.md before you use it")
 
 
 def at_hand(store: Path, recorded: list[Shipped]) -> list[Shipped]:
@@ -98,7 +109,7 @@ def push(experiment: config.Experiment) -> None:
     """Put every network of which dvc.lock records weights into the store."""
     recorded = shipped(experiment)
     with Repo() as repo:
-        count = repo.push([training.stage for training in recorded]) if recorded else 0
+        count = repo.push([training.target for training in recorded]) if recorded else 0
     print(f"{len(recorded)} trained networks recorded, {count} files new in the store")
 
 

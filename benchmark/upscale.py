@@ -63,10 +63,16 @@ def names(paths: Sequence[Path]) -> list[str]:
 def trained(experiment: config.Experiment) -> list[str]:
     """The runs of the paper's Table 1 whose weights are at hand, in its order; BadInput where there is none."""
     table = paper().query("table == 1").index
-    found = [run for run in table if run in experiment.runs and experiment.run(run).weights(0).is_dir()]
+    found = [run for run in table if run in experiment.runs and weights_of(experiment.run(run)).is_dir()]
     if not found:
         raise BadInput(f"{experiment.results / 'weights'}: no run is trained; run `make repro`, or name one by --run")
     return found
+
+
+def weights_of(run: config.Run) -> Path:
+    """The weights of the run's first seed, trained here or else those that are given away."""
+    own = run.weights(run.seeds[0])
+    return own if own.is_dir() or not run.released.is_dir() else run.released
 
 
 def upscaler(run: config.Run, device: torch.device) -> Upscale:
@@ -76,7 +82,7 @@ def upscaler(run: config.Run, device: torch.device) -> Upscale:
         raise BadInput(
             f"{run.name}: it is told where the parts of a face are, which prepared faces alone say; leave it out"
         )
-    method.load(run.weights(0))
+    method.load(weights_of(run))
     method.to(device)
     align = alignment(run.experiment, run.alignment(method.wants), device)
 

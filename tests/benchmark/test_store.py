@@ -129,6 +129,28 @@ def test_another_experiment_has_nothing_in_the_store(project: Path, capsys: pyte
     assert "Not in the store: stn0, cbn, vdsr;" in capsys.readouterr().out
 
 
+def test_a_network_that_is_given_away_comes_back_with_any_experiment(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = Path("results/other/released/cbn")
+    path.mkdir(parents=True)
+    (path / "weights").write_text("given away")
+    dvc("add", str(path))
+    dvc("push", f"{path}.dvc")
+    fresh(project)
+    shutil.rmtree(path)
+    store.pull(config.load())
+    assert (path / "weights").read_text() == "given away"
+    assert f"{path}: a network that is given away; read {path}.md" in capsys.readouterr().out
+    shutil.rmtree(path)
+    damaged = stored_file("given away")
+    damaged.chmod(0o644)
+    damaged.write_text("something else")
+    with pytest.raises(BadInput, match=rf"damaged \(it is {path}/weights\)"):
+        store.pull(config.load())
+    assert not path.exists()
+
+
 def test_hours_count_a_shared_phase_once(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     store.say_hours(config.load())
     assert capsys.readouterr().out.startswith("2 trainings took 1.0 hours one after another on a device; never: 1")

@@ -13,7 +13,7 @@ import torch
 import yaml
 from PIL import Image
 
-from benchmark import photograph, upscale
+from benchmark import config, photograph, upscale
 from datasets import align, degrade, detect
 from datasets.batch import to_float, to_uint8
 from datasets.face import BadInput, Face
@@ -62,6 +62,16 @@ def run(*photos: str, **options: Any) -> Path:
 def read(path: Path) -> np.ndarray:
     with Image.open(path) as image:
         return np.array(image)
+
+
+def test_a_network_that_is_given_away_is_taken_where_none_is_trained(project: Path) -> None:
+    vdsr, bicubic = (config.load().run(name) for name in ("vdsr", "bicubic"))
+    assert upscale.trained(config.load()) == ["bicubic"]
+    for run_ in (vdsr, bicubic):
+        run_.released.mkdir(parents=True)
+    assert upscale.trained(config.load()) == ["bicubic", "vdsr"]
+    assert upscale.weights_of(vdsr) == vdsr.released
+    assert upscale.weights_of(bicubic) == bicubic.weights(0)  # one's own comes first
 
 
 @pytest.mark.parametrize("count", [1, 3])

