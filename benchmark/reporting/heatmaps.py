@@ -106,10 +106,10 @@ def errors(experiment: config.Experiment) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def draw(experiment: config.Experiment) -> plt.Figure | None:
+def draw(experiment: config.Experiment) -> plt.Figure:
     """Validation PSNR against passes over the training faces: a panel a run without heatmaps, with those beside it.
 
-    None where there is no log of a pair.
+    Words alone where there is no log of a pair.
     """
     known = {run: tables for run, tables in plots.logs(experiment).items() if "val_psnr" in tables[0]}
     logs = {run: [table["val_psnr"].dropna().to_numpy() for table in tables] for run, tables in known.items()}
@@ -118,7 +118,9 @@ def draw(experiment: config.Experiment) -> plt.Figure | None:
         if run in logs and other in logs:
             panels.setdefault(other, [other]).append(run)
     if not panels:
-        return None
+        figure = plt.figure(figsize=(6, 1))
+        figure.text(0.5, 0.5, "No two runs to compare have been trained yet.", ha="center", va="center")
+        return figure
     names = measurements.labels(experiment)
     figure, axes = plt.subplots(1, len(panels), figsize=(1 + 4.2 * len(panels), 4), squeeze=False)
     for axis, (other, runs) in zip(axes[0], panels.items(), strict=True):
@@ -145,7 +147,5 @@ def write(experiment: config.Experiment, target: Path) -> None:
 
 
 def write_figure(experiment: config.Experiment) -> None:
-    """Write figures/heatmaps.png, where there are curves of two runs that can be compared."""
-    figure = draw(experiment)
-    if figure is not None:
-        save(figure, experiment.results / "figures" / f"{NAME}.png", 130)
+    """Write figures/heatmaps.png."""
+    save(draw(experiment), experiment.results / "figures" / f"{NAME}.png", 130)

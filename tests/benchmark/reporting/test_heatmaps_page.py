@@ -81,7 +81,7 @@ def test_a_panel_holds_every_seed_of_the_runs_to_compare(studied: config.Experim
 def test_the_page_says_where_there_is_nothing_to_compare(toy: config.Experiment, tmp_path: Path) -> None:
     heatmaps.write(toy, tmp_path)
     assert (tmp_path / "heatmaps.md").read_text().strip().endswith(heatmaps.NONE)
-    assert heatmaps.draw(toy) is None
+    assert not heatmaps.draw(toy).axes
 
 
 def test_the_page_holds_both_tables(studied: config.Experiment, tmp_path: Path) -> None:
