@@ -22,7 +22,7 @@ HEAD = (
 
 def main(arguments: argparse.Namespace) -> None:
     experiments = [config.load(name) for name in accept.experiments()]
-    write(experiments, TARGET, estimate.markdown(experiments, config.load("paper")))
+    write(experiments, TARGET, estimate.markdown(config.load("paper")))
     for experiment in experiments:
         save(costs.quality_and_time(experiment), experiment.results / "figures" / "time.png", DPI)
     print(f"{TARGET}: written")

@@ -1,10 +1,10 @@
-"""What an experiment would cost on GPUs, from the speed at which its networks were trained before."""
+"""What an experiment would cost, from the speeds at which its networks train: results/EXPERIMENT/speeds."""
 
 from __future__ import annotations
 
 import heapq
-import math
-from collections import defaultdict
+import json
+from dataclasses import dataclass
 
 import pandas as pd
 import torch
@@ -12,65 +12,75 @@ import torch
 from benchmark import config
 from benchmark.grid import Training, needs_stn0, trainings_of
 from benchmark.make import make_method
-from benchmark.reporting import costs
 from methods.interface import Context, TrainedMethod
 from methods.stn0 import STN0
 
-GPUS = (1, 8, 64)
+DEVICES = (1, 8, 64)
 FACES = {"30,000, as in the paper": 30_000, "202,599, CelebA whole": 202_599}
 
 HEAD = (
-    "## Estimate for `{}`\n\nEpochs times faces over the measured images a second of networks of the same size (of "
-    "their last phase, with the batch of that experiment); trainings in the order of `run_all`, STN_0 before those "
-    "that need it. The critical path is the time on as many devices as there are trainings."
+    "## Estimate for `{}`\n\nEach phase's epochs times its faces over the images a second that it was measured at, "
+    "whole networks on a few batches (`python -m benchmark.speeds`); trainings in the order of `run_all`, STN_0 before "
+    "those that need it. The critical path is the time on as many devices as there are trainings."
 )
+NONE = "No device's speed has been measured yet."
 
 
-def markdown(experiments: list[config.Experiment], target: config.Experiment) -> str:
-    """The estimate for `target`, from what `experiments` know: a row a device and number of faces."""
-    if not (found := speeds(experiments, target)):
-        return f"{HEAD.format(target.name)}\n\nNo network of its size has been trained yet."
+@dataclass(frozen=True)
+class Speeds:
+    """Images a second that a device trains at, by run and phase."""
+
+    device: str
+    runs: dict[str, dict[str, float]]
+
+
+def speeds(experiment: config.Experiment) -> list[Speeds]:
+    """What benchmark.speeds measured, a device each."""
+    found = []
+    for path in sorted((experiment.results / "speeds").glob("*.json")):
+        known = json.loads(path.read_text())
+        threads = f", {known['threads']} thread(s)" if known["device"].startswith("CPU") else ""
+        device = f"{known['device']}{threads}, {known['precision']}"
+        found.append(Speeds(device, known["images_per_second"]))
+    return found
+
+
+def markdown(target: config.Experiment) -> str:
+    """The estimate for `target`: a row a device and number of faces."""
+    if not (found := speeds(target)):
+        return f"{HEAD.format(target.name)}\n\n{NONE}"
     trainings = trainings_of(target)
     first = [t for t in trainings if t.seed == 0]  # making a network takes seconds
     needing = {t.name for t in first if t.run and needs_stn0(t.run)}
     waiting = {str(t) for t in trainings if t.name in needing}
-    by_name = {t.name: epochs(t, target) for t in first}
-    rounds = {str(t): by_name[t.name] for t in trainings}
-    networks = {t.name for t in trainings if rounds[str(t)]}
+    phases = {t.name: epochs(t, target) for t in first}
     rows, lines = [], []
-    for device, speed in found.items():
-        if unknown := sorted(networks - speed.keys()):
-            lines.append(f"On {device} too few networks were trained in full size: {', '.join(unknown)} are missing.")
+    for device in found:
+        if unknown := sorted(name for name, rounds in phases.items() if rounds.keys() - device.runs.get(name, {})):
+            lines.append(f"On {device.device} the speeds of {', '.join(unknown)} have not been measured.")
             continue
         for label, faces in FACES.items():
             seen = training_faces(target, faces)
-            hours = {str(t): rounds[str(t)] * seen / speed.get(t.name, math.inf) / 3600 for t in trainings}
-            walls = {f"hours on {n}": wall(hours, waiting, n) for n in GPUS}
+            hours = {str(t): seconds(phases[t.name], device.runs.get(t.name, {}), seen) / 3600 for t in trainings}
+            walls = {f"hours on {n}": wall(hours, waiting, n) for n in DEVICES}
             walls["critical path, hours"] = wall(hours, waiting, len(hours))
-            rows.append({"faces": label, "device": device, "device hours": sum(hours.values()), **walls})
-    table = pd.DataFrame(rows).to_markdown(index=False, floatfmt=".1f") if rows else ""
+            rows.append({"faces": label, "device": device.device, "device hours": sum(hours.values()), **walls})
+    table = pd.DataFrame(rows).to_markdown(index=False, floatfmt=",.1f") if rows else ""
     return "\n\n".join(part for part in (HEAD.format(target.name), table, *lines) if part)
 
 
-def speeds(experiments: list[config.Experiment], target: config.Experiment) -> dict[str, dict[str, float]]:
-    """Images a second by device and run, of the experiments whose networks are those of `target`."""
-    found: defaultdict[str, dict[str, float]] = defaultdict(dict)
-    for experiment in experiments:
-        if experiment.params["methods"] != target.params["methods"]:
-            continue
-        known = costs.numbers(experiment).dropna(subset=["images/s", "device"])
-        for row in known.to_dict("records"):
-            found[row["device"]][row["run"]] = row["images/s"]
-    return dict(found)
+def seconds(epochs: dict[str, int], speed: dict[str, float], faces: float) -> float:
+    """How long a training takes whose phases have so many epochs of `faces` faces."""
+    return sum(count * faces / speed[phase] for phase, count in epochs.items())
 
 
-def epochs(training: Training, experiment: config.Experiment) -> int:
-    """Epochs of all phases; 0 for what is fitted in one go."""
+def epochs(training: Training, experiment: config.Experiment) -> dict[str, int]:
+    """Epochs of each phase; none of what is fitted in one go."""
     run = training.run
     method = make_method(run) if run else STN0(experiment.params["stn0"])
     if not isinstance(method, TrainedMethod):
-        return 0
-    return sum(phase.epochs for phase in method.phases(Context(torch.device("cpu"))))
+        return {}
+    return {phase.name: phase.epochs for phase in method.phases(Context(torch.device("cpu")))}
 
 
 def training_faces(experiment: config.Experiment, faces: int) -> float:

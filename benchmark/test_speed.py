@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
@@ -26,6 +25,7 @@ from benchmark.training.step import make_step
 from datasets import align, batch, degrade
 from datasets.batch import DeviceFaces
 from datasets.heatmaps import heatmaps
+from datasets.noise import smooth_noise
 from datasets.pairs import Pairs
 from methods.interface import Context, Method, Phase, TrainedMethod, create, discover
 from tests import textbook
@@ -41,18 +41,6 @@ STEPS: dict[str, dict[str, Any]] = {
     "no_heb_p": {"feature": False, "adversarial": False, "stacks": 0},
 }
 REPEATS = 5  # of what a benchmark is held against
-
-
-def smooth_noise(n: int) -> Pairs:
-    """Faces of smooth noise with landmarks anywhere: speed does not depend on what they show."""
-    rng = np.random.default_rng(0)
-    hr = degrade.quantise(degrade.resize(torch.from_numpy(rng.random((n, 3, 8, 8), np.float32)), degrade.HR))
-    warp = degrade.sample_warps(n, torch.Generator().manual_seed(0))
-    landmarks = rng.uniform(20, 108, (n, 68, 2)).astype(np.float32)
-    names = [f"{i:02d}" for i in range(n)]
-    faces = pd.DataFrame({"name": names, "person": names, "points": 68, "yaw": 0.0, "validation": 0})
-    lr = batch.to_uint8(degrade.degrade(hr, warp)).numpy()
-    return Pairs(batch.to_uint8(hr).numpy(), lr, warp.numpy(), landmarks, np.ones((n, 68), bool), faces)
 
 
 @pytest.fixture(scope="module")

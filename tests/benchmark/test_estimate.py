@@ -1,15 +1,20 @@
-"""What an experiment would cost: hours from speeds, and the wall time on several devices."""
+"""What an experiment would cost: speeds as they are measured, hours from them, the wall time on several devices."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import platform
 from pathlib import Path
 
 import pytest
+import torch
 from small import make_project
 
-from benchmark import config, estimate
+from benchmark import config, estimate, speeds
+from datasets.batch import Batch
+from methods.interface import Context, Phase, create
+from methods.vdsr import TINY
 
 
 @pytest.fixture
@@ -22,17 +27,12 @@ def experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> config.Experi
     return dataclasses.replace(found, params=params, runs={**runs, "turned": {"method": "vdsr", "align": "stn0"}})
 
 
-def trained(experiment: config.Experiment, **speed: float) -> None:
-    """Runs that were measured on a GPU at these images a second."""
-    for name, rate in speed.items():
-        path = experiment.stn0_provenance if name == "stn0" else experiment.run(name).provenance(0)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"images_per_second": rate, "seconds": 1.0, "device": "GPU"}))
-        if name != "stn0":
-            experiment.run(name).metrics.parent.mkdir(parents=True, exist_ok=True)
-            experiment.run(name).metrics.write_text("{}")
-            facts = {"method": "mtun", "training": []}
-            experiment.run(name).facts.write_text(json.dumps(facts))
+def measured(experiment: config.Experiment, **speed: dict[str, float]) -> None:
+    """Runs that train on a GPU at these images a second, by phase."""
+    path = experiment.results / "speeds" / "GPU.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    facts = {"device": "GPU", "threads": 1, "precision": "bfloat16", "images_per_second": speed}
+    path.write_text(json.dumps(facts))
 
 
 def test_wall_time_on_few_devices_and_on_many() -> None:
@@ -44,18 +44,13 @@ def test_wall_time_on_few_devices_and_on_many() -> None:
     assert estimate.wall(hours, waiting, 64) == 7  # stn0, then turned
 
 
-def test_hours_follow_from_epochs_faces_and_speeds(
-    experiment: config.Experiment, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(
-        "benchmark.reporting.measurements.parameters", lambda experiment: dict.fromkeys(experiment.runs)
-    )
-    assert "No network of its size has been trained yet." in estimate.markdown([experiment], experiment)
-    trained(experiment, stn0=1.0, vdsr=2.0, long=3.0)
-    text = estimate.markdown([experiment], experiment)
-    assert "On GPU too few networks were trained in full size: turned are missing." in text
-    trained(experiment, turned=0.5)
-    rows = [line for line in estimate.markdown([experiment], experiment).splitlines() if line.startswith("| 30,000")]
+def test_hours_follow_from_epochs_faces_and_speeds(experiment: config.Experiment) -> None:
+    assert estimate.markdown(experiment).endswith(estimate.NONE)
+    known = {"stn0": {"stn0": 1.0}, "vdsr": {"pixel": 2.0}, "long": {"pixel": 3.0}}
+    measured(experiment, **known)
+    assert "On GPU, bfloat16 the speeds of turned have not been measured." in estimate.markdown(experiment)
+    measured(experiment, **known, turned={"pixel": 0.5})
+    rows = [line for line in estimate.markdown(experiment).splitlines() if line.startswith("| 30,000")]
     # 30,000 faces, 18,000 of them trained on: 5 hours an epoch at one a second; long has 6 epochs, the others one.
     sums = 5 / 1 + 2 * 5 / 2 + 6 * 5 / 3 + 5 / 0.5
     longest = 5 + 10
@@ -63,6 +58,38 @@ def test_hours_follow_from_epochs_faces_and_speeds(
     assert cells == [sums, sums, longest, longest, longest]
 
 
-def test_other_networks_say_nothing(experiment: config.Experiment) -> None:
-    other = dataclasses.replace(experiment, params={**experiment.params, "methods": {}})
-    assert estimate.speeds([other], experiment) == {}
+def test_a_phase_takes_its_own_time() -> None:
+    assert estimate.seconds({"first": 2, "second": 3}, {"first": 10.0, "second": 1.0}, 100) == 2 * 10 + 3 * 100
+
+
+def test_speeds_are_measured_phase_by_phase_and_kept(experiment: config.Experiment) -> None:
+    speeds.main(speeds.parser().parse_args(["--only", "vdsr", "bicubic", "stn0", "--updates", "1", "--device", "cpu"]))
+    speeds.main(speeds.parser().parse_args(["--only", "long", "--updates", "1", "--device", "cpu"]))
+    (known,) = estimate.speeds(experiment)
+    assert known.device == f"CPU ({platform.machine()}), 1 thread(s), float32"
+    assert {run: list(phases) for run, phases in known.runs.items()} == {
+        "stn0": ["stn0"],
+        "vdsr": ["pixel"],
+        "long": ["pixel"],
+    }
+    assert all(speed > 0 for phases in known.runs.values() for speed in phases.values())
+    assert not list(Path().glob("work/*"))
+    assert not (experiment.results / "weights").exists()
+
+
+def test_a_measured_epoch_is_of_so_many_updates(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    method = create("vdsr", TINY)
+    build = method.phases
+
+    def watched(context: Context) -> list[Phase]:
+        def loss(batch: Batch, epoch: int):
+            seen.append(len(batch.lr))
+            return phase.loss(batch, epoch)
+
+        (phase,) = build(context)
+        return [dataclasses.replace(phase, loss=loss, batch_size=100)]
+
+    monkeypatch.setattr(method, "phases", watched)
+    speeds.measure(method, torch.device("cpu"), "float32", 3)
+    assert seen == [speeds.LARGEST["cpu"]] * 3 * 2

@@ -1,0 +1,106 @@
+"""How fast each network of an experiment trains on this machine, from a few updates of each phase, before any training.
+
+Faces are noise, STN_0 and VGG-19 have random weights: speed depends on none of them. `python -m benchmark.costs` tells
+from these speeds what the whole experiment would take.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import re
+import tempfile
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from benchmark import cli, config
+from benchmark.alignment import oracle
+from benchmark.grid import trainings_of
+from benchmark.make import make_method
+from benchmark.training.course import machine
+from benchmark.training.engine import Settings, train
+from benchmark.training.fitting import choose_device
+from benchmark.training.hardware import resolve
+from datasets.noise import smooth_noise
+from datasets.pairs import Pairs
+from methods.interface import Context, Phase, TrainedMethod
+from methods.stn0 import STN0
+
+UPDATES = {"cpu": 2, "cuda": 50}  # of each of two epochs: the first warms up, the second is timed
+LARGEST = {"cpu": 8, "cuda": 10_000}  # faces in a batch: more of them are no faster on a CPU
+
+
+def main(arguments: argparse.Namespace) -> None:
+    experiment = config.load(arguments.experiment)
+    device = choose_device(arguments.device, experiment.threads)
+    updates = arguments.updates or UPDATES[device.type]
+    found = {}
+    names = dict.fromkeys(training.name for training in trainings_of(experiment, arguments.only))
+    for name in tqdm(names, unit="run"):
+        method = method_of(name, experiment)
+        if isinstance(method, TrainedMethod):
+            found[name] = measure(method, device, experiment.precision, updates)
+            tqdm.write(f"{name}: " + ", ".join(f"{phase} {speed} images/s" for phase, speed in found[name].items()))
+    print(f"{write(experiment, device, found)}: written")
+
+
+def method_of(name: str, experiment: config.Experiment):
+    """The run's method, or STN_0."""
+    return make_method(experiment.run(name)) if name in experiment.runs else STN0(experiment.params["stn0"])
+
+
+def measure(method: TrainedMethod, device: torch.device, precision: config.Precision, updates: int) -> dict[str, float]:
+    """Images a second of each phase of the method's training, by the engine's own clock."""
+    build, largest = method.phases, LARGEST[device.type]
+    size = min(largest, max(phase.batch_size for phase in build(Context(device))))
+
+    def phases(context: Context) -> list[Phase]:
+        return [shortened(phase, min(largest, phase.batch_size) * updates, largest) for phase in build(context)]
+
+    method.phases = phases  # type: ignore[method-assign]
+    method.to(device)
+    with tempfile.TemporaryDirectory() as folder:
+        context = Context(device, workdir=Path(folder), log=Path(folder) / "log.csv", align=oracle)
+        settings = Settings(precision=precision, checkpoint_seconds=1e9)
+        context.train = partial(train, settings=settings)
+        method.fit(smooth_noise(size * updates), context)
+    return {row["phase"]: round(row["images_per_second"], 3) for row in context.course["epochs"]}
+
+
+def shortened(phase: Phase, count: int, largest: int) -> Phase:
+    """The phase on `count` faces, twice."""
+
+    def faces(pairs: Pairs) -> np.ndarray:
+        return np.arange(len(pairs)) < count
+
+    size = min(phase.batch_size, largest)
+    return dataclasses.replace(phase, epochs=2, batch_size=size, faces=faces, shared=None)
+
+
+def write(experiment: config.Experiment, device: torch.device, found: dict[str, dict[str, float]]) -> Path:
+    """Put the speeds into results/EXPERIMENT/speeds/DEVICE.json, beside those of other runs there; its path."""
+    facts = {**machine(device), "precision": resolve(experiment.precision, device)}
+    name = re.sub(r"\W+", "-", f"{facts['device']} {facts['threads'] if device.type == 'cpu' else ''}").strip("-")
+    target = experiment.results / "speeds" / f"{name}.json"
+    known = json.loads(target.read_text())["images_per_second"] if target.is_file() else {}
+    with cli.whole_file(target) as part:
+        part.write_text(json.dumps({**facts, "images_per_second": known | found}, indent=1) + "\n")
+    return target
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    options = cli.stage_parser(__doc__)
+    options.add_argument("--only", nargs="+", metavar="RUN", help="these runs (default: all, and STN_0 as stn0)")
+    options.add_argument("--updates", type=int, help="updates that are timed (default: 2 on a CPU, 50 on CUDA)")
+    options.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: CUDA if there is one")
+    return options
+
+
+if __name__ == "__main__":
+    cli.run(main, parser())
