@@ -42,7 +42,7 @@ SchedulerType=sched/backfill
 SchedulerParameters=sched_interval=2,bf_interval=2,batch_sched_delay=0
 MpiDefault=none
 JobRequeue=1
-ReturnToService=2
+ReturnToService=1
 KillWait=15
 UnkillableStepTimeout=300
 MinJobAge=3600
