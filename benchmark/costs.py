@@ -15,8 +15,9 @@ from benchmark.reporting.plots import DPI
 
 TARGET = Path("results/costs.md")
 HEAD = (
-    "# Costs\n\nSeconds of training are of all epochs, phases that several runs share counted for each; images a "
-    "second are of the last phase. Inference is timed in batches, with the copies to and from the device."
+    "# Costs\n\nSeconds of training are on the clock, pauses of a busy machine included, and of all epochs, phases that "
+    "several runs share counted for each; images a second are of the last phase, the median of its epochs. Inference is "
+    "timed in batches, with the copies to and from the device."
 )
 
 
