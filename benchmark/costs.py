@@ -1,11 +1,13 @@
-"""What the accepted experiments cost, from their provenance, and what `paper` would: results/costs.md and time.png.
+"""What the accepted experiments cost, from their provenance, and what those would whose speeds were measured.
 
-No stage of the pipeline: times differ from machine to machine, so that no output of a stage may hold them.
+It writes results/costs.md and time.png. No stage of the pipeline: times differ from machine to machine, so that no
+output of a stage may hold them.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmark import accept, cli, config, estimate
@@ -15,25 +17,26 @@ from benchmark.reporting.plots import DPI
 
 TARGET = Path("results/costs.md")
 HEAD = (
-    "# Costs\n\nSeconds of training are on the clock, pauses of a busy machine included, and of all epochs, phases that "
-    "several runs share counted for each; images a second are of the last phase, the median of its epochs. Inference is "
-    "timed in batches, with the copies to and from the device."
+    "# Costs\n\nSeconds of training are on the clock, pauses of a busy machine included, and of all epochs, phases "
+    "that several runs share counted for each; images a second are of the last phase, the median of its epochs. "
+    "Inference is timed in batches, with the copies to and from the device."
 )
 
 
 def main(arguments: argparse.Namespace) -> None:
     experiments = [config.load(name) for name in accept.experiments()]
-    write(experiments, TARGET, estimate.markdown(config.load("paper")))
+    foreseen = [config.load(path.parent.name) for path in sorted(Path("results").glob("*/speeds"))]
+    write(experiments, TARGET, [estimate.markdown(experiment) for experiment in foreseen])
     for experiment in experiments:
         save(costs.quality_and_time(experiment), experiment.results / "figures" / "time.png", DPI)
     print(f"{TARGET}: written")
 
 
-def write(experiments: list[config.Experiment], target: Path, last: str = "") -> None:
+def write(experiments: list[config.Experiment], target: Path, last: Sequence[str] = ()) -> None:
     """Write the tables of all experiments into one Markdown file, and `last` below them."""
     parts = [f"## `{e.name}`: {tables.describe(e)}\n\n{costs.markdown(e)}" for e in experiments]
     with cli.whole_file(target) as part:
-        part.write_text("\n\n".join([HEAD, *parts, last]).rstrip() + "\n")
+        part.write_text("\n\n".join([HEAD, *parts, *last]).rstrip() + "\n")
 
 
 if __name__ == "__main__":

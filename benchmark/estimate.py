@@ -19,9 +19,10 @@ DEVICES = (1, 8, 64)
 FACES = {"30,000, as in the paper": 30_000, "202,599, CelebA whole": 202_599}
 
 HEAD = (
-    "## Estimate for `{}`\n\nEach phase's epochs times its faces over the images a second that it was measured at, "
-    "whole networks on a few batches (`python -m benchmark.speeds`); trainings in the order of `run_all`, STN_0 before "
-    "those that need it. The critical path is the time on as many devices as there are trainings."
+    "## Estimate for `{}`\n\nEach phase's epochs times all training faces over the images a second that it was "
+    "measured at, whole networks on a few batches (`python -m benchmark.speeds`); trainings in the order of "
+    "`run_all`, STN_0 before those that need it. The critical path is the time on as many devices as there are "
+    "trainings."
 )
 NONE = "No device's speed has been measured yet."
 

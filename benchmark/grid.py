@@ -23,6 +23,7 @@ STORED, SKIPPED, FAILED, NOT_REACHED = "stored", "skipped", "failed", "not reach
 class Training:
     """A run with a seed, or STN_0 where `run` is None; `state` is what this call made of it."""
 
+    experiment: str
     run: config.Run | None
     seed: int
     provenance: Path
@@ -35,7 +36,7 @@ class Training:
     @property
     def log(self) -> Path:
         """What its stages print, where several trainings run at a time."""
-        return LOGS / f"{self.name}-seed{self.seed}.log"
+        return LOGS / f"{self.experiment}-{self.name}-seed{self.seed}.log"
 
     def __str__(self) -> str:
         return f"{self.name} seed {self.seed}"
@@ -51,10 +52,11 @@ def trainings_of(
     chosen = {name: experiment.run(name) for name in only or experiment.runs if name != STN0}
     runs = [chosen[name] for name in experiment.runs if name in chosen]
     pairs = [(run, number) for run in runs for number in run.seeds if seed in (None, number)]
-    found = [Training(run, number, run.provenance(number)) for run, number in sorted(pairs, key=itemgetter(1))]
+    pairs.sort(key=itemgetter(1))
+    found = [Training(experiment.name, run, number, run.provenance(number)) for run, number in pairs]
     # Every run is asked, so that wrong options are told before time is spent.
     if sum(needs_stn0(run) for run in runs) or STN0 in (only or []):
-        return [Training(None, 0, experiment.stn0_provenance), *found]
+        return [Training(experiment.name, None, 0, experiment.stn0_provenance), *found]
     return found
 
 

@@ -32,13 +32,15 @@ def run(experiment: config.Experiment, trainings: list[Training], args: argparse
     for name, least in (("array", 1), ("nodes", 1), ("processes", 1), ("gpus", 0)):
         if (given := getattr(args, name)) is not None and given < least:
             raise BadInput(f"--{name} {given}: give {least} or more")
+    if args.seconds is not None:
+        raise BadInput("--seconds: a job ends by --minutes, and goes on by itself; leave --seconds out")
     jobs = jobs_of(experiment, trainings, args)
     if args.cluster == "slurm":
         cpus = (experiment.threads or CPUS) * processes(args)
         request = submit.Request(args.minutes, args.array, args.gpus, cpus, args.partition, args.nodes)
         for name, number in submit.slurm(jobs, request, LOGS).items():
             print(f"{name}: job {number}")
-        print(f"output in {LOGS}/JOB_0_log.out; `python -m benchmark.run_all --status` says how far each is")
+        print(f"output in {LOGS}/JOB_0_log.out; the same call with --status for --cluster says how far each is")
         return 0
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the jobs too
     outcome = submit.local(jobs, slots(args.device, args.jobs, experiment.threads), LOGS)

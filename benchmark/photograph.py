@@ -32,16 +32,20 @@ class Photograph:
     lr: Tensor
 
 
-def find_photographs(paths: list[Path]) -> list[Path]:
-    """The files among `paths` and the images in the folders among them, sorted; BadInput where there is none."""
-    found = [
-        file
-        for path in paths
-        for file in (sorted(p for p in path.rglob("*") if photo_like(p)) if path.is_dir() else [path])
-    ]
+def find_photographs(paths: list[Path], results: Path) -> list[Path]:
+    """The files among `paths` and the images in the folders among them, sorted; BadInput where there is none.
+
+    results: a folder whose images are not looked for, should it lie in one of those.
+    """
+    found = [file for path in paths for file in (_photographs(path, results) if path.is_dir() else [path])]
     if not found:
         raise BadInput(f"{paths[0]}: no image in this folder; give photographs or a folder of them")
     return found
+
+
+def _photographs(folder: Path, results: Path) -> list[Path]:
+    own = results.resolve()
+    return sorted(path for path in folder.rglob("*") if photo_like(path) and own not in path.resolve().parents)
 
 
 def photo_like(path: Path) -> bool:

@@ -25,7 +25,7 @@ INTERRUPTED = 130  # exit status, as shells have it for Ctrl-C
 def main(args: argparse.Namespace) -> None:
     began = time.monotonic()
     experiment = config.load(args.experiment)
-    require_folder(experiment.data / "train", "run `python -m benchmark.prepare` first")
+    require_folder(experiment.data / "train", f"run `python -m benchmark.prepare --experiment {experiment.name}` first")
     trainings = trainings_of(experiment, args.only, args.seed)
     if args.status:
         say(status.shown(progress(trainings, experiment)))
@@ -58,7 +58,7 @@ def parser() -> argparse.ArgumentParser:
     options = cli.stage_parser(__doc__)
     options.epilog = (
         f"Exit status: 0 all is done, {cli.OUT_OF_TIME} time is up (give the same command again), 1 a stage failed. "
-        f"With several jobs the output of the stages goes to {LOGS}/RUN-seedN.log, with --cluster to {jobs.LOGS}/."
+        f"With several jobs the output of the stages goes to {LOGS}/, with --cluster to {jobs.LOGS}/."
     )
     options.add_argument("--seconds", type=float, help="stop after so many; predict and evaluate are not cut short")
     options.add_argument(

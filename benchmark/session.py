@@ -34,6 +34,7 @@ from benchmark.training.processes import child
 
 START_UP = 5.0  # seconds until a stage is at work: a training gets so many less, and with less nothing is started
 LOOK = 1.0  # seconds between two looks at what others are at
+MADE_HERE = "made_here"  # in a training's folder of resume state, once it has come to its end there
 SPREAD = ("train", "align_stn0")  # stages that several processes work on as one
 
 
@@ -69,7 +70,8 @@ class Session:
         assert current is not None
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, current.cancel)
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+                loop.add_signal_handler(number, current.cancel)
         loop.add_signal_handler(signal.SIGUSR2, self.pre_empt, current)
         for stn0 in (t for t in trainings if t.run is None):
             await self.take(deque([stn0]), self.slots[0])
@@ -106,8 +108,8 @@ class Session:
     async def fit(self, training: Training, slot: dict[str, str]) -> bool:
         """Train, unless that was done before; whether the weights are there."""
         run, seed = training.run, training.seed
-        taken_over = self.anew and not work_of(training, self.experiment).is_dir()
-        if stored(training, self.experiment) and not taken_over:
+        made_here = work_of(training, self.experiment) / MADE_HERE
+        if stored(training, self.experiment) and (made_here.is_file() or not self.anew):
             training.state = SKIPPED
             say(f"{training}: stored before, skipped")
             return True
@@ -118,6 +120,9 @@ class Session:
         if not await (self.end_after(self.until, training, stage) if self.until else stage):
             return False
         training.state = STORED
+        if not self.until:
+            made_here.parent.mkdir(parents=True, exist_ok=True)
+            made_here.touch()
         return True
 
     async def end_after(self, phase: str, training: Training, stage: Coroutine[Any, Any, bool]) -> bool:

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from dvc.repo import Repo
 
-from benchmark import config, corpus, prepare, replay, store
+from benchmark import config, corpus, prepare, release, replay, store
 from benchmark.training.progress import first_log
 from datasets.pairs import Pairs
 
 ROOT = Path(__file__).parent.parent
 DEMO = config.load("demo", ROOT / config.PARAMS)
 TRAINED = [run for run in store.networks(DEMO)[1:] if first_log(ROOT / DEMO.run(run).log(0)).is_file()]
-MEGABYTES, MEGABYTES_GIVEN = 40, 25  # of the demo together; of each network that is given away
+MEGABYTES = 40  # of the demo's networks together
 
 
 @pytest.fixture(autouse=True)
@@ -91,7 +91,7 @@ def test_the_store_is_whole_and_small() -> None:
     store.check(folder, [*recorded, *given])
     assert bytes_of(folder, recorded) <= MEGABYTES * 2**20
     for training in given:
-        assert bytes_of(folder, [training]) <= MEGABYTES_GIVEN * 2**20
+        assert bytes_of(folder, [training]) <= release.MEGABYTES * 2**20
     known = {path for training in (*recorded, *given) for _, path in store.files(folder, training)}
     assert {path for path in folder.rglob("*") if path.is_file()} <= known, "of older trainings: `dvc gc --cloud`"
 

@@ -37,17 +37,20 @@ def main(arguments: argparse.Namespace) -> None:
     device = choose_device(arguments.device)
     runs = {run: upscaler(experiment.run(run), device) for run in arguments.run or trained(experiment)}
     read = photograph.lr_face if arguments.lr else photograph.whole if arguments.whole else photograph.faces_of
-    paths = photograph.find_photographs(arguments.photo)
+    paths = photograph.find_photographs(arguments.photo, arguments.to)
+    targets = [arguments.to / name for name in names(paths)]
+    for target in (arguments.to, *targets):
+        require_own(target)
     refused: list[BadInput] = []
-    for path, name in zip(tqdm(paths, unit="photo", disable=len(paths) == 1), names(paths), strict=True):
+    for path, target in zip(tqdm(paths, unit="photo", disable=len(paths) == 1), targets, strict=True):
         try:
             photo = read(path)
         except BadInput as error:
             refused.append(error)
             continue
-        with cli.whole_folder(arguments.to / name) as folder:
+        with cli.whole_folder(target) as folder:
             write(photo, {run: upscale(photo.lr) for run, upscale in runs.items()}, labels(experiment), folder)
-        tqdm.write(f"{arguments.to / name}: {len(photo.lr)} face(s), by {', '.join(runs)}; see sheet.png")
+        tqdm.write(f"{target}: {len(photo.lr)} face(s), by {', '.join(runs)}; see sheet.png")
     if len(refused) == len(paths):
         raise refused[0]
     for reason in refused:
@@ -58,6 +61,12 @@ def names(paths: Sequence[Path]) -> list[str]:
     """A folder's name for each photograph: its own, with a number where two have the same."""
     given = [path.name for path in paths]
     return [f"{name}-{given[:i].count(name) + 1}" if name in given[:i] else name for i, name in enumerate(given)]
+
+
+def require_own(target: Path) -> None:
+    """BadInput where a file stands in the place of a folder of results, which would take it."""
+    if target.exists() and not target.is_dir():
+        raise BadInput(f"{target}: is a file; give another folder for the results by --to")
 
 
 def trained(experiment: config.Experiment) -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import submitit
+from submitit.core.utils import FailedJobError
 
 from benchmark.cluster.job import Job, Resumable
 from datasets.face import BadInput
@@ -36,7 +37,7 @@ def slurm(jobs: list[Job], request: Request, folder: Path) -> dict[str, str]:
     """Submit all jobs to SLURM, those that wait for the same as one array; the id of each by its name.
 
     jobs: those that others need before those that need them. Jobs whose need failed are removed from the
-    queue. BadInput where this machine has no SLURM.
+    queue. BadInput where this machine has no SLURM, or where that refuses a job.
     """
     try:
         executor = submitit.SlurmExecutor(folder, max_num_timeout=REQUEUES)
@@ -48,12 +49,20 @@ def slurm(jobs: list[Job], request: Request, folder: Path) -> dict[str, str]:
     for job in jobs:
         arrays[job.needs, job.always].append(job)
     ids: dict[str, str] = {}
+    queued: list[submitit.Job[None]] = []
     for (needs, always), array in arrays.items():
         waits = f"{'afterany' if always else 'afterok'}:{':'.join(ids[need] for need in needs)}" if needs else None
         # What comes last, whatever became of the trainings, is no training: one node without a GPU.
         executor.update_parameters(**parameters(replace(request, nodes=1, gpus=0) if always else request))
         executor.update_parameters(job_name=array[0].name if len(array) == 1 else "trainings", dependency=waits)
-        submitted = executor.submit_array([Resumable(job) for job in array])
+        try:
+            submitted = executor.submit_array([Resumable(job) for job in array])
+        except FailedJobError as error:
+            for other in queued:
+                other.cancel()
+            said = " ".join(str(error).split())
+            raise BadInput(f"--cluster slurm: sbatch refused, and nothing is left in the queue: {said}") from error
+        queued += submitted
         ids |= {job.name: done.job_id for job, done in zip(array, submitted, strict=True)}
     return ids
 

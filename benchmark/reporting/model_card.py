@@ -20,20 +20,22 @@ NO_TERMS = "The faces are drawn by this project's own program; the weights come 
 
 
 def write(run: config.Run, manifest: dict[str, Any], provenance: dict[str, Any], target: Path) -> None:
-    """Write the card of the run's first seed to `target`, from metrics/.
+    """Write the card of the run's first seed to `target`, from that seed's part of metrics/ and recognition/.
 
     manifest: of the prepared faces. provenance: how the training came about. BadInput where the run or BESIDE is not
     scored, or where the experiment of real faces does not say their terms.
     """
-    experiment = run.experiment
-    known = measurements.measured(experiment)
+    experiment, seed = run.experiment, run.seeds[0]
+    known, rows = measurements.measured(experiment), measurements.rows(experiment)
     for name in (run.name, BESIDE):
         if name not in known:
             raise BadInput(f"{experiment.run(name).metrics}: missing; a model card tells the scores of {name}")
-    seed = run.seeds[0]
-    record = next(record for record in known[run.name]["training"] if record["seed"] == seed)
+    record = next((record for record in known[run.name]["training"] if record["seed"] == seed), None)
+    if record is None:
+        raise BadInput(f"{run.facts}: nothing on seed {seed}; predict and evaluate it again")
     labels = measurements.labels(experiment)
-    parts = supplement.numbers(experiment)
+    compared = {name: rows[name][rows[name]["seed"] == experiment.run(name).seeds[0]] for name in (run.name, BESIDE)}
+    errors = {key: found for key, found in known[run.name]["estimates"].items() if key == f"seed{seed}"}
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), undefined=jinja2.StrictUndefined, trim_blocks=True
     )
@@ -50,12 +52,12 @@ def write(run: config.Run, manifest: dict[str, Any], provenance: dict[str, Any],
         faces=f"{manifest['faces']['train'] - manifest['validation']:,}",
         trained=_training(provenance),
         terms=terms(experiment),
-        identity=_identity(experiment, run.name),
+        identity=_identity(experiment, run.name, seed),
         test_faces=f"{known[run.name]['faces']:,}",
         beside=labels[BESIDE],
-        by_yaw=_scores(parts["PSNR and SSIM by yaw"], [run.name, BESIDE], labels),
-        by_source=_scores(parts["PSNR and SSIM by source"], [run.name, BESIDE], labels),
-        estimates=_estimates(parts["Estimates"], run.name, labels),
+        by_yaw=_scores(compared, "yaw_bin", labels),
+        by_source=_scores(compared, "source", labels),
+        estimates=_shown({run.name: supplement.estimates(errors)}, labels) if errors else "",
     )
     with cli.whole_file(target) as part:
         part.write_text(text.rstrip() + "\n")
@@ -83,12 +85,13 @@ def _training(known: dict[str, Any]) -> str:
     return f"{hours}, commit {(known['commit'] or 'unknown')[:7]}."
 
 
-def _identity(experiment: config.Experiment, run: str) -> str:
+def _identity(experiment: config.Experiment, run: str, seed: int) -> str:
     """How far the faces are from the people's own, where a recogniser has looked at real ones."""
     seen = measurements.recognised(experiment)
     if run not in seen or measurements.drawn(experiment):
         return ""
-    table, facts = seen[run], json.loads((experiment.results / "recognition" / "gallery.json").read_text())
+    table = seen[run][seen[run]["seed"] == seed]
+    facts = json.loads((experiment.results / "recognition" / "gallery.json").read_text())
     missed = 100 * (table["distance"] >= SAME).mean()
     return (
         f"To dlib's recogniser {missed:.0f} % of its faces show somebody else than the person photographed, and "
@@ -96,10 +99,10 @@ def _identity(experiment: config.Experiment, run: str) -> str:
     )
 
 
-def _scores(part: pd.DataFrame, runs: list[str], labels: dict[str, str]) -> str:
-    return supplement.shown(part.loc[runs], labels).to_markdown(index=False, disable_numparse=True)
+def _scores(rows: dict[str, pd.DataFrame], column: str, labels: dict[str, str]) -> str:
+    return _shown({run: supplement.by_group(table, column) for run, table in rows.items()}, labels)
 
 
-def _estimates(part: pd.DataFrame, run: str, labels: dict[str, str]) -> str:
-    own = part.loc[[run]].dropna(axis=1)
-    return supplement.shown(own, labels).to_markdown(index=False, disable_numparse=True) if own.shape[1] else ""
+def _shown(numbers: dict[str, dict[tuple[str, str], float]], labels: dict[str, str]) -> str:
+    part = pd.DataFrame(numbers).T.dropna(axis=1)
+    return supplement.shown(part, labels).to_markdown(index=False, disable_numparse=True)

@@ -39,9 +39,9 @@ def numbers(experiment: config.Experiment) -> dict[str, pd.DataFrame]:
     rows, summaries = measurements.rows(experiment), measurements.measured(experiment)
     parts = {}
     for title, column in (("PSNR and SSIM by yaw", "yaw_bin"), ("PSNR and SSIM by source", "source")):
-        parts[title] = pd.DataFrame({run: _by_group(table, column) for run, table in rows.items()}).T
+        parts[title] = pd.DataFrame({run: by_group(table, column) for run, table in rows.items()}).T
     parts["RGB and luma"] = pd.DataFrame({run: _luma(summary) for run, summary in summaries.items()}).T
-    parts["Estimates"] = pd.DataFrame({run: _estimates(summary) for run, summary in summaries.items()}).T
+    parts["Estimates"] = pd.DataFrame({run: estimates(summary["estimates"]) for run, summary in summaries.items()}).T
     sizes = {run: {("parameters", ""): count} for run, count in measurements.parameters(experiment).items()}
     parts["Size"] = pd.DataFrame(sizes).T
     if seen := measurements.recognised(experiment):
@@ -49,7 +49,8 @@ def numbers(experiment: config.Experiment) -> dict[str, pd.DataFrame]:
     return parts
 
 
-def _by_group(table: pd.DataFrame, column: str) -> dict[tuple[str, str], float]:
+def by_group(table: pd.DataFrame, column: str) -> dict[tuple[str, str], float]:
+    """Mean PSNR and SSIM of a run's rows by yaw bin or source."""
     groups = measurements.ordered_bins(table[column]) if column == "yaw_bin" else sorted(table[column].unique())
     sign = "°" if column == "yaw_bin" else ""
     return {
@@ -63,10 +64,10 @@ def _luma(summary: dict[str, Any]) -> dict[tuple[str, str], float]:
     return {(m, space): summary[f"{m}{key}"] for m in ("psnr", "ssim") for space, key in (("RGB", ""), ("Y", "_y"))}
 
 
-def _estimates(summary: dict[str, Any]) -> dict[tuple[str, str], float]:
+def estimates(by_seed: dict[str, Any]) -> dict[tuple[str, str], float]:
     """Errors averaged over seeds: heatmaps, then each STN. {} becomes a row of NaN."""
     found: dict[tuple[str, str], list[float]] = {(key, "heatmaps"): [] for key in HEATMAPS}
-    for errors in summary["estimates"].values():
+    for errors in by_seed.values():
         for key in HEATMAPS:
             if key in errors:
                 found[key, "heatmaps"].append(errors[key])

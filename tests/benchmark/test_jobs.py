@@ -87,6 +87,7 @@ def test_a_job_is_a_call_for_one_training_with_less_than_its_time(experiment: co
         (("--array", "0"), "--array 0: give 1"),
         (("--nodes", "0"), "--nodes 0: give 1"),
         (("--gpus", "-1"), "--gpus -1: give 0"),
+        (("--seconds", "60"), "--seconds: a job ends by --minutes"),
     ],
 )
 def test_wrong_numbers_are_told(experiment: config.Experiment, words: tuple[str, ...], says: str) -> None:
@@ -96,6 +97,8 @@ def test_wrong_numbers_are_told(experiment: config.Experiment, words: tuple[str,
 
 def test_paper_shares_its_fronts_by_seed_and_kind() -> None:
     paper = config.load("standin", Path(__file__).parents[2] / "params.yaml")
-    trainings = [Training(paper.run(name), 0, Path()) for name in ("ours", "ours_s1", "no_heb_p", "vdsr", "srgan")]
+    trainings = [
+        Training("paper", paper.run(name), 0, Path()) for name in ("ours", "ours_s1", "no_heb_p", "vdsr", "srgan")
+    ]
     names = [[str(training) for training in sharers] for _, sharers in jobs.shared_phases(trainings)]
     assert names == [["ours seed 0", "ours_s1 seed 0", "no_heb_p seed 0"]]

@@ -9,9 +9,11 @@ import sys
 from pathlib import Path
 
 import made_up
+import pandas as pd
 import pytest
+import yaml
 
-from benchmark import config, release
+from benchmark import config, release, train
 from benchmark.reporting import measurements, model_card
 from datasets.face import BadInput
 from datasets.pairs import Pairs
@@ -34,7 +36,7 @@ def card(toy: config.Experiment) -> str:
 def test_the_card_tells_scores_by_pose_and_source_beside_bicubic(toy: config.Experiment) -> None:
     text = card(toy)
     for run in ("ours", "bicubic"):
-        rows = measurements.rows(toy)[run]
+        rows = measurements.rows(toy)[run].query("seed == 0")
         for column in ("yaw_bin", "source"):
             for score in rows.groupby(column)["psnr"].mean():
                 assert f"{score:.2f}" in text
@@ -77,16 +79,39 @@ def test_real_faces_need_terms(toy: config.Experiment) -> None:
     assert "**Terms.** for research alone" in card(toy)
 
 
+def test_the_card_is_of_the_first_seed_alone(toy: config.Experiment) -> None:
+    before = card(toy)
+    path = toy.run("ours").metrics.with_suffix(".csv")
+    table = pd.read_csv(path, dtype={"name": str})
+    table.loc[table["seed"] == 1, "psnr"] += 10
+    table.to_csv(path, index=False)
+    assert card(toy) == before
+
+
+def release_of(run: str) -> None:
+    release.main(argparse.Namespace(experiment=None, run=run))
+
+
+@pytest.mark.parametrize(("run", "says"), [("bicubic", "bicubic: no trained network"), ("upright", "needs STN_0")])
+def test_what_upscale_could_not_use_alone_is_refused(toy: config.Experiment, run: str, says: str) -> None:
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    params["runs"]["upright"] = {"method": "mtun", "align": "stn0"}
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    with pytest.raises(BadInput, match=says):
+        release_of(run)
+
+
 def test_what_is_not_trained_or_not_scored_is_refused_by_name(toy: config.Experiment) -> None:
-    arguments = argparse.Namespace(experiment=None, run="ours")
     with pytest.raises(BadInput, match=r"weights/ours/seed0: missing"):
-        release.main(arguments)
+        release_of("ours")
     toy.run("bicubic").metrics.unlink()
     with pytest.raises(BadInput, match=r"bicubic\.json: missing"):
         card(toy)
 
 
-def test_weights_and_card_are_stored_for_dvc(toy: config.Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def trained(toy: config.Experiment, monkeypatch: pytest.MonkeyPatch) -> config.Run:
+    """The run ours with weights of its first seed, as `train` leaves them, and a store."""
     for name, value in {"DVC_NO_ANALYTICS": "1", "DVC_TEST": "1"}.items():
         monkeypatch.setenv(name, value)
     for words in (["init", "--no-scm"], ["remote", "add", "--default", "store", "results/store"]):
@@ -94,10 +119,31 @@ def test_weights_and_card_are_stored_for_dvc(toy: config.Experiment, monkeypatch
     run = toy.run("ours")
     run.weights(0).mkdir(parents=True)
     (run.weights(0) / "weights.safetensors").write_bytes(b"half precision")
+    (run.weights(0) / "config.json").write_text(json.dumps(json.loads(run.facts.read_text())["training"][0]))
     (toy.data / "manifest.json").write_text(json.dumps(MANIFEST))
     run.provenance(0).write_text(json.dumps(MADE))
-    release.main(argparse.Namespace(experiment=None, run="ours"))
-    assert (run.released / "weights.safetensors").read_bytes() == b"half precision"
-    assert run.card.read_text().startswith("# Model card: Ours")
+    monkeypatch.setattr(train, "stored", lambda run, seed: True)
+    return run
+
+
+def test_weights_and_card_are_stored_for_dvc(trained: config.Run) -> None:
+    release_of("ours")
+    assert (trained.released / "weights.safetensors").read_bytes() == b"half precision"
+    assert trained.card.read_text().startswith("# Model card: Ours")
     stored = [path.read_bytes() for path in Path("results/store").rglob("*") if path.is_file()]
     assert b"half precision" in stored
+
+
+def test_scores_of_other_weights_and_too_many_bytes_are_refused(
+    trained: config.Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(release, "MEGABYTES", 1e-6)
+    with pytest.raises(BadInput, match="MiB; git keeps every version"):
+        release_of("ours")
+    (trained.weights(0) / "config.json").write_text(json.dumps({"seed": 0, "parameters": 4321, "notes": {}}))
+    with pytest.raises(BadInput, match=r"ours\.facts\.json: of other weights"):
+        release_of("ours")
+    monkeypatch.setattr(train, "stored", lambda run, seed: False)
+    with pytest.raises(BadInput, match=r"seed0: not of params\.yaml"):
+        release_of("ours")
+    assert not trained.released.exists()

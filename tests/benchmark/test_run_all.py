@@ -130,6 +130,20 @@ def test_anew_trains_what_was_not_trained_here(trained: Path, capfd: pytest.Capt
     assert [(run.weights(seed) / "weights.safetensors").read_bytes() for seed in run.seeds] == before
     assert call("--only", "vdsr", "--anew") == 0
     assert started(capfd.readouterr().out) == []
+    (train.work_of(run, 0) / session.MADE_HERE).unlink()  # as where a kill left resume state beside stored weights
+    assert call("--only", "vdsr", "--anew") == 0
+    assert started(capfd.readouterr().out) == ["vdsr seed 0: train"]
+
+
+def test_nohup_is_heeded(project: Path) -> None:
+    command = [*COMMAND, "--only", "long"]
+    with Path("said").open("w") as said:
+        process = subprocess.Popen(["nohup", *command], stdout=said, stderr=said)
+    while "starts" not in Path("said").read_text():
+        assert process.poll() is None
+        time.sleep(0.1)
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(120) == 0
 
 
 @pytest.mark.parametrize("tampered", ["weights/vdsr/seed1/weights.safetensors", "metrics/vdsr.csv"])
@@ -152,7 +166,7 @@ def test_changed_option_trains_that_run_alone_and_jobs_write_logs(
     assert states(printed) == {("bicubic", "0"): "stored", ("vdsr", "0"): "skipped", ("vdsr", "1"): "skipped"}
     assert (before["align"], record("bicubic")["align"]) == ("stn0", "oracle")
     assert json.loads(Path("results/small/metrics/bicubic.facts.json").read_text())["training"] == [record("bicubic")]
-    log = Path("work/run_all/bicubic-seed0.log").read_text()
+    log = Path("work/run_all/small-bicubic-seed0.log").read_text()
     assert "weights/bicubic/seed0: stored" in log
     assert "bicubic: PSNR" in log
     assert "bicubic: PSNR" not in printed

@@ -169,6 +169,18 @@ def test_folder_is_gone_through_and_what_is_no_photograph_is_told(project: Path,
         run("empty")
 
 
+def test_photographs_are_not_replaced_and_results_are_no_photographs(project: Path) -> None:
+    Image.new("RGB", (50, 50), SKY).save("me.png")
+    before = Path("me.png").read_bytes()
+    for to in (Path(), Path("me.png")):
+        with pytest.raises(BadInput, match=r"me\.png: is a file; give another folder"):
+            run("me.png", whole=True, to=to)
+    assert Path("me.png").read_bytes() == before
+    for _ in range(2):
+        assert {path.name for path in run(".", whole=True).iterdir()} == {"me.png"}
+    assert run("up/me.png/face1_lr.png", lr=True).is_dir()  # where it is asked for
+
+
 @pytest.mark.parametrize(
     ("name", "says"),
     [("gone.jpg", "gone.jpg: No such file"), ("a.heic", "pip install pillow-heif"), ("a.txt", "decoded")],

@@ -19,6 +19,7 @@ from watch import idle, jobs_of, restarts, slurm, steps, training, until
 from benchmark.cluster import submit
 from benchmark.cluster.job import Job
 from benchmark.cluster.spread import Spread
+from datasets.face import BadInput
 
 pytestmark = [
     pytest.mark.slow,
@@ -61,6 +62,20 @@ def test_needs_failures_and_time_limits() -> None:
     assert Path("report").exists()
     assert not Path("never").exists()
     assert [restarts(ids[name]) for name in ("first", "saves in time", "runs into its limit")] == [0, 1, 1]
+
+
+def test_what_slurm_refuses_leaves_nothing_in_the_queue() -> None:
+    impossible = [shell("first", "sleep 600"), shell("second", "true", "first")]
+    monkey = submit.parameters
+
+    def second_is_refused(request: submit.Request) -> dict:
+        return {**monkey(request), "partition": None if idle() else "no-such"}
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(submit, "parameters", second_is_refused)
+        with pytest.raises(BadInput, match=r"sbatch refused, and nothing is left in the queue: .*partition"):
+            submit.slurm(impossible, ONE, Path("logs"))
+    until(idle)
 
 
 def test_a_lost_node_and_a_drained_one() -> None:
