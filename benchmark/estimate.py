@@ -40,9 +40,7 @@ def speeds(experiment: config.Experiment) -> list[Speeds]:
     found = []
     for path in sorted((experiment.results / "speeds").glob("*.json")):
         known = json.loads(path.read_text())
-        threads = f", {known['threads']} thread(s)" if known["device"].startswith("CPU") else ""
-        device = f"{known['device']}{threads}, {known['precision']}"
-        found.append(Speeds(device, known["images_per_second"]))
+        found.append(Speeds(known["device"], known["images_per_second"]))
     return found
 
 

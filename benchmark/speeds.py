@@ -26,6 +26,7 @@ from benchmark.training.course import machine
 from benchmark.training.engine import Settings, train
 from benchmark.training.fitting import choose_device
 from benchmark.training.hardware import resolve
+from datasets.face import BadInput
 from datasets.noise import smooth_noise
 from datasets.pairs import Pairs
 from methods.interface import Context, Phase, TrainedMethod
@@ -38,7 +39,9 @@ LARGEST = {"cpu": 8, "cuda": 10_000}  # faces in a batch: more of them are no fa
 def main(arguments: argparse.Namespace) -> None:
     experiment = config.load(arguments.experiment)
     device = choose_device(arguments.device, experiment.threads)
-    updates = arguments.updates or UPDATES[device.type]
+    updates = UPDATES[device.type] if arguments.updates is None else arguments.updates
+    if updates < 1:
+        raise BadInput(f"--updates {updates}: give 1 or more")
     found = {}
     names = dict.fromkeys(training.name for training in trainings_of(experiment, arguments.only))
     for name in tqdm(names, unit="run"):
@@ -66,6 +69,8 @@ def measure(method: TrainedMethod, device: torch.device, precision: config.Preci
     method.to(device)
     with tempfile.TemporaryDirectory() as folder:
         context = Context(device, workdir=Path(folder), log=Path(folder) / "log.csv", align=oracle)
+        if device.type == "cpu":
+            context.features = Path(folder) / "features"  # made in the first epoch and read in the second, as by train
         settings = Settings(precision=precision, checkpoint_seconds=1e9)
         context.train = partial(train, settings=settings)
         method.fit(smooth_noise(size * updates), context)
@@ -73,23 +78,32 @@ def measure(method: TrainedMethod, device: torch.device, precision: config.Preci
 
 
 def shortened(phase: Phase, count: int, largest: int) -> Phase:
-    """The phase on `count` faces, twice."""
+    """The phase on `count` faces, twice; none of them mirrored, so that all are known the second time."""
 
     def faces(pairs: Pairs) -> np.ndarray:
         return np.arange(len(pairs)) < count
 
     size = min(phase.batch_size, largest)
-    return dataclasses.replace(phase, epochs=2, batch_size=size, faces=faces, shared=None)
+    return dataclasses.replace(phase, epochs=2, batch_size=size, faces=faces, flip=False, shared=None)
 
 
 def write(experiment: config.Experiment, device: torch.device, found: dict[str, dict[str, float]]) -> Path:
-    """Put the speeds into results/EXPERIMENT/speeds/DEVICE.json, beside those of other runs there; its path."""
+    """Put the speeds into results/EXPERIMENT/speeds/DEVICE.json; its path.
+
+    Those of other runs stay there if they were measured by the same code and options in the same way.
+    """
     facts = {**machine(device), "precision": resolve(experiment.precision, device)}
-    name = re.sub(r"\W+", "-", f"{facts['device']} {facts['threads'] if device.type == 'cpu' else ''}").strip("-")
-    target = experiment.results / "speeds" / f"{name}.json"
-    known = json.loads(target.read_text())["images_per_second"] if target.is_file() else {}
+    name = facts["device"]
+    if device.type == "cpu":
+        name = f"{name}, {torch.backends.cpu.get_cpu_capability()}, {facts['threads']} thread(s)"
+    facts |= {"device": f"{name}, {facts['precision']}", "options": experiment.params["methods"]}
+    file = re.sub(r"\W+", "-", facts["device"]).strip("-")
+    target = experiment.results / "speeds" / f"{file}.json"
+    known = json.loads(target.read_text()) if target.is_file() else {}
+    same = all(known.get(key) == facts[key] for key in ("commit", "torch", "options"))
     with cli.whole_file(target) as part:
-        part.write_text(json.dumps({**facts, "images_per_second": known | found}, indent=1) + "\n")
+        speeds = {**(known["images_per_second"] if same else {}), **found}
+        part.write_text(json.dumps({**facts, "images_per_second": speeds}, indent=1) + "\n")
     return target
 
 

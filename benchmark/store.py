@@ -86,6 +86,8 @@ def check(store: Path, trainings: list[Shipped]) -> None:
 def pull(experiment: config.Experiment) -> None:
     """Take the trainings that the store has into results/, all or, where a file is damaged, none; say which."""
     own, others = shipped(experiment), released()
+    if not own:
+        say_of_another(experiment)
     with Repo() as repo:
         store = folder(repo)
         taken = [*own, *others] if store is None else at_hand(store, [*own, *others])
@@ -94,6 +96,15 @@ def pull(experiment: config.Experiment) -> None:
     print(summary(experiment, [training for training in taken if training in own]))
     for training in (training for training in taken if training in others):
         print(f"{training.weights}: a network that is given away; read {training.weights}.md before you use it")
+
+
+def say_of_another(experiment: config.Experiment) -> None:
+    """Print how to get this experiment's trainings back where dvc.lock records another one's."""
+    lock = yaml.safe_load(LOCK.read_text())["stages"] if LOCK.is_file() else {}
+    paths = [Path(out["path"]) for stage in lock.values() for out in stage.get("outs", [])]
+    others = {path.parts[1] for path in paths if path.parts[0] == "results"} - {experiment.name}
+    if others:
+        print(f"{LOCK} is of {', '.join(sorted(others))}; `git checkout {LOCK}` brings back what is stored")
 
 
 def at_hand(store: Path, recorded: list[Shipped]) -> list[Shipped]:

@@ -6,6 +6,7 @@ Every face that is found is cut upright, as the benchmark's faces are, shrunk to
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -26,6 +27,7 @@ from benchmark.reporting.measurements import labels, paper
 from benchmark.training.fitting import choose_device
 from datasets.batch import to_uint8
 from datasets.face import BadInput
+from methods.interface import Method, create
 
 mpl.use("Agg")
 BATCH = 16
@@ -84,9 +86,15 @@ def weights_of(run: config.Run) -> Path:
     return own if own.is_dir() or not run.released.is_dir() else run.released
 
 
+def method_of(run: config.Run) -> Method:
+    """The run's method with the options that its weights were made with, whatever params.yaml says by now."""
+    made = weights_of(run) / "config.json"
+    return create(run.method, json.loads(made.read_text())["options"]) if made.is_file() else make_method(run)
+
+
 def upscaler(run: config.Run, device: torch.device) -> Upscale:
     """LR faces (n, 3, 16, 16), upright or nearly so, to SR faces (n, 128, 128, 3) uint8 by the run's first seed."""
-    method = make_method(run)
+    method = method_of(run)
     if method.told:
         raise BadInput(
             f"{run.name}: it is told where the parts of a face are, which prepared faces alone say; leave it out"

@@ -126,7 +126,9 @@ def test_a_training_of_ones_own_is_left_alone(project: Path, capsys: pytest.Capt
 def test_another_experiment_has_nothing_in_the_store(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.rmtree("results/store")
     store.pull(config.load("other"))
-    assert "Not in the store: stn0, cbn, vdsr;" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "Not in the store: stn0, cbn, vdsr;" in printed
+    assert "dvc.lock is of small; `git checkout dvc.lock`" in printed
 
 
 def test_a_network_that_is_given_away_comes_back_with_any_experiment(

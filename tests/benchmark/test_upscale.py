@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,17 @@ def test_a_network_that_is_given_away_is_taken_where_none_is_trained(project: Pa
     assert upscale.trained(config.load()) == ["bicubic", "vdsr"]
     assert upscale.weights_of(vdsr) == vdsr.released
     assert upscale.weights_of(bicubic) == bicubic.weights(0)  # one's own comes first
+
+
+def test_weights_are_taken_for_what_they_are(project: Path) -> None:
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    params["experiments"]["x"]["methods"]["vdsr"] = {"width": 64}
+    params["runs"]["net"] = {"method": "vdsr"}
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    run_ = config.load().run("net")
+    run_.weights(0).mkdir(parents=True)
+    (run_.weights(0) / "config.json").write_text(json.dumps({"options": {"width": 4, "depth": 3}}))
+    assert (upscale.method_of(run_).options.width, upscale.method_of(run_).options.depth) == (4, 3)
 
 
 @pytest.mark.parametrize("count", [1, 3])
