@@ -23,7 +23,8 @@ from datasets.pairs import Pairs
 def main(arguments: argparse.Namespace) -> None:
     experiment = config.load(arguments.experiment)
     run = experiment.run(arguments.run)
-    none = f"{run.images(0).parent}: no images; run `python -m benchmark.predict --run {run.name}` first"
+    command = f"python -m benchmark.predict --experiment {experiment.name} --run {run.name}"
+    none = f"{run.images(0).parent}: no images; run `{command}` first"
     seeds = cli.seeds_at_hand(run, lambda seed: run.images(seed).is_dir(), none)
     pairs = Pairs.load(experiment.data / "test")
     tables = []

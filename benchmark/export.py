@@ -40,6 +40,7 @@ Of one of the three folders make an SR face a file: `NAME.png`, 128 x 128, 8-bit
       theirs: {{method: images, folder: /path/to/sr}}    # with `align: oracle` where lr_oracle was used
 
     python -m benchmark.run_all --experiment {experiment} --only theirs
+    python -m benchmark.recognise --experiment {experiment}
     python -m benchmark.report --experiment {experiment}
 
 Scores: PSNR and SSIM (11 x 11 Gaussian, σ 1.5) on the whole 8-bit image, RGB and Y; means over faces with 95 %

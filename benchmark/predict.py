@@ -34,7 +34,7 @@ def main(arguments: argparse.Namespace) -> None:
     run = experiment.run(arguments.run)
     none = (
         f"{run.weights(0).parent}: no seed is trained as {config.PARAMS} says; "
-        f"run `python -m benchmark.train --run {run.name}` first"
+        f"run `python -m benchmark.train --experiment {experiment.name} --run {run.name}` first"
     )
     seeds = cli.seeds_at_hand(run, partial(stored, run), none)
     device = choose_device(arguments.device)

@@ -15,7 +15,7 @@ from datasets.pairs import Pairs
 
 ROOT = Path(__file__).parent.parent
 DEMO = config.load("demo", ROOT / config.PARAMS)
-TRAINED = [run for run in store.networks(DEMO)[1:] if first_log(ROOT / DEMO.run(run).log(0)).is_file()]
+TRAINED = [name for name in store.networks(DEMO) if first_log(ROOT / replay.training(DEMO, name).log(0)).is_file()]
 MEGABYTES = 40  # of the demo's networks together
 
 
@@ -39,14 +39,14 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_data_are_those_that_the_networks_were_trained_on(data: Path) -> None:
     made = json.loads((data / "manifest.json").read_text())["hash"]
-    for run in TRAINED:
+    for run in TRAINED[1:]:
         facts = json.loads(DEMO.run(run).facts.read_text())
         assert facts["data"] == made, run
 
 
 @pytest.mark.parametrize("run", TRAINED)
 def test_first_updates_are_made_again(run: str, data: Path) -> None:
-    chosen = DEMO.run(run)
+    chosen = replay.training(DEMO, run)
     if not chosen.weights(0).is_dir():
         pytest.skip("the trained networks are not here; `python -m benchmark.store pull` brings them")
     table = replay.compare(chosen, 0, Pairs.load(data / "train"), phases=phases(run))
@@ -57,14 +57,16 @@ def test_first_updates_are_made_again(run: str, data: Path) -> None:
 
 def phases(run: str) -> list[int]:
     """Those of the run that no run before it has too, with the very losses."""
-    known = replay.phases_of(DEMO.run(run))
-    earlier = [other for other in TRAINED[: TRAINED.index(run)] if replay.phases_of(DEMO.run(other)) == known]
+    known = replay.phases_of(replay.training(DEMO, run))
+    earlier = [
+        other for other in TRAINED[: TRAINED.index(run)] if replay.phases_of(replay.training(DEMO, other)) == known
+    ]
     shared = any(front(other) == front(run) for other in earlier)
     return known[1:] if shared and len(known) > 1 else known
 
 
 def front(run: str) -> str:
-    table = replay.record(DEMO.run(run), 0)
+    table = replay.record(replay.training(DEMO, run), 0)
     return table[table["phase"] == table["phase"][0]].dropna(axis=1).to_csv()
 
 
@@ -87,7 +89,7 @@ def test_nothing_that_is_stored_would_be_trained_anew() -> None:
 def test_the_store_is_whole_and_small() -> None:
     folder = ROOT / "results/store"
     recorded, given = store.shipped(DEMO), store.released()
-    assert {training.weights.name for training in recorded} == {"stn0", *TRAINED}
+    assert {training.weights.name for training in recorded} == {*TRAINED}
     store.check(folder, [*recorded, *given])
     assert bytes_of(folder, recorded) <= MEGABYTES * 2**20
     for training in given:

@@ -65,7 +65,7 @@ class Gallery:
 
     def sr(self, run: str, rows: np.ndarray) -> np.ndarray:
         """A run's SR faces (n, 128, 128, 3) uint8; BadInput names a missing image."""
-        remedy = f"run `python -m benchmark.predict --run {run}` again"
+        remedy = f"run `python -m benchmark.predict --experiment {self.experiment.name} --run {run}` again"
         names = self.pairs.faces["name"].iloc[rows]
         return np.stack([sr_faces.read(self.images(run) / f"{name}.png", remedy) for name in names])
 

@@ -52,7 +52,8 @@ def _read(path: Path) -> dict[str, Any]:
 def _beside(path: Path, run: str) -> Path:
     """The path of a file that must stand beside metrics/RUN.json."""
     if not path.exists():
-        raise BadInput(f"{path}: missing beside the .json; run `python -m benchmark.evaluate --run {run}`")
+        command = f"python -m benchmark.evaluate --experiment {path.parts[1]} --run {run}"
+        raise BadInput(f"{path}: missing beside the .json; run `{command}`")
     return path
 
 
