@@ -108,8 +108,7 @@ class Session:
     async def fit(self, training: Training, slot: dict[str, str]) -> bool:
         """Train, unless that was done before; whether the weights are there."""
         run, seed = training.run, training.seed
-        made_here = work_of(training, self.experiment) / MADE_HERE
-        if stored(training, self.experiment) and (made_here.is_file() or not self.anew):
+        if stored(training, self.experiment) and (not self.anew or self.made_here(training).is_file()):
             training.state = SKIPPED
             say(f"{training}: stored before, skipped")
             return True
@@ -121,9 +120,14 @@ class Session:
             return False
         training.state = STORED
         if not self.until:
+            made_here = self.made_here(training)
             made_here.parent.mkdir(parents=True, exist_ok=True)
             made_here.touch()
         return True
+
+    def made_here(self, training: Training) -> Path:
+        """A file that is there once this folder's calls have brought the training to its end."""
+        return work_of(training, self.experiment) / MADE_HERE
 
     async def end_after(self, phase: str, training: Training, stage: Coroutine[Any, Any, bool]) -> bool:
         """End the stage once its training has gone beyond `phase`, whose outcome is kept then; whether it was so."""

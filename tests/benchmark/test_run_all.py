@@ -339,7 +339,9 @@ def test_wrong_run_option_and_jobs_are_told_before_anything_starts(
     with pytest.raises(BadInput, match="no option 'depht'"):
         run_all.main(run_all.parser().parse_args([]))
     shutil.rmtree("data")
-    with pytest.raises(BadInput, match=r"data/small/train: no such folder; run `python -m benchmark.prepare`"):
+    with pytest.raises(
+        BadInput, match=r"data/small/train: no such folder; run `python -m benchmark.prepare --experiment small` first"
+    ):
         run_all.main(run_all.parser().parse_args([]))
     assert commands == []
 
