@@ -62,7 +62,8 @@ def test_everything_is_written(reported: Path) -> None:
     supplement = [f"supplement.{kind}" for kind in ("csv", "md", "tex")]
     assert sorted(p.name for p in (results / "tables").iterdir()) == sorted([*TABLES, *supplement, "deviations.md"])
     pictures = {p.stem for p in (results / "figures").iterdir()}
-    assert pictures == {"all", "fig1", "fig2", "fig3", "fig4", "fig5", "paper", "curves", "yaw", "differences"}
+    plots = {"paper", "curves", "yaw", "differences", "heatmaps"}
+    assert pictures == {"all", "fig1", "fig2", "fig3", "fig4", "fig5", *plots}
     assert (results / "claims.json").exists()
     assert (results / "claims.md").exists()
     assert 'id="data"' in (results / "report.html").read_text()
