@@ -10,10 +10,8 @@ import pandas as pd
 import torch
 
 from benchmark import config
-from benchmark.grid import Training, needs_stn0, trainings_of
-from benchmark.make import make_method
+from benchmark.grid import Training, method_of, needs_stn0, trainings_of
 from methods.interface import Context, TrainedMethod
-from methods.stn0 import STN0
 
 DEVICES = (1, 8, 64)
 FACES = {"30,000, as in the paper": 30_000, "202,599, CelebA whole": 202_599}
@@ -75,8 +73,7 @@ def seconds(epochs: dict[str, int], speed: dict[str, float], faces: float) -> fl
 
 def epochs(training: Training, experiment: config.Experiment) -> dict[str, int]:
     """Epochs of each phase; none of what is fitted in one go."""
-    run = training.run
-    method = make_method(run) if run else STN0(experiment.params["stn0"])
+    method = method_of(training.name, experiment)
     if not isinstance(method, TrainedMethod):
         return {}
     return {phase.name: phase.epochs for phase in method.phases(Context(torch.device("cpu")))}

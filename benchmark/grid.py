@@ -13,6 +13,8 @@ import pandas as pd
 from benchmark import align_stn0, config, status, train
 from benchmark.make import make_method
 from benchmark.provenance import file_hash
+from methods import stn0
+from methods.interface import Method
 
 STN0 = "stn0"
 LOGS = Path("work/run_all")
@@ -58,6 +60,11 @@ def trainings_of(
     if sum(needs_stn0(run) for run in runs) or STN0 in (only or []):
         return [Training(experiment.name, None, 0, experiment.stn0_provenance), *found]
     return found
+
+
+def method_of(name: str, experiment: config.Experiment) -> Method:
+    """The method of the run of that name, or STN_0."""
+    return stn0.STN0(experiment.params["stn0"]) if name == STN0 else make_method(experiment.run(name))
 
 
 def needs_stn0(run: config.Run) -> bool:

@@ -24,7 +24,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from benchmark import cli, config
+from benchmark import cli, config, grid
 from benchmark.alignment import alignment
 from benchmark.make import make_method
 from benchmark.train import vgg_weights
@@ -38,7 +38,6 @@ from methods.stn0 import STN0
 
 EXACT, TOLERANCE = 2, 0.01  # on older instructions than AVX2 the front's L_w is off by 0.0004 at update 2, 0.06 at 3
 MEAN = 0.1
-STN0_NAME = "stn0"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,10 +45,10 @@ class STN0Run(config.Run):
     """STN_0's training as if it were a run: of one seed, with files of its own."""
 
     def weights(self, seed: int) -> Path:
-        return self.experiment.results / "weights" / STN0_NAME
+        return self.experiment.results / "weights" / grid.STN0
 
     def log(self, seed: int) -> Path:
-        return self.experiment.results / "logs" / f"{STN0_NAME}.csv"
+        return self.experiment.results / "logs" / f"{grid.STN0}.csv"
 
     def provenance(self, seed: int) -> Path:
         return self.experiment.stn0_provenance
@@ -61,7 +60,7 @@ class Enough(Exception):
 
 def training(experiment: config.Experiment, name: str) -> config.Run:
     """The run of that name, or STN_0."""
-    return STN0Run(experiment, name, name, "none", {}) if name == STN0_NAME else experiment.run(name)
+    return STN0Run(experiment, name, name, "none", {}) if name == grid.STN0 else experiment.run(name)
 
 
 def made(run: config.Run) -> Method:

@@ -20,8 +20,7 @@ from tqdm import tqdm
 
 from benchmark import cli, config
 from benchmark.alignment import oracle
-from benchmark.grid import trainings_of
-from benchmark.make import make_method
+from benchmark.grid import method_of, trainings_of
 from benchmark.training.course import machine
 from benchmark.training.engine import Settings, train
 from benchmark.training.fitting import choose_device
@@ -30,7 +29,6 @@ from datasets.face import BadInput
 from datasets.noise import smooth_noise
 from datasets.pairs import Pairs
 from methods.interface import Context, Phase, TrainedMethod
-from methods.stn0 import STN0
 
 UPDATES = {"cpu": 2, "cuda": 50}  # of each of two epochs: the first warms up, the second is timed
 LARGEST = {"cpu": 8, "cuda": 10_000}  # faces in a batch: more of them are no faster on a CPU
@@ -50,11 +48,6 @@ def main(arguments: argparse.Namespace) -> None:
             found[name] = measure(method, device, experiment.precision, updates)
             tqdm.write(f"{name}: " + ", ".join(f"{phase} {speed} images/s" for phase, speed in found[name].items()))
     print(f"{write(experiment, device, found)}: written")
-
-
-def method_of(name: str, experiment: config.Experiment):
-    """The run's method, or STN_0."""
-    return make_method(experiment.run(name)) if name in experiment.runs else STN0(experiment.params["stn0"])
 
 
 def measure(method: TrainedMethod, device: torch.device, precision: config.Precision, updates: int) -> dict[str, float]:

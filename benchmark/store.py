@@ -34,9 +34,14 @@ class Shipped(NamedTuple):
     md5: str
 
 
+def stages() -> dict[str, Any]:
+    """What dvc.lock records, by stage."""
+    return yaml.safe_load(LOCK.read_text())["stages"] if LOCK.is_file() else {}
+
+
 def shipped(experiment: config.Experiment) -> list[Shipped]:
     """STN_0 and every network of the experiment of which dvc.lock records weights."""
-    lock = yaml.safe_load(LOCK.read_text())["stages"] if LOCK.is_file() else {}
+    lock = stages()
     found = []
     for name in networks(experiment):
         stage = "align_stn0" if name == "stn0" else f"train@{name}"
@@ -100,8 +105,7 @@ def pull(experiment: config.Experiment) -> None:
 
 def say_of_another(experiment: config.Experiment) -> None:
     """Print how to get this experiment's trainings back where dvc.lock records another one's."""
-    lock = yaml.safe_load(LOCK.read_text())["stages"] if LOCK.is_file() else {}
-    paths = [Path(out["path"]) for stage in lock.values() for out in stage.get("outs", [])]
+    paths = [Path(out["path"]) for stage in stages().values() for out in stage.get("outs", [])]
     others = {path.parts[1] for path in paths if path.parts[0] == "results"} - {experiment.name}
     if others:
         print(f"{LOCK} is of {', '.join(sorted(others))}; `git checkout {LOCK}` brings back what is stored")
