@@ -30,13 +30,13 @@ def main(arguments: argparse.Namespace) -> None:
         if not path.exists():
             raise BadInput(f"{path}: missing; train the run here before it is given away")
     require_scored(run, seed)
-    provenance, manifest = (json.loads(path.read_text()) for path in needed[1:])
-    model_card.write(run, manifest, provenance, run.card)
     size = sum(path.stat().st_size for path in run.weights(seed).iterdir()) / 2**20
     if size > MEGABYTES:
         raise BadInput(
             f"{run.weights(seed)}: {size:.0f} MiB; git keeps every version of the store: {MEGABYTES} at most"
         )
+    provenance, manifest = (json.loads(path.read_text()) for path in needed[1:])
+    model_card.write(run, manifest, provenance, run.card)
     with cli.whole_folder(run.released) as folder:
         shutil.copytree(run.weights(seed), folder, dirs_exist_ok=True)
     with Repo() as repo:

@@ -147,3 +147,4 @@ def test_scores_of_other_weights_and_too_many_bytes_are_refused(
     with pytest.raises(BadInput, match=r"seed0: not of params\.yaml"):
         release_of("ours")
     assert not trained.released.exists()
+    assert not trained.card.exists()
