@@ -153,7 +153,9 @@ def test_seeds_not_trained_as_params_say_are_named_and_left_out(
     params = yaml.safe_load(Path("params.yaml").read_text())
     params["experiments"]["tiny"]["training"]["seeds"] = params["runs"]["oracle"]["seeds"] = 4
     Path("params.yaml").write_text(yaml.safe_dump(params))
-    with pytest.raises(BadInput, match=r"weights/oracle: no seed is trained .*benchmark\.train --run oracle"):
+    with pytest.raises(
+        BadInput, match=r"weights/oracle: no seed is trained .*benchmark\.train --experiment tiny --run oracle"
+    ):
         run_predict("oracle")
     for seed in (0, 1, 3):
         store("oracle", seed)
@@ -262,7 +264,7 @@ def test_incomplete_set_is_refused_by_name_and_scores_nothing(
         "small": r"0007\.png: 64 x 128, expected 128 x 128",
         "broken": r"0007\.png: cannot be decoded",
         "empty": r"0007\.png: cannot be decoded",
-        "none": r"no images.*benchmark\.predict --run oracle",
+        "none": r"no images.*benchmark\.predict --experiment tiny --run oracle",
     }
     if kind == "missing":
         path.unlink()
