@@ -7,7 +7,7 @@ import contextlib
 import errno
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from benchmark import config
@@ -42,13 +42,17 @@ def stage_parser(description: str, *, per_run: bool = False) -> argparse.Argumen
     return parser
 
 
-def seeds_at_hand(run: config.Run, there: Callable[[int], bool], none: str) -> list[int]:
-    """The run's seeds for which `there` holds; a line names those that are missing. BadInput(`none`) where all are."""
+def seeds_at_hand(run: config.Run, there: Callable[[int], bool], none: str, kept: Collection[int] = ()) -> list[int]:
+    """The run's seeds for which `there` holds; a line names those that are missing. BadInput(`none`) where all are.
+
+    kept: seeds of which something else is known, so that they are not missed.
+    """
     seeds = [seed for seed in run.seeds if there(seed)]
     if not seeds:
         raise BadInput(none)
-    if missing := [str(seed) for seed in run.seeds if seed not in seeds]:
-        print(f"{run.name}: missing seed {', '.join(missing)}; this is of seed {', '.join(map(str, seeds))} alone")
+    if missing := [str(seed) for seed in run.seeds if seed not in {*seeds, *kept}]:
+        known = ", ".join(str(seed) for seed in run.seeds if str(seed) not in missing)
+        print(f"{run.name}: missing seed {', '.join(missing)}; this is of seed {known} alone")
     return seeds
 
 

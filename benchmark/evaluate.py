@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from tqdm import tqdm
 
 from benchmark import cli, config
 from benchmark.provenance import data_hash
+from benchmark.scoring import elsewhere
 from benchmark.scoring.metrics import COLUMNS, DECIMALS, luma, psnr, ssim
 from benchmark.scoring.statistics import summarise
 from datasets import pose, sr_faces
@@ -25,17 +27,19 @@ def main(arguments: argparse.Namespace) -> None:
     run = experiment.run(arguments.run)
     command = f"python -m benchmark.predict --experiment {experiment.name} --run {run.name}"
     none = f"{run.images(0).parent}: no images; run `{command}` first"
-    seeds = cli.seeds_at_hand(run, lambda seed: run.images(seed).is_dir(), none)
+    here = [seed for seed in run.seeds if run.images(seed).is_dir()]
+    known = elsewhere.scores(run, record_of(run, here[0])) if here else elsewhere.Elsewhere()
+    cli.seeds_at_hand(run, here.__contains__, none, known.seeds)
     pairs = Pairs.load(experiment.data / "test")
-    tables = []
-    estimates = {}
-    for seed in seeds:
+    tables, estimates = known.rows, known.estimates
+    for seed in here:
         table = score_folder(run.images(seed), pairs)
         table.insert(0, "seed", seed)
         tables.append(table)
         estimates[f"seed{seed}"] = errors_of(run, seed, pairs)
-    rows = pd.concat(tables, ignore_index=True)
-    write(run, rows, {seed: errors for seed, errors in estimates.items() if errors}, facts_of(run, seeds))
+    rows = pd.concat(tables).sort_values("seed", kind="stable", ignore_index=True)
+    estimates = {seed: errors for seed, errors in sorted(estimates.items()) if errors}
+    write(run, rows, estimates, facts_of(run, here, known.records))
 
 
 def write(run: config.Run, rows: pd.DataFrame, estimates: dict[str, Any], facts: dict[str, Any]) -> None:
@@ -86,14 +90,18 @@ def errors_of(run: config.Run, seed: int, pairs: Pairs) -> dict[str, Any]:
     return score_estimates(run.estimates(seed), pairs, sigma)
 
 
-def facts_of(run: config.Run, seeds: list[int]) -> dict[str, Any]:
-    """What the numbers are tied to: seeds, data hash, and what each training recorded of itself."""
+def facts_of(run: config.Run, seeds: list[int], others: list[dict[str, Any]]) -> dict[str, Any]:
+    """What the numbers are tied to: seeds, data hash, and what each training recorded of itself.
+
+    others: records of seeds beside `seeds`, which were scored elsewhere.
+    """
+    records = [*others, *(record for seed in seeds if (record := record_of(run, seed)))]
     return {
         "run": run.name,
         "method": run.method,
-        "scored_seeds": seeds,
+        "scored_seeds": sorted([*seeds, *(record["seed"] for record in others)]),
         "data": data_hash(run.experiment.data),
-        "training": [record for seed in seeds if (record := record_of(run, seed))],
+        "training": sorted(records, key=itemgetter("seed")),
     }
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from benchmark import align_stn0, config, status, train
 from benchmark.make import make_method
-from benchmark.provenance import file_hash
+from benchmark.provenance import file_hash, says
 from methods import stn0
 from methods.interface import Method
 
@@ -69,6 +69,21 @@ def method_of(name: str, experiment: config.Experiment) -> Method:
 
 def needs_stn0(run: config.Run) -> bool:
     return run.alignment(make_method(run).wants) == "stn0"
+
+
+def unscored(trainings: list[Training]) -> list[Training]:
+    """Those that metrics/ has no scores of, trained here or elsewhere; STN_0 where one of them needs it."""
+    left = [t for t in trainings if t.run and not known(t.run, t.seed)]
+    needed = any(needs_stn0(t.run) for t in left if t.run)
+    return [t for t in trainings if (t in left if t.run else needed)]
+
+
+def known(run: config.Run, seed: int) -> bool:
+    """Whether the run's metrics are, among others, of this seed, trained as params.yaml says."""
+    if not (run.metrics.is_file() and run.facts.is_file()):
+        return False
+    expected = train.expected(run, seed)
+    return any(says(record, expected) for record in json.loads(run.facts.read_text())["training"])
 
 
 def stored(training: Training, experiment: config.Experiment) -> bool:

@@ -34,5 +34,10 @@ def data_hash(data: Path) -> str | None:
 def recorded(weights: Path, expected: Mapping[str, Any]) -> bool:
     """Whether the folder `weights` was stored with a config.json that says all of `expected`."""
     config = weights / "config.json"
+    return config.is_file() and says(json.loads(config.read_text()), expected)
+
+
+def says(record: Mapping[str, Any], expected: Mapping[str, Any]) -> bool:
+    """Whether a record, as config.json has it, says all of `expected`."""
     # By way of JSON, which makes a list of a tuple.
-    return config.is_file() and json.loads(json.dumps(expected)).items() <= json.loads(config.read_text()).items()
+    return json.loads(json.dumps(expected)).items() <= record.items()

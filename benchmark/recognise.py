@@ -18,12 +18,14 @@ from joblib import Memory, Parallel, delayed
 from tqdm import tqdm
 
 from benchmark import cli, config
+from benchmark.provenance import data_hash
 from benchmark.scoring import recognition
 from benchmark.scoring.recognition import TRUTH
 from datasets import align, annotate, pose, sr_faces
 from datasets.face import BadInput
 from datasets.pairs import Pairs
 
+FACES = "faces.csv"
 DECIMALS = {"distance": 3, "nme": 4, "vgg": 4}
 # Answers about the very same pixels are kept, so that a run that is trained later costs only its own.
 CACHE = Memory("work/recognise", verbose=0)
@@ -50,7 +52,36 @@ def main(arguments: argparse.Namespace) -> None:
         table["nme"] = each(recognition.misplacement, images, truth.landmarks, run)
         table["vgg"] = distance_to(images, truth.hr)
         tables.append(table.round(DECIMALS))
-    write(experiment, pd.concat(tables), known, people)
+    looked_at = pd.concat(tables)
+    table = pd.concat([looked_at, *elsewhere(experiment, looked_at)])
+    order = table["run"].map([TRUTH, *experiment.runs].index)
+    write(experiment, table.iloc[np.lexsort((table["seed"], order))], known, people)
+
+
+def elsewhere(experiment: config.Experiment, here: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """Rows of the last recognition of runs and seeds whose images are not here, but whose scores metrics/ has.
+
+    Of the same faces: those in `here`, the rows of what is here, the HR faces among them.
+    """
+    path = experiment.results / "recognition" / FACES
+    if not path.is_file():
+        return
+    before = pd.read_csv(path, dtype={"run": str, "name": str, "yaw_bin": str})
+    names, done = list(here.loc[here["run"] == TRUTH, "name"]), set(zip(here["run"], here["seed"], strict=True))
+    for (name, seed), rows in before.groupby(["run", "seed"], sort=False):
+        if (name, seed) in done or name not in experiment.runs or list(rows["name"]) != names:
+            continue
+        if seed in scored_seeds(experiment.run(name)):
+            print(f"{name} seed {seed}: its images are elsewhere; what {path} has of it is kept")
+            yield rows
+
+
+def scored_seeds(run: config.Run) -> list[int]:
+    """The seeds that the run's metrics are of, where they are of the present data."""
+    if not run.facts.is_file():
+        return []
+    facts = json.loads(run.facts.read_text())
+    return facts["scored_seeds"] if facts["data"] == data_hash(run.experiment.data) else []
 
 
 def sets(experiment: config.Experiment, truth: Pairs) -> Iterator[tuple[str, int, np.ndarray]]:
@@ -95,7 +126,7 @@ def write(experiment: config.Experiment, table: pd.DataFrame, gallery: np.ndarra
     facts = {"faces": len(gallery), "people": len(set(people)), "same_person": same, "other_people": others}
     with cli.whole_folder(experiment.results / "recognition") as folder:
         columns = ["run", "seed", "name", "yaw_bin", "distance", "rank1", "nme", "vgg"]
-        table.to_csv(folder / "faces.csv", columns=columns, index=False)
+        table.to_csv(folder / FACES, columns=columns, index=False)
         (folder / "gallery.json").write_text(json.dumps(facts, indent=1) + "\n")
 
 

@@ -14,7 +14,7 @@ import time
 
 from benchmark import cli, config, jobs, status
 from benchmark.cluster.spread import Spread
-from benchmark.grid import LOGS, STN0, progress, table, trainings_of
+from benchmark.grid import LOGS, STN0, progress, table, trainings_of, unscored
 from benchmark.session import Session, say
 from benchmark.training.processes import slots
 from datasets.face import require_folder
@@ -27,6 +27,8 @@ def main(args: argparse.Namespace) -> None:
     experiment = config.load(args.experiment)
     require_folder(experiment.data / "train", f"run `python -m benchmark.prepare --experiment {experiment.name}` first")
     trainings = trainings_of(experiment, args.only, args.seed)
+    if args.unscored:
+        trainings = unscored(trainings)
     if args.status:
         say(status.shown(progress(trainings, experiment)))
         return
@@ -68,6 +70,11 @@ def parser() -> argparse.ArgumentParser:
     )
     options.add_argument("--status", action="store_true", help="say how far each training is, and do nothing")
     options.add_argument("--anew", action="store_true", help="train what is stored, but was not trained here, too")
+    options.add_argument(
+        "--unscored",
+        action="store_true",
+        help="only what metrics/ has no scores of: what was trained on another machine needs no weights here",
+    )
     only = f"these runs (default: all of params.yaml; {STN0} is STN_0)"
     options.add_argument("--only", nargs="+", metavar="RUN", help=only)
     options.add_argument("--seed", type=int, help="this seed (default: all)")

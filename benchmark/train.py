@@ -52,11 +52,16 @@ def resolved(run: config.Run, method: Method, how: str) -> dict[str, Any]:
     }
 
 
-def stored(run: config.Run, seed: int) -> bool:
-    """Whether the seed's weights are there and are what this stage would store now, for all but changes of code."""
+def expected(run: config.Run, seed: int) -> dict[str, Any]:
+    """What the seed's record says if it was trained as this stage would train it now, for all but changes of code."""
     method = make_method(run)
     record = resolved(run, method, run.alignment(method.wants))
-    return recorded(run.weights(seed), {**record, "seed": seed, "data": data_hash(run.experiment.data)})
+    return {**record, "seed": seed, "data": data_hash(run.experiment.data)}
+
+
+def stored(run: config.Run, seed: int) -> bool:
+    """Whether the seed's weights are there, and are such."""
+    return recorded(run.weights(seed), expected(run, seed))
 
 
 def work_of(run: config.Run, seed: int) -> Path:

@@ -112,5 +112,5 @@ def write_metrics(run: config.Run, pairs: Pairs) -> None:
         tables.append(table)
         estimates[f"seed{seed}"] = score_estimates(run.estimates(seed), pairs)
     training = [{"seed": s, "parameters": 1234, "notes": {}} for s in run.seeds]
-    facts = {"run": run.name, "method": run.method, "data": "made up", "training": training}
+    facts = {"run": run.name, "method": run.method, "data": "made up", "training": training, "scored_seeds": run.seeds}
     evaluate.write(run, pd.concat(tables, ignore_index=True), {k: v for k, v in estimates.items() if v}, facts)

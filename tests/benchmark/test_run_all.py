@@ -135,6 +135,22 @@ def test_anew_trains_what_was_not_trained_here(trained: Path, capfd: pytest.Capt
     assert started(capfd.readouterr().out) == ["vdsr seed 0: train"]
 
 
+def test_what_was_scored_elsewhere_is_not_trained_again(trained: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    shutil.rmtree("results/small/weights")  # as in a checkout of what another machine has trained
+    shutil.rmtree("work")
+    assert call("--only", "vdsr", "bicubic", "--unscored") == 0
+    assert started(capfd.readouterr().out) == []
+    change_params(runs={"vdsr": {"seeds": 3}}, training={"seeds": 3})
+    assert left() == ["vdsr seed 2"]
+    change_params(stn0={"epochs": 2})
+    assert left() == ["stn0 seed 0", "bicubic seed 0", "vdsr seed 2"]
+
+
+def left() -> list[str]:
+    """What would be trained for the sake of scores that are missing."""
+    return [str(training) for training in grid.unscored(grid.trainings_of(config.load(), ["vdsr", "bicubic"]))]
+
+
 def test_nohup_is_heeded(project: Path) -> None:
     command = [*COMMAND, "--only", "long"]
     with Path("said").open("w") as said:

@@ -169,6 +169,47 @@ def test_seeds_not_trained_as_params_say_are_named_and_left_out(
     assert [record["seed"] for record in summary["training"]] == [0, 3]
 
 
+def test_seeds_that_were_scored_elsewhere_keep_their_scores(
+    experiment: config.Experiment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    params["experiments"]["tiny"]["training"]["seeds"] = params["runs"]["ours"]["seeds"] = 3
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    run = config.load().run("ours")
+    for seed in run.seeds:
+        torch.manual_seed(seed)
+        store("ours", seed)
+    run_predict("ours")
+    summary, rows = run_evaluate("ours")
+    assert rows.groupby("seed")["psnr"].mean().nunique() == 3
+    for seed in (0, 2):
+        shutil.rmtree(run.weights(seed))
+    run_predict("ours")
+    capsys.readouterr()
+    again, rows_again = run_evaluate("ours")
+    printed = capsys.readouterr().out
+    assert all(f"ours: seed {seed} was scored elsewhere" in printed for seed in (0, 2))
+    assert "missing" not in printed
+    assert again == summary
+    pd.testing.assert_frame_equal(rows_again, rows)
+
+
+def test_scores_of_another_training_are_not_kept(experiment: config.Experiment) -> None:
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    params["experiments"]["tiny"]["training"]["seeds"] = params["runs"]["oracle"]["seeds"] = 2
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    for seed in (0, 1):
+        store("oracle", seed)
+    run_predict("oracle")
+    run_evaluate("oracle")
+    params["runs"]["oracle"]["align"] = "none"
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    store("oracle", 0)
+    run_predict("oracle")
+    summary, rows = run_evaluate("oracle")
+    assert (summary["scored_seeds"], set(rows["seed"])) == ([0], {0})
+
+
 def test_constant_error_has_its_known_psnr(experiment: config.Experiment, held_out: Pairs) -> None:
     middling = (np.array(held_out.hr) // 2 + 60).astype(np.uint8)
     np.save(experiment.data / "test" / "hr.npy", middling)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -136,6 +137,21 @@ def test_a_run_without_images_is_said_and_a_missing_image_is_named(
     with pytest.raises(BadInput, match=r"ours/seed1/\d+\.png: missing; predict again"):
         recognise.main(STAGE)
     assert (toy.results / "recognition/faces.csv").read_bytes() == before
+
+
+def test_what_was_recognised_elsewhere_is_kept_with_its_scores(
+    toy: config.Experiment, recognised: pd.DataFrame, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (toy.data / "manifest.json").write_text('{"hash": "made up"}')
+    shutil.rmtree(toy.run("ours").images(0))
+    shutil.rmtree(toy.run("tdae_retrained").images(0))
+    facts = toy.run("tdae_retrained").facts
+    facts.write_text(facts.read_text().replace("made up", "other faces"))
+    recognise.main(STAGE)
+    assert capsys.readouterr().out.count("elsewhere; what") == 1
+    again = pd.read_csv(toy.results / "recognition/faces.csv", dtype={"name": str})
+    expected = recognised[recognised["run"] != "tdae_retrained"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(again, expected)
 
 
 def test_the_supplement_and_the_claims_read_it(toy: config.Experiment, recognised: pd.DataFrame) -> None:
