@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -101,6 +105,18 @@ def test_same_bytes_for_fewer_faces_and_more_workers(raw, tmp_path):
         assert few[name] == whole[name], name
 
 
+def test_faces_are_drawn_without_wider_instructions_than_avx2(monkeypatch):
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "SkylakeX")
+    monkeypatch.delenv("OPENCV_IPP", raising=False)
+    script = "from numpy._core._multiarray_umath import __cpu_features__ as f; print(f['AVX2'], f['X86_V4'])"
+    with synthetic.instructions_of_avx2():
+        seen = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+        assert os.environ["OPENBLAS_CORETYPE"] == ("Haswell" if seen[0] == "True" else "SkylakeX")
+    assert seen[1] == "False"
+    assert os.environ["OPENBLAS_CORETYPE"] == "SkylakeX"
+    assert "OPENCV_IPP" not in os.environ
+
+
 def test_another_seed_draws_other_people(raw, tmp_path):
     synthetic.get({"faces": 12, "seed": 10}, tmp_path / "other")
     pictures = [{v for k, v in contents(folder).items() if k.endswith(".jpg")} for folder in (raw, tmp_path / "other")]
@@ -108,17 +124,13 @@ def test_another_seed_draws_other_people(raw, tmp_path):
 
 
 def test_a_killed_run_leaves_nothing_that_looks_whole(tmp_path, monkeypatch):
-    calls = []
-
-    def killed(*args, **kwargs):
-        calls.append(args)
-        if len(calls) == 3:
-            raise KeyboardInterrupt
-        return draw(*args, **kwargs)
+    def killed(written, **_):
+        yield from itertools.islice(written, 3)
+        raise KeyboardInterrupt
 
     raw = tmp_path / "raw"
     with monkeypatch.context() as patch:
-        patch.setattr(synthetic, "draw", killed)
+        patch.setattr(synthetic, "tqdm", killed)
         with pytest.raises(KeyboardInterrupt):
             synthetic.get({"faces": 12, "seed": 0}, raw)
     assert not raw.exists()
