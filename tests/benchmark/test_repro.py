@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import random
 import subprocess
 import sys
 import time
+from collections import OrderedDict
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
+from dvc.utils import serialize
 
 from benchmark import repro
 
@@ -75,6 +79,23 @@ def test_a_list_of_busy_files_that_a_kill_cut_off_is_dropped(project: Path) -> N
         repro.clear()
         assert busy.exists() == stays
     repro.clear()
+
+
+def test_the_lock_is_read_and_written_as_dvc_does_it() -> None:
+    text = (ROOT / "dvc.lock").read_text()
+    content = repro.read_for_update(text, ROOT / "dvc.lock")
+    assert content == serialize.loads_yaml(text)
+    assert dumped(content) == text
+    assert text.split() == serialize.dumps_yaml(content).split()  # DVC breaks long lines elsewhere
+    values = {"nothing": None, "flag": True, "word": "true", "number": "1e3", "colon": "a: b #c"}
+    stages = OrderedDict(another=OrderedDict(params=values, outs=[]))
+    assert dumped(stages) == serialize.dumps_yaml(stages)
+
+
+def dumped(content: Any) -> str:
+    stream = io.StringIO()
+    repro.dump(content, stream)
+    return stream.getvalue()
 
 
 def test_arguments_and_status_are_those_of_dvc_repro(project: Path) -> None:
