@@ -6,14 +6,17 @@ all at once, and libyaml does it in a tenth of that. Arguments are those of `dvc
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import re
 import sys
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any, TextIO
 
-import yaml
 from dvc.utils.serialize import _common, _yaml
+from ruamel.yaml import YAML
 
 from benchmark import cli
 from datasets.face import BadInput
@@ -21,25 +24,30 @@ from datasets.face import BadInput
 _LOCK = "dvc.lock"
 _WRITER = "_dump_data"  # DVC's one writer of YAML files, imported by name into its module for YAML
 _READER = "parse_yaml_for_update"  # its reader of what it is about to change, comments and all; dvc.lock has none
+_NULL = "tag:yaml.org,2002:null"
 _slow = _yaml.parse_yaml_for_update
 
 
-class Dumper(yaml.CSafeDumper):
-    """Text as DVC's own writer gives it: nothing for None, keys in their order."""
-
-
-Dumper.add_representer(type(None), lambda dumper, _: dumper.represent_scalar("tag:yaml.org,2002:null", ""))
-Dumper.add_multi_representer(dict, lambda dumper, data: dumper.represent_dict(data.items()))
+def fast_yaml() -> YAML:
+    """DVC's own library with libyaml below it; it writes, as DVC does, nothing for None, and keys in their order."""
+    library = YAML(typ="safe")
+    library.default_flow_style = False
+    library.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # declared as None
+    library.representer.add_representer(type(None), lambda self, _: self.represent_scalar(_NULL, ""))
+    library.representer.add_representer(OrderedDict, lambda self, data: self.represent_dict(data.items()))
+    return library
 
 
 def dump(data: Any, stream: TextIO) -> None:
     """Write dvc.lock's content."""
-    yaml.dump(data, stream, Dumper, sort_keys=False)
+    text = io.StringIO()
+    fast_yaml().dump(data, text)
+    stream.write(re.sub(": $", ":", text.getvalue(), flags=re.MULTILINE))
 
 
 def read_for_update(text: str, path: str | os.PathLike[str]) -> Any:
     """What DVC's own reader gives, of dvc.lock as plain dictionaries."""
-    return (yaml.load(text, yaml.CSafeLoader) or {}) if Path(path).name == _LOCK else _slow(text, path)
+    return (fast_yaml().load(text) or {}) if Path(path).name == _LOCK else _slow(text, path)
 
 
 def write_whole(path: str | os.PathLike[str], data: Any, dumper: Any, fs: Any = None, **options: Any) -> None:

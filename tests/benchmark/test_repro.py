@@ -87,7 +87,7 @@ def test_the_lock_is_read_and_written_as_dvc_does_it() -> None:
     assert content == serialize.loads_yaml(text)
     assert dumped(content) == text
     assert text.split() == serialize.dumps_yaml(content).split()  # DVC breaks long lines elsewhere
-    values = {"nothing": None, "flag": True, "word": "true", "number": "1e3", "colon": "a: b #c"}
+    values = {"nothing": None, "flag": True, "word": "true", "number": "1e3", "colon": "a: b #c", "no": "no"}
     stages = OrderedDict(another=OrderedDict(params=values, outs=[]))
     assert dumped(stages) == serialize.dumps_yaml(stages)
 
