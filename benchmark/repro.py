@@ -1,7 +1,7 @@
 """`dvc repro` in one process, survivable: a kill at any moment leaves a dvc.lock that can be read.
 
 DVC reads and rewrites dvc.lock in place after every stage, which takes it more than two seconds; here the file changes
-all at once, and libyaml does it in a tenth of that. Arguments are those of `dvc repro`.
+all at once, and libyaml does it in a tenth of that. Stages start as forks. Arguments are those of `dvc repro`.
 """
 
 from __future__ import annotations
@@ -12,18 +12,21 @@ import os
 import re
 import sys
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TextIO
 
 from dvc.utils.serialize import _common, _yaml
 from ruamel.yaml import YAML
 
-from benchmark import cli
+from benchmark import cli, forked
 from datasets.face import BadInput
 
 _LOCK = "dvc.lock"
 _WRITER = "_dump_data"  # DVC's one writer of YAML files, imported by name into its module for YAML
 _READER = "parse_yaml_for_update"  # its reader of what it is about to change, comments and all; dvc.lock has none
+_RUNNER = "_run"  # its starter of commands
 _NULL = "tag:yaml.org,2002:null"
 _slow = _yaml.parse_yaml_for_update
 
@@ -58,14 +61,24 @@ def write_whole(path: str | os.PathLike[str], data: Any, dumper: Any, fs: Any = 
 
 def protect() -> None:
     """Let DVC write whole files, and dvc.lock fast; BadInput where this DVC has no such functions to replace."""
-    for module, name, own in (
-        (_common, _WRITER, write_whole),
-        (_yaml, _WRITER, write_whole),
-        (_yaml, _READER, read_for_update),
-    ):
-        if not hasattr(module, name):
-            raise BadInput(f"DVC's {module.__name__} has no {name}; install requirements.lock, or run `dvc repro`")
-        setattr(module, name, own)
+    for module in (_common, _yaml):
+        replace(module, _WRITER, lambda _: write_whole)
+    replace(_yaml, _READER, lambda _: read_for_update)
+
+
+def fork_stages() -> None:
+    """Let DVC start stages as forks; BadInput where this DVC has no such function to replace."""
+    from dvc.stage import run  # only now: what DVC imports by name must be the new function
+    from dvc.stage.exceptions import StageCmdFailedError
+
+    replace(run, _RUNNER, lambda theirs: forked.runner(theirs, StageCmdFailedError))
+
+
+def replace(module: ModuleType, name: str, make: Callable[[Any], Any]) -> None:
+    """Put what `make` makes of a function of DVC in its place; BadInput where there is none of that name."""
+    if not hasattr(module, name):
+        raise BadInput(f"DVC's {module.__name__} has no {name}; install requirements.lock, or run `dvc repro`")
+    setattr(module, name, make(getattr(module, name)))
 
 
 def clear(busy: Path = Path(".dvc/tmp/rwlock")) -> None:
@@ -82,11 +95,12 @@ def main(arguments: list[str]) -> int:
     """Exit status of `dvc repro` with these arguments; 2 with one line where this DVC is another."""
     try:
         protect()
+        fork_stages()
     except BadInput as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     clear()
-    from dvc.cli import main as dvc  # only now: what it imports by name must be the new function
+    from dvc.cli import main as dvc
 
     return dvc(["repro", *arguments])
 

@@ -1,0 +1,67 @@
+"""Stages started as forks: the same words, environment and status as of the commands that DVC would start."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = """
+import os, sys
+from benchmark import forked
+
+def otherwise(_, command, **__):
+    print("left to DVC:", command)
+
+def failed(command, status):
+    return SystemExit(f"{command}: status {status}")
+
+os.environ["EXPERIMENT"] = "of the environment"
+run = forked.runner(otherwise, failed)
+for command in sys.argv[1:]:
+    run("/bin/sh", command, cwd=os.getcwd(), env=dict(os.environ))
+"""
+
+
+def start(*commands: str) -> subprocess.CompletedProcess[str]:
+    """Run the commands in the project's folder, one after the other."""
+    return subprocess.run(
+        [sys.executable, "-c", SCRIPT, *commands],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_stage_is_run_as_a_command_is() -> None:
+    answer = start("python -m benchmark.run_all --help", "python -m benchmark.evaluate --help")
+    assert answer.returncode == 0, answer.stderr
+    usages = [line for line in answer.stdout.splitlines() if line.startswith("usage:")]
+    assert [line.split()[1] for line in usages] == ["run_all.py", "evaluate.py"]
+    assert "Warning" not in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [("--run bicubic", "no experiment 'of the environment'"), ("--experiment demo --run no-such", "no run 'no-such'")],
+)
+def test_the_status_of_a_stage_is_told(arguments: str, says: str) -> None:
+    command = f"python -m benchmark.evaluate {arguments}"
+    error = start(command).stderr
+    assert says in error
+    assert error.splitlines()[-1] == f"{command}: status 2"
+
+
+def test_other_commands_are_left_to_dvc() -> None:
+    commands = [
+        "echo python -m benchmark.evaluate",
+        "python -m benchmark.evaluate > x",
+        "python -m benchmark.train 'x'",
+    ]
+    assert start(*commands).stdout.splitlines() == [f"left to DVC: {command}" for command in commands]
