@@ -20,7 +20,7 @@ PARAMS: dict[str, Any] = {
             "corpora": {"tiny": {}},
             "prepare": {"sigma": 1.5},
             "recognise": {"count": 3, "seed": 0},
-            "training": {"recipe": "tuned", "seeds": 2, "vgg": None, "threads": 1},
+            "training": {"recipe": "tuned", "seeds": 2, "vgg": None, "threads": 1, "precision": "float32"},
             "stn0": {"epochs": 1, "batch_size": 8},
             "methods": {"bicubic": {}, "position_patch": {}, "vdsr": TINY},
         }

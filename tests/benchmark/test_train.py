@@ -45,7 +45,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def write_params(folder: Path, **training: object) -> None:
     block = {
-        "training": {"recipe": "tuned", "seeds": 2, "vgg": None, **training},
+        "training": {"recipe": "tuned", "seeds": 2, "vgg": None, "precision": "float32", **training},
         "stn0": {"epochs": 1, "batch_size": 8},
         "methods": {"tiny": {"epochs": 1}, "bicubic": {}},
     }

@@ -131,7 +131,7 @@ def fit_and_save(folder: Path, **options: float) -> None:
     torch.set_num_threads(1)
     parallel.start(torch.device("cpu"))
     parallel.say(f"{parallel.world()} process(es)")
-    method = fit(folder, Settings(checkpoint_seconds=0), **options)
+    method = fit(folder, Settings(checkpoint_seconds=0, precision="float32"), **options)
     if parallel.main():
         method.save(folder)
     parallel.stop()
