@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import os
 import re
@@ -51,4 +52,7 @@ def execute(module: str, arguments: list[str], environment: Mapping[str, str], f
     os.environ.update(environment)
     os.chdir(folder)
     sys.argv = [module, *arguments]
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    finally:
+        atexit._run_exitfuncs()  # multiprocessing leaves them out, and would wait for ever for a pool that they end

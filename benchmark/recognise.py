@@ -66,7 +66,7 @@ def elsewhere(experiment: config.Experiment, here: pd.DataFrame) -> Iterator[pd.
     path = experiment.results / "recognition" / FACES
     if not path.is_file():
         return
-    before = pd.read_csv(path, dtype={"run": str, "name": str, "yaw_bin": str})
+    before = recognition.read_rows(path)
     names, done = list(here.loc[here["run"] == TRUTH, "name"]), set(zip(here["run"], here["seed"], strict=True))
     for (name, seed), rows in before.groupby(["run", "seed"], sort=False):
         if (name, seed) in done or name not in experiment.runs or list(rows["name"]) != names:

@@ -9,8 +9,10 @@ from typing import Any
 import pandas as pd
 
 from benchmark import config
+from benchmark.scoring import recognition
 from benchmark.scoring.metrics import COLUMNS
 from benchmark.scoring.recognition import TRUTH
+from benchmark.scoring.statistics import read_rows
 from datasets.face import BadInput
 from methods.interface import TrainedMethod, discover
 
@@ -62,7 +64,7 @@ def rows(experiment: config.Experiment) -> dict[str, pd.DataFrame]:
     tables = {}
     for name in measured(experiment):
         path = _beside(experiment.run(name).metrics.with_suffix(".csv"), name)
-        tables[name] = pd.read_csv(path, dtype={"name": str, "yaw_bin": str, "source": str})
+        tables[name] = read_rows(path)
     faces = {name: set(table["name"]) for name, table in tables.items()}
     for name in faces:
         first = next(iter(faces))
@@ -82,7 +84,7 @@ def recognised(experiment: config.Experiment) -> dict[str, pd.DataFrame]:
     path = experiment.results / "recognition" / "faces.csv"
     if not path.is_file():
         return {}
-    table = pd.read_csv(path, dtype={"run": str, "name": str, "yaw_bin": str})
+    table = recognition.read_rows(path)
     found = dict(list(table.groupby("run", sort=False)))
     return {str(run): part for run, part in found.items() if run == TRUTH or run in experiment.runs}
 

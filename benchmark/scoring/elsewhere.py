@@ -9,8 +9,7 @@ from typing import Any
 import pandas as pd
 
 from benchmark import config
-
-TEXT = {"name": str, "yaw_bin": str, "source": str}  # columns of metrics/RUN.csv that are no numbers
+from benchmark.scoring.statistics import read_rows
 
 
 @dataclass(frozen=True)
@@ -33,8 +32,9 @@ def scores(run: config.Run, record: dict[str, Any]) -> Elsewhere:
         return Elsewhere()
     facts = json.loads(run.facts.read_text())
     others = [seed for seed in run.seeds if not run.images(seed).is_dir()]
-    records = [known for known in facts["training"] if known["seed"] in others and known == {**record, **_own(known)}]
-    rows = pd.read_csv(table, dtype=TEXT)
+    records = [known for known in facts["training"] if known == {**record, "seed": known["seed"]}]
+    records = [known for known in records if known["seed"] in others]
+    rows = read_rows(table)
     found = Elsewhere(
         [rows[rows["seed"] == known["seed"]] for known in records],
         {key: facts["estimates"][key] for known in records if (key := f"seed{known['seed']}") in facts["estimates"]},
@@ -43,8 +43,3 @@ def scores(run: config.Run, record: dict[str, Any]) -> Elsewhere:
     for seed in found.seeds:
         print(f"{run.name}: seed {seed} was scored elsewhere; what {table} has of it is kept")
     return found
-
-
-def _own(record: dict[str, Any]) -> dict[str, Any]:
-    """The part of a training's record in which two seeds differ."""
-    return {"seed": record["seed"]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,11 @@ def mean_interval(values: np.ndarray) -> tuple[float, float, float]:
         rng=np.random.default_rng(0),
     ).confidence_interval
     return mean, float(interval.low), float(interval.high)
+
+
+def read_rows(path: Path) -> pd.DataFrame:
+    """metrics/RUN.csv: a row a face and seed."""
+    return pd.read_csv(path, dtype={"name": str, "yaw_bin": str, "source": str})
 
 
 def summarise(rows: pd.DataFrame) -> dict[str, Any]:

@@ -27,6 +27,20 @@ for command in sys.argv[1:]:
 """
 
 
+POOL = """
+import multiprocessing, os
+from benchmark import forked
+
+process = multiprocessing.get_context("forkserver").Process(
+    target=forked.execute, args=("pool", [], dict(os.environ), os.getcwd())
+)
+process.start()
+process.join(60)
+print("ended with", process.exitcode)
+process.kill()
+"""
+
+
 def start(*commands: str) -> subprocess.CompletedProcess[str]:
     """Run the commands in the project's folder, one after the other."""
     return subprocess.run(
@@ -56,6 +70,16 @@ def test_the_status_of_a_stage_is_told(arguments: str, says: str) -> None:
     error = start(command).stderr
     assert says in error
     assert error.splitlines()[-1] == f"{command}: status 2"
+
+
+def test_a_stage_ends_its_pool_and_itself(tmp_path: Path) -> None:
+    pool = "from joblib import Parallel, delayed\nprint(Parallel(2)(delayed(abs)(i) for i in (-1, -2)))\n"
+    (tmp_path / "pool.py").write_text(pool + "raise SystemExit(3)\n")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (tmp_path, ROOT)))}
+    command = [sys.executable, "-c", POOL]
+    answer = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    said = answer.stdout.splitlines()  # between them a worker may say that it was ended before it had begun
+    assert (said[0], said[-1]) == ("[1, 2]", "ended with 3"), answer.stderr
 
 
 def test_other_commands_are_left_to_dvc() -> None:

@@ -74,6 +74,15 @@ def store(name: str, seed: int = 0) -> Method:
     return method
 
 
+def change_run(name: str, **items: int | str) -> None:
+    """Change items of a run in params.yaml, and allow it as many seeds as they ask for."""
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    params["runs"][name] |= items
+    if "seeds" in items:
+        params["experiments"]["tiny"]["training"]["seeds"] = items["seeds"]
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+
+
 def run_predict(name: str) -> None:
     predict.main(argparse.Namespace(experiment=None, run=name, device="cpu"))
 
@@ -150,9 +159,7 @@ def test_predict_without_stn0_names_what_to_train(experiment: config.Experiment)
 def test_seeds_not_trained_as_params_say_are_named_and_left_out(
     experiment: config.Experiment, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    params = yaml.safe_load(Path("params.yaml").read_text())
-    params["experiments"]["tiny"]["training"]["seeds"] = params["runs"]["oracle"]["seeds"] = 4
-    Path("params.yaml").write_text(yaml.safe_dump(params))
+    change_run("oracle", seeds=4)
     with pytest.raises(
         BadInput, match=r"weights/oracle: no seed is trained .*benchmark\.train --experiment tiny --run oracle"
     ):
@@ -172,9 +179,7 @@ def test_seeds_not_trained_as_params_say_are_named_and_left_out(
 def test_seeds_that_were_scored_elsewhere_keep_their_scores(
     experiment: config.Experiment, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    params = yaml.safe_load(Path("params.yaml").read_text())
-    params["experiments"]["tiny"]["training"]["seeds"] = params["runs"]["ours"]["seeds"] = 3
-    Path("params.yaml").write_text(yaml.safe_dump(params))
+    change_run("ours", seeds=3)
     run = config.load().run("ours")
     for seed in run.seeds:
         torch.manual_seed(seed)
@@ -195,15 +200,12 @@ def test_seeds_that_were_scored_elsewhere_keep_their_scores(
 
 
 def test_scores_of_another_training_are_not_kept(experiment: config.Experiment) -> None:
-    params = yaml.safe_load(Path("params.yaml").read_text())
-    params["experiments"]["tiny"]["training"]["seeds"] = params["runs"]["oracle"]["seeds"] = 2
-    Path("params.yaml").write_text(yaml.safe_dump(params))
+    change_run("oracle", seeds=2)
     for seed in (0, 1):
         store("oracle", seed)
     run_predict("oracle")
     run_evaluate("oracle")
-    params["runs"]["oracle"]["align"] = "none"
-    Path("params.yaml").write_text(yaml.safe_dump(params))
+    change_run("oracle", align="none")
     store("oracle", 0)
     run_predict("oracle")
     summary, rows = run_evaluate("oracle")
