@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from itertools import pairwise
 from typing import Literal
 
@@ -24,6 +25,12 @@ AT_16: Layers = ((5, 20), "MP2", (5, 20))  # likewise at 16 px
 def count(module: nn.Module) -> int:
     """Number of parameters of a module, frozen ones included."""
     return sum(p.numel() for p in module.parameters())
+
+
+@cache
+def constant(values: tuple[float, ...], device: torch.device) -> Tensor:
+    """float32 values on `device`, made once: a CUDA graph can't hold a copy from the processor's memory."""
+    return torch.tensor(values, device=device)
 
 
 @contextmanager

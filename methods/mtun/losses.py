@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from methods.layers import Discriminator
+from methods.layers import Discriminator, constant
 from methods.vgg import VGGFeatures
 
 WARP_UNITS = (0.2, 0.05, 0.05, 0.05)  # rotation, scale, tx, ty: so chosen that trials learnt scale and shift early too
@@ -46,4 +46,4 @@ def L_h(heatmaps: Sequence[Tensor], target: Tensor) -> Tensor:
 
 def L_w(warp: Tensor, target: Tensor) -> Tensor:
     """How far the STN is off, which recipe `tuned` adds: mean squared error of warps (B, 4), in WARP_UNITS."""
-    return ((warp - target) / target.new_tensor(WARP_UNITS)).square().mean()
+    return ((warp - target) / constant(WARP_UNITS, target.device)).square().mean()

@@ -12,7 +12,7 @@ from torch import Tensor
 from datasets import degrade
 from datasets.batch import Batch
 from methods.interface import Context, Optimiser, Phase, TrainedMethod, check_lr
-from methods.layers import evaluating
+from methods.layers import constant, evaluating
 from methods.vdsr.model import VDSRNet
 
 SIZES = (32, 64, 128)  # what each x2 step gives
@@ -91,7 +91,7 @@ class VDSR(TrainedMethod):
         """What the network sees of RGB images: luma (B, 1, H, W), or all of it."""
         if self.options.colour == "rgb":
             return image
-        return (image * image.new_tensor(LUMA)[:, None, None]).sum(1, keepdim=True)
+        return (image * constant(LUMA, image.device)[:, None, None]).sum(1, keepdim=True)
 
 
 def random_squares(images: Tensor, side: int) -> Tensor:
