@@ -9,6 +9,7 @@ import re
 import runpy
 import signal
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -55,4 +56,7 @@ def execute(module: str, arguments: list[str], environment: Mapping[str, str], f
     try:
         runpy.run_module(module, run_name="__main__", alter_sys=True)
     finally:
-        atexit._run_exitfuncs()  # multiprocessing leaves them out, and would wait for ever for a pool that they end
+        # What an interpreter does at its end. multiprocessing waits for children before it, or leaves it out, and so
+        # would wait for a pool that these end: minutes, or for ever.
+        threading._shutdown()  # type: ignore[attr-defined]
+        atexit._run_exitfuncs()
