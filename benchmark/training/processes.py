@@ -49,9 +49,10 @@ async def child(command: list[str], environment: dict[str, str], log: Path | Non
         try:
             return await process.wait()
         finally:
-            if process.returncode is None:
+            while process.returncode is None:  # a signal that comes between fork and exec is lost
                 process.terminate()
-                await process.wait()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(process.wait(), 5)
 
 
 def _end_with_parent() -> None:
