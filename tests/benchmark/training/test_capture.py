@@ -36,19 +36,20 @@ class Listener(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-@pytest.mark.parametrize(("name", "options"), CASES, ids=lambda case: str(case))
+@pytest.mark.parametrize(("name", "options"), CASES, ids=str)
 def test_updates_after_the_first_can_be_recorded(name: str, options: dict[str, Any]) -> None:
     torch.manual_seed(0)
     small = importlib.import_module(f"methods.{name}").TINY
     method = create(name, {**small, **options})
     context = Context(CPU, align=oracle)
-    rows, flip = torch.arange(4), torch.tensor([True, False, True, False])
-    warp = degrade.sample_warps(4, torch.Generator().manual_seed(0))
+    rows, flips = torch.arange(4), torch.tensor([True, False, True, False])
+    warps = degrade.sample_warps(4, torch.Generator().manual_seed(0))
     for phase in method.phases(context):
         step = make_step(phase, DeviceFaces(tiny.make_pairs(), CPU), context, "eager", "float32")
-        step(rows, warp if phase.fresh else None, flip if phase.flip else None, 0)
+        faces = rows, warps if phase.fresh else None, flips if phase.flip else None
+        step(*faces, 0)
         with Listener() as listener:
-            step._update(rows, warp if phase.fresh else None, flip if phase.flip else None, 0)
+            step(*faces, 0)
         assert not listener.heard, phase.name
 
 
