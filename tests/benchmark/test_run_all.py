@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -232,7 +233,10 @@ def test_nothing_is_started_with_too_little_time(project: Path, capfd: pytest.Ca
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL, signal.SIGUSR2])
 def test_no_training_outlives_the_command(project: Path, number: int) -> None:
     change_params(runs={"long": {"epochs": 100_000}})
-    parent = subprocess.Popen([*COMMAND, "--only", "long"], stdout=subprocess.DEVNULL)
+    heard = partial(
+        signal.signal, signal.SIGINT, signal.SIG_DFL
+    )  # tests in a shell's background are started deaf to it
+    parent = subprocess.Popen([*COMMAND, "--only", "long"], stdout=subprocess.DEVNULL, preexec_fn=heard)
     wait_for(lambda: bool(trainings_of(parent)))
     [child] = trainings_of(parent)
     parent.send_signal(number)
