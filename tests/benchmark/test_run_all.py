@@ -233,9 +233,8 @@ def test_nothing_is_started_with_too_little_time(project: Path, capfd: pytest.Ca
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL, signal.SIGUSR2])
 def test_no_training_outlives_the_command(project: Path, number: int) -> None:
     change_params(runs={"long": {"epochs": 100_000}})
-    heard = partial(
-        signal.signal, signal.SIGINT, signal.SIG_DFL
-    )  # tests in a shell's background are started deaf to it
+    # Tests in a shell's background are started deaf to SIGINT, and what they start would be too.
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     parent = subprocess.Popen([*COMMAND, "--only", "long"], stdout=subprocess.DEVNULL, preexec_fn=heard)
     wait_for(lambda: bool(trainings_of(parent)))
     [child] = trainings_of(parent)
