@@ -41,7 +41,8 @@ def main(arguments: argparse.Namespace) -> None:
     pairs = Pairs.load(experiment.data / "test")
     if run.method == "images":
         with cli.whole_folder(run.images(0).parent) as folder:
-            take(Path(run.options["folder"]).expanduser(), list(pairs.faces["name"]), folder / "seed0")
+            for seed in seeds:
+                take(make_method(run).options.of(seed), list(pairs.faces["name"]), folder / f"seed{seed}")
         return
     how = run.alignment(make_method(run).wants)
     lr = aligned_faces(pairs, alignment(experiment, how, device), device)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 from benchmark import accept, cli, config
 from benchmark.reporting import claims_page, measurements, tables
@@ -30,12 +31,24 @@ def section(experiments: list[config.Experiment]) -> str:
     ordered = sorted(experiments, key=measurements.drawn)
     answers = [part for experiment in ordered for part in _answer(experiment)]
     folded = [part for experiment in ordered for part in _tables(experiment)]
-    return "\n\n".join(["## The answer", *answers, *_faces(ordered), *folded])
+    return "\n\n".join(["## The answer", *_verdicts(ordered), *answers, *_faces(ordered), *folded])
+
+
+def _verdicts(experiments: list[config.Experiment]) -> list[str]:
+    """Every claim's verdict, a column an experiment."""
+    judged = {experiment.name: _claims(experiment)["claims"] for experiment in experiments}
+    return [
+        "What holds of the paper. Where a claim is of one pair of networks, the difference follows, positive where the "
+        "claim's direction is right, with its 95 % interval over faces and seeds, and the seeds of either. *Open*: no "
+        "difference and the paper's are both possible, or no run has the seeds to tell, and the interval is over faces "
+        "alone. A dash: runs that it needs have not been measured.",
+        claims_page.compared(judged),
+    ]
 
 
 def _answer(experiment: config.Experiment) -> list[str]:
     """The count of verdicts, where to read on, and the chart of the paper's scores and ours."""
-    counts = json.loads(_text(experiment.results / "claims.json"))["verdicts"]
+    counts = _claims(experiment)["verdicts"]
     folder = experiment.results.as_posix()
     chart = experiment.results / "figures" / CHART
     text = (
@@ -53,6 +66,11 @@ def _tables(experiment: config.Experiment) -> list[str]:
     numbered = [(title, tables.compare(number, experiment)) for number, title in tables.TITLES.items()]
     shown = [f"{title}:\n\n{tables.markdown(numbers)}" for title, numbers in numbered]
     return [f"<details><summary>Tables 1 to 3 on `{experiment.name}`</summary>", *shown, "</details>"]
+
+
+def _claims(experiment: config.Experiment) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(_text(experiment.results / "claims.json"))
+    return content
 
 
 def _text(path: Path) -> str:

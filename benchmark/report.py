@@ -65,7 +65,7 @@ def write_tables(experiment: config.Experiment, folder: Path) -> None:
     for table in tables.TITLES:
         tables.write(table, experiment, folder)
     supplement.write(experiment, folder)
-    deviations.write(folder)
+    deviations.write(experiment, folder)
 
 
 def draw(experiment: config.Experiment, gallery: Gallery | None) -> list[Path]:

@@ -13,14 +13,14 @@ import yaml
 
 from benchmark import cli, config
 from benchmark.reporting import measurements
-from benchmark.reporting.findings import Pair, Scores, examine
+from benchmark.reporting.findings import UNMEASURED, Pair, Scores, examine
 from benchmark.scoring.paired import Spread
 from benchmark.scoring.statistics import CONFIDENCE
-from benchmark.scoring.verdicts import VERDICTS, overall
+from benchmark.scoring.verdicts import OPEN, VERDICTS, overall
 from datasets.face import BadInput
 
 CLAIMS = Path(__file__).parents[1] / "reference" / "claims.yaml"
-KEYS = {"id", "section", "quote", "measure"}
+KEYS = {"id", "says", "section", "quote", "measure"}
 FORMS = ({"order"}, {"better", "than"}, {"better", "than_best_of"})
 
 
@@ -71,7 +71,7 @@ def judge_claim(claim: dict[str, Any], scores: Scores) -> dict[str, Any]:
     findings = examine(pairs_of(claim), scores, claim.get("lower", False))
     total = overall([finding.verdict for finding in findings])
     reasons = {finding.reason.split(":")[0] for finding in findings if finding.verdict == total}
-    head = {key: str(claim[key]) for key in ("id", "section", "quote", "measure")}
+    head = {key: str(claim[key]) for key in ("id", "says", "section", "quote", "measure")}
     reason = "" if "" in reasons else ", ".join(sorted(reasons))
     effects = {finding.than: finding.effect for finding in findings if finding.effect is not None}
     best = min(effects, key=effects.__getitem__) if effects and "than_best_of" in claim else None
@@ -87,8 +87,14 @@ def judge(experiment: config.Experiment, path: Path = CLAIMS) -> list[dict[str, 
 
 
 def count(judged: list[dict[str, Any]]) -> dict[str, int]:
-    """How many claims have each verdict."""
-    return {v: sum(claim["verdict"] == v for claim in judged) for v in VERDICTS}
+    """How many claims have each verdict; those that are open since a run is missing are counted apart."""
+    found = [UNMEASURED if unmeasured(claim) else claim["verdict"] for claim in judged]
+    return {verdict: found.count(verdict) for verdict in (*VERDICTS, UNMEASURED)}
+
+
+def unmeasured(claim: dict[str, Any]) -> bool:
+    """Whether all that leaves a claim open is that runs have not been measured."""
+    return claim["verdict"] == OPEN and str(claim["reason"]).startswith(UNMEASURED)
 
 
 def spreads(experiment: config.Experiment, measures: Iterable[str]) -> dict[str, dict[str, Spread]]:

@@ -40,14 +40,40 @@ def markdown(judged: list[dict[str, Any]], experiment: config.Experiment) -> str
     between = claims.spreads(experiment, dict.fromkeys(claim["measure"] for claim in judged))
     lines = [f"{summary(claims.count(judged), experiment)} ({where}).", "", METHOD, "", *seeds(between), ""]
     lines += ["| Section | Claim | Measure | Verdict |", "|:--|:--|:--|:--|"]
-    lines += [f"| {c['section']} | {c['quote']} | {c['measure'].upper()} | **{said(c)}** |" for c in judged]
+    lines += [
+        f"| {c['section']} | [{c['says']}](#{c['id']}) | {c['measure'].upper()} | **{said(c)}** |" for c in judged
+    ]
     for claim in judged:
         lines += ["", f"## {claim['id']}", "", f"> {claim['quote']} ({_where(claim['section'])})", ""]
         if claim["best_other"]:
-            lines += [f"Best of the others as measured: {label(claim['best_other'])}", ""]
+            lines += [
+                f"Best of the others as measured: {label(claim['best_other'])}. The paper's margin is that over its "
+                "best: every one is asked for that much at least.",
+                "",
+            ]
         lines += [f"| {claim['measure'].upper()} | {' | '.join(HEAD)} |", "|:--|--:|--:|--:|--:|--:|:--|"]
         lines += ["| " + " | ".join(cells(test, claim["measure"])) + " |" for test in claim["tests"]]
     return "\n".join(lines) + "\n"
+
+
+def compared(judged: dict[str, list[dict[str, Any]]]) -> str:
+    """One table of every claim's verdict in several experiments, by name; of a claim of one pair with the margin."""
+    lines = [f"| Claim | Paper | {' | '.join(f'`{name}`' for name in judged)} |", "|:--|--:|" + ":--|" * len(judged)]
+    for same in zip(*judged.values(), strict=True):
+        paper = cells(same[0]["tests"][0], same[0]["measure"])[1] if len(same[0]["tests"]) == 1 else ""
+        lines.append(f"| {same[0]['says']} | {paper} | {' | '.join(_verdict(claim) for claim in same)} |")
+    return "\n".join(lines)
+
+
+def _verdict(claim: dict[str, Any]) -> str:
+    """A claim's verdict, and margin and seeds where it rests on one pair; a dash where runs have not been measured."""
+    if claims.unmeasured(claim):
+        return "–"
+    if len(claim["tests"]) > 1:
+        return f"**{said(claim)}**"
+    test = claim["tests"][0]
+    seeds = " and ".join(map(str, test["seeds"]))
+    return f"**{claim['verdict']}**, {cells(test, claim['measure'])[2]}, seeds {seeds}"
 
 
 def _where(section: str) -> str:

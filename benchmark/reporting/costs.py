@@ -22,10 +22,11 @@ def numbers(experiment: config.Experiment) -> pd.DataFrame:
     sizes, rows = measurements.parameters(experiment), []
     if experiment.stn0_provenance.is_file():
         rows.append({"run": "stn0", "seed": 0, **_training(experiment.stn0_provenance)})
-    for name in measurements.measured(experiment):
+    for name, known in measurements.measured(experiment).items():
         run = experiment.run(name)
         shared = {"parameters": sizes[name], "inference, ms a face": 1000 * inference(run)}
-        rows += [{"run": name, "seed": seed, **_training(run.provenance(seed)), **shared} for seed in run.seeds]
+        seeds = [record["seed"] for record in known["training"]]
+        rows += [{"run": name, "seed": seed, **_training(run.provenance(seed)), **shared} for seed in seeds]
     columns = ["run", "seed", "parameters", "training, s", "images/s", "device", "threads", "precision"]
     return pd.DataFrame(rows, columns=[*columns, "inference, ms a face"])
 
@@ -54,17 +55,32 @@ def markdown(experiment: config.Experiment) -> str:
         text[column] = [tables.number(value, digits) for value in found[column].astype(float)]
     names = measurements.labels(experiment)
     text["run"] = [names.get(run, run) for run in found["run"]]
-    return text.to_markdown(index=False, disable_numparse=True)
+    return "\n\n".join([text.to_markdown(index=False, disable_numparse=True), *notes(experiment)])
+
+
+def notes(experiment: config.Experiment) -> list[str]:
+    """What provenance/ remarks on trainings, a line a remark with the runs that it is of."""
+    found: dict[str, list[str]] = {}
+    names = measurements.labels(experiment)
+    for name in measurements.measured(experiment):
+        run = experiment.run(name)
+        for remark in dict.fromkeys(_read(run.provenance(seed)).get("note") for seed in run.seeds):
+            if remark:
+                found.setdefault(remark, []).append(names[name])
+    return [f"{', '.join(runs)}: {remark}." for remark, runs in found.items()]
 
 
 def quality_and_time(experiment: config.Experiment) -> plt.Figure:
     """Mean PSNR against seconds a face of inference, and against seconds of training."""
     style, summaries = styles(experiment), measurements.measured(experiment)
-    training = numbers(experiment).groupby("run")["training, s"].mean()
+    found = numbers(experiment)
+    found = found[found["parameters"] > 0]  # what learns nothing is not trained
+    training = found.groupby("run")["training, s"].mean()
+    devices = " and ".join(sorted(found["device"].dropna().unique()))
     figure, axes = plt.subplots(1, 2, figsize=(12, 5), sharey=True)
     seconds = {
         "inference, s a face": {name: inference(experiment.run(name)) for name in summaries},
-        "training, s": {name: float(training[name]) for name in summaries},
+        f"training, s ({devices})": {name: float(training.get(name, np.nan)) for name in summaries},
     }
     for axis, (title, times) in zip(axes, seconds.items(), strict=True):
         for name, value in times.items():

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmark import cli
+from benchmark import cli, config
 from methods.interface import discover
 
 COLUMNS = {"point": "Point", "paper": "Paper", "authors": "Authors' code", "tuned": "Recipe `tuned`", "why": "Remark"}
@@ -47,12 +47,40 @@ def _text(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def write(folder: Path) -> None:
-    """Write deviations.md."""
+def settings(experiment: config.Experiment) -> pd.DataFrame:
+    """What the experiment sets of each method beyond its recipe or default: width, epochs, rates."""
+    recipe = experiment.params["training"]["recipe"]
+    found = [
+        {"Method": name, "Option": key, "Recipe or default": _text(_usual(name, key, recipe)), "Here": _text(value)}
+        for name, options in experiment.params["methods"].items()
+        for key, value in (options or {}).items()
+    ]
+    table = pd.DataFrame(found, columns=["Method", "Option", "Recipe or default", "Here"])
+    return table[table["Here"] != table["Recipe or default"]]
+
+
+def _usual(name: str, key: str, recipe: str) -> Any:
+    """An option's value where an experiment leaves it alone."""
+    value = getattr(discover()[name].Options(), key)
+    if value is not None or importlib.util.find_spec(f"methods.{name}.recipes") is None:
+        return value
+    return getattr(importlib.import_module(f"methods.{name}.recipes").recipe(recipe), key, None)
+
+
+def write(experiment: config.Experiment, folder: Path) -> None:
+    """Write deviations.md: what the experiment sets, then the deviations of the recipes."""
     head = (
         "Where the paper, its authors' public code and this project differ. The recipes `paper` and `authors` follow "
         "the columns of these names.\n\n"
     )
     table = rows().map(lambda text: text.replace("|", r"\|"))
     with cli.whole_file(folder / "deviations.md") as part:
-        part.write_text(head + table.to_markdown(index=False, disable_numparse=True) + "\n")
+        part.write_text(
+            f"What experiment {experiment.name} sets of its methods for all runs (recipe "
+            f"`{experiment.params['training']['recipe']}`):\n\n{_markdown(settings(experiment))}\n\n"
+            f"{head}{_markdown(table)}\n"
+        )
+
+
+def _markdown(table: pd.DataFrame) -> str:
+    return table.to_markdown(index=False, disable_numparse=True)

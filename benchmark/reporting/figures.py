@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,8 @@ from benchmark.reporting.sheet import overlay
 
 mpl.use("Agg")
 ROWS, ROWS_OF_ALL = 6, 3
-HEAD, FOOT = 0.25, 0.3  # inches above and below the grid
+HEAD, FOOT, LINE = 0.25, 0.3, 0.09  # inches above and below the grid, and of a line there
+LETTERS = 26  # that fit into an inch of it
 DPI = 128  # with an axis of an inch: a pixel of the figure for a pixel of a face
 
 
@@ -106,23 +108,26 @@ def grid(columns: list[Column], gallery: Gallery, rows: np.ndarray) -> plt.Figur
     """Pictures of the faces `rows`, a column each of `columns` that is at hand."""
     shown = [column for column in columns if column.at_hand(gallery)]
     absent = [column.title for column in columns if column not in shown]
-    height = len(rows) + HEAD + FOOT
+    text = note(gallery, rows, absent, LETTERS * len(shown))
+    foot = max(FOOT, LINE * (text.count("\n") + 2))
+    height = len(rows) + HEAD + foot
     figure, axes = plt.subplots(len(rows), len(shown), figsize=(len(shown), height), squeeze=False)
-    figure.subplots_adjust(0, FOOT / height, 1, 1 - HEAD / height, wspace=0.03, hspace=0.03)
+    figure.subplots_adjust(0, foot / height, 1, 1 - HEAD / height, wspace=0.03, hspace=0.03)
     for line, column in zip(axes.T, shown, strict=True):
         line[0].set_title(column.title, fontsize=6.5, pad=3)
         for axis, picture in zip(line, column.pictures(gallery, rows), strict=True):
             axis.imshow(picture, interpolation="nearest")
             axis.axis("off")
-    figure.text(0.005, 0.1 * FOOT / height, note(gallery, rows, absent), fontsize=5, va="bottom")
+    figure.text(0.005, 0.1 * FOOT / height, text, fontsize=5, va="bottom")
     return figure
 
 
-def note(gallery: Gallery, rows: np.ndarray, absent: list[str]) -> str:
-    """What stands below a grid: how the faces were chosen, and what is missing."""
+def note(gallery: Gallery, rows: np.ndarray, absent: list[str], width: int) -> str:
+    """What stands below a grid, in lines of so many letters: how the faces were chosen, and what is missing."""
     yaw = gallery.pairs.faces["yaw"].iloc[rows].abs()
     text = f"Faces drawn by seed over pose (|yaw| {yaw.min():.0f}° to {yaw.max():.0f}°) and difficulty."
-    return text + (f"\nNot run, left out: {', '.join(absent)}." if absent else "")
+    parts = [text, f"No images here of: {', '.join(absent)}."] if absent else [text]
+    return "\n".join(textwrap.fill(part, width) for part in parts)
 
 
 def write(gallery: Gallery) -> None:

@@ -14,7 +14,7 @@ from benchmark.scoring.paired import FIXED, Spread, difference, spread
 from benchmark.scoring.verdicts import OPEN, REPRODUCED, holm, side, verdict
 
 ROUNDING = 0.01  # of the difference of two numbers with two decimals, as the paper prints them
-ONE_SEED, LARGER = "one seed", "larger than claimed"
+ONE_SEED, LARGER, UNMEASURED = "one seed", "larger than claimed", "not measured"
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def estimate(pair: Pair, scores: Scores, lower: bool = False) -> Finding:
     blank = Finding(pair.better, pair.than, pair.paper)
     absent = [run for run in (pair.better, pair.than) if run not in scores.values]
     if absent:
-        return replace(blank, reason=f"not measured: {', '.join(absent)}")
+        return replace(blank, reason=f"{UNMEASURED}: {', '.join(absent)}")
     a, b = scores.values[pair.better], scores.values[pair.than]
     blank = replace(blank, faces=len(a), seeds=(a.shape[1], b.shape[1]))
     if len(a) < 2:

@@ -28,13 +28,17 @@ def drawn(experiment: config.Experiment) -> bool:
 def trained(experiment: config.Experiment) -> dict[str, str]:
     """The method of each run that trains a network; the other runs draw nothing, so that their seeds are alike.
 
-    A method that is not here, whose images came from elsewhere, is taken for a trained one.
+    Images that came from elsewhere are a method of their own, a trained one unless the run says `trained: false`.
     """
     methods = discover()
-    runs = {name: experiment.run(name).method for name in experiment.runs}
-    return {
-        name: method for name, method in runs.items() if issubclass(methods.get(method, TrainedMethod), TrainedMethod)
-    }
+    found: dict[str, str] = {}
+    for name in experiment.runs:
+        run = experiment.run(name)
+        if run.method == "images":
+            found |= {name: name} if run.options.get("trained", True) else {}
+        elif issubclass(methods.get(run.method, TrainedMethod), TrainedMethod):  # a method from elsewhere: trained
+            found[name] = run.method
+    return found
 
 
 def measured(experiment: config.Experiment) -> dict[str, dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from benchmark import config
 from benchmark.reporting import measurements
 from benchmark.reporting.figures import save
 from benchmark.reporting.findings import Scores
-from benchmark.reporting.tables import MEASURES, TITLES, compare
+from benchmark.reporting.tables import MEASURES, TITLES, compare, rows_of
 from benchmark.scoring.paired import FIXED, difference
 from benchmark.scoring.statistics import mean_interval
 
@@ -23,6 +24,8 @@ mpl.use("Agg")
 REFERENCE_RUN = "ours"
 DPI = 130
 MARKERS = "osD^vP*X"
+FURTHER = "In none of the paper's tables"
+STILL = 0.02  # dB: a phase whose PSNR moves less does not touch what upscales, as the first ones of TDAE
 
 
 def styles(experiment: config.Experiment) -> dict[str, dict[str, Any]]:
@@ -45,27 +48,72 @@ def logs(experiment: config.Experiment) -> dict[str, list[pd.DataFrame]]:
     return found
 
 
+def panels(runs: Collection[str]) -> dict[str, dict[str, dict[str, Any]]]:
+    """The runs by the table of the paper that has them, and those of none: label, colour, marker, no two alike."""
+    tables = {f"Table {number}": rows_of(number, [])["label"] for number in TITLES}
+    known = {str(run) for rows in tables.values() for run in rows.index}
+    shown = {title: {str(run): label for run, label in rows.items() if run in runs} for title, rows in tables.items()}
+    shown[FURTHER] = {run: run for run in runs if run not in known}
+    return {
+        title: {run: _look(i, label) for i, (run, label) in enumerate(p.items())} for title, p in shown.items() if p
+    }
+
+
+def _look(i: int, label: str) -> dict[str, Any]:
+    colour = mpl.colors.to_hex(plt.get_cmap("tab10")(i % 10))
+    return {"label": label, "color": colour, "marker": MARKERS[i % len(MARKERS)]}
+
+
 def curves(experiment: config.Experiment) -> plt.Figure | None:
-    """Validation PSNR of every trained run and seed by epoch, and the loss terms of Ours; None without a log."""
+    """Validation PSNR of every trained run and seed by epoch, a panel a table of the paper, and the loss terms of Ours.
+
+    None without a log.
+    """
     trained = {name: tables for name, tables in logs(experiment).items() if "val_psnr" in tables[0]}
     if not trained:
         return None
-    style = styles(experiment)
-    figure, (left, right) = plt.subplots(1, 2, figsize=(12, 5), width_ratios=(3, 2))
-    for name, tables in trained.items():
-        for seed, table in enumerate(tables):
-            line = {"color": style[name]["color"], "lw": 1.2, "marker": ".", "alpha": 1 if seed == 0 else 0.5}
-            watched = table.dropna(subset="val_psnr")
-            left.plot(_epochs(watched), watched["val_psnr"], label=None if seed else style[name]["label"], **line)
-    left.set(xlabel="epoch with SR faces, phases one after another", ylabel="PSNR on the validation fold, dB")
-    left.legend(fontsize=6, ncols=2)
-    shown = REFERENCE_RUN if REFERENCE_RUN in trained else next(iter(trained))
-    table = trained[shown][0]
-    for term in (str(column) for column in table if str(column).startswith("L_")):
-        right.plot(_epochs(table), table[term], label=term, lw=1.2, marker=".")
-    right.set(xlabel="epoch", ylabel="weighted term of the loss", yscale="log", title=style[shown]["label"])
-    right.legend(fontsize=6)
+    shown = panels(trained)
+    figure, axes = _grid(len(shown) + 1)
+    for axis, (title, looks) in zip(axes, shown.items(), strict=False):
+        for name, look in looks.items():
+            for seed, table in enumerate(trained[name]):
+                line = look | {"label": None if seed else look["label"], "alpha": 1 if seed == 0 else 0.5}
+                seen = watched(table)
+                axis.plot(_epochs(seen), seen["val_psnr"], lw=1.2, ms=3, **line)
+        axis.set(xlabel="epoch with SR faces", ylabel="PSNR on the validation fold, dB", title=title)
+        _legend(axis)
+    run = REFERENCE_RUN if REFERENCE_RUN in trained else next(iter(trained))
+    _terms(axes[-1], trained[run][0], measurements.labels(experiment)[run])
     return finish(figure)
+
+
+def _grid(count: int, sharey: bool = False) -> tuple[plt.Figure, list[plt.Axes]]:
+    """So many panels, two in a row."""
+    rows = -(-count // 2)
+    figure, axes = plt.subplots(rows, 2, figsize=(12, 4 * rows), sharey=sharey, squeeze=False)
+    for axis in axes.flat[count:]:
+        axis.axis("off")
+    return figure, list(axes.flat[:count])
+
+
+def watched(table: pd.DataFrame) -> pd.DataFrame:
+    """The epochs of a log whose PSNR says something: those of phases that change what upscales, the last among them."""
+    table = table.dropna(subset="val_psnr")
+    moved = table.groupby("phase", sort=False)["val_psnr"].agg(np.ptp) > STILL
+    return table[table["phase"].map(moved) | (table["phase"] == table["phase"].iloc[-1])]
+
+
+def _terms(axis: plt.Axes, table: pd.DataFrame, label: str) -> None:
+    """The loss terms of one training by epoch."""
+    for term in (str(column) for column in table if str(column).startswith("L_")):
+        axis.plot(_epochs(table), table[term], label=term, lw=1.2, marker=".")
+    axis.set(xlabel="epoch of all phases", ylabel="weighted term of the loss", yscale="log", title=f"Losses of {label}")
+    _legend(axis)
+
+
+def _legend(axis: plt.Axes) -> None:
+    if axis.get_legend_handles_labels()[1]:
+        axis.legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
 
 
 def _epochs(table: pd.DataFrame) -> np.ndarray:
@@ -73,20 +121,21 @@ def _epochs(table: pd.DataFrame) -> np.ndarray:
 
 
 def by_yaw(experiment: config.Experiment) -> plt.Figure:
-    """Mean PSNR in each yaw bin with its 95 % interval, a line a run."""
-    style, tables = styles(experiment), measurements.rows(experiment)
-    figure, axis = plt.subplots(figsize=(8, 5))
-    for i, (name, table) in enumerate(tables.items()):
-        bins = measurements.ordered_bins(table["yaw_bin"])
-        faces = table.groupby(["yaw_bin", "name"])["psnr"].mean()
-        mean, low, high = np.array([mean_interval(faces[group].to_numpy()) for group in bins]).T
-        offset = 0.5 * ((i + 0.5) / len(tables) - 0.5)
-        places = np.arange(len(bins)) + offset
-        axis.errorbar(places, mean, [mean - low, high - mean], ms=4, lw=1, elinewidth=0.8, capsize=1.5, **style[name])
-    counts = [faces[group].size for group in bins]
-    axis.set_xticks(range(len(bins)), [f"{group}°\n{n} faces" for group, n in zip(bins, counts, strict=True)])
-    axis.set(xlabel="|yaw|", ylabel="PSNR, dB")
-    axis.legend(fontsize=6, loc="center left", bbox_to_anchor=(1, 0.5))
+    """Mean PSNR in each yaw bin with its 95 % interval, a line a run, a panel a table of the paper."""
+    tables = measurements.rows(experiment)
+    first = next(iter(tables.values())).drop_duplicates("name")["yaw_bin"]
+    bins = measurements.ordered_bins(first)
+    shown = panels(tables)
+    figure, axes = _grid(len(shown), sharey=True)
+    for axis, (title, looks) in zip(axes, shown.items(), strict=True):
+        for i, (name, look) in enumerate(looks.items()):
+            faces = tables[name].groupby(["yaw_bin", "name"])["psnr"].mean()
+            mean, low, high = np.array([mean_interval(faces[group].to_numpy()) for group in bins]).T
+            places = np.arange(len(bins)) + 0.5 * ((i + 0.5) / len(looks) - 0.5)
+            axis.errorbar(places, mean, [mean - low, high - mean], ms=4, lw=1, elinewidth=0.8, capsize=1.5, **look)
+        axis.set_xticks(range(len(bins)), [f"{group}°\n{(first == group).sum()} faces" for group in bins])
+        axis.set(xlabel="|yaw|", ylabel="PSNR, dB", title=title)
+        _legend(axis)
     return finish(figure)
 
 

@@ -47,13 +47,14 @@ def rows_of(table: int, runs: list[str]) -> pd.DataFrame:
 
 
 def compare(table: int, experiment: config.Experiment) -> pd.DataFrame:
-    """Numbers of one table: for PSNR and SSIM the paper's, ours, its interval and the difference; NaN where not run.
+    """Numbers of one table: seeds; of PSNR and SSIM the paper's, ours, its interval, the difference; NaN where not run.
 
     ranked: whether the row competes, which takes a row of the paper whose run is not helped by the true warps.
     """
     rows, ours = rows_of(table, list(experiment.runs)), measured(experiment)
     oracle = [name for name, run in experiment.runs.items() if run.get("align") == "oracle"]
     result = pd.DataFrame({"label": rows["label"], "ranked": rows["psnr"].notna() & ~rows.index.isin(oracle)})
+    result["seeds"] = [ours.get(run, {}).get("seeds", np.nan) for run in rows.index]
     for measure in MEASURES:
         result[f"{measure}_paper"] = rows[measure]
         result[f"{measure}_ours"] = [ours.get(run, {}).get(measure, np.nan) for run in rows.index]
@@ -65,10 +66,10 @@ def compare(table: int, experiment: config.Experiment) -> pd.DataFrame:
 
 def shown(numbers: pd.DataFrame) -> pd.DataFrame:
     """The table as text: a dash where a number is missing, ours with its interval in brackets."""
-    text = pd.DataFrame({"Method": numbers["label"]})
+    text = pd.DataFrame({"Method": numbers["label"], "Seeds": numbers["seeds"].map(lambda v: number(v, 0))})
     for measure, (title, digits) in MEASURES.items():
         text[f"{title}, paper"] = numbers[f"{measure}_paper"].map(lambda v: number(v, 2))
-        text[f"{title}, ours [95 %]"] = [
+        text[f"{title}, here [95 %]"] = [
             f"{number(v, digits)} [{number(low, digits)}, {number(high, digits)}]" if np.isfinite(v) else DASH
             for v, low, high in zip(*(numbers[f"{measure}_{k}"] for k in ("ours", "low", "high")), strict=True)
         ]
@@ -100,10 +101,20 @@ def conditions(experiment: config.Experiment) -> str:
         f"recipe {training['recipe']}",
         f"{_span(faces)} test faces",
         f"seeds: {_span(seeds)}",
+        *budgets(experiment),
         f"VGG-19 weights: {' and '.join(vgg) or _vgg(training['vgg'])}",
         *sorted(note for key, note in notes if key != "vgg"),
     ]
-    return "; ".join(parts) + ". Marked: best and second of the paper's rows, those with oracle alignment aside."
+    return "; ".join(parts) + (
+        ". Intervals are over faces; what another seed would change is in the claims' alone. "
+        "Marked: best and second of the paper's rows, those with oracle alignment aside."
+    )
+
+
+def budgets(experiment: config.Experiment) -> list[str]:
+    """What the experiment sets of the paper's network, if anything: its width, epochs and the like."""
+    options = experiment.params["methods"].get("mtun") or {}
+    return [f"mtun with {', '.join(f'{key} {value}' for key, value in options.items())}"] if options else []
 
 
 def describe(experiment: config.Experiment) -> str:
@@ -141,7 +152,7 @@ def markdown(numbers: pd.DataFrame) -> str:
 def ranks(numbers: pd.DataFrame) -> dict[str, list[int]]:
     """Rank of each row by ours, 1 the best; 0 where not ranked or not run."""
     return {
-        f"{title}, ours [95 %]": numbers[f"{measure}_ours"]
+        f"{title}, here [95 %]": numbers[f"{measure}_ours"]
         .where(numbers["ranked"])
         .round(digits)
         .rank(ascending=False, method="min")

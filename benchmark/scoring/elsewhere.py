@@ -32,8 +32,7 @@ def scores(run: config.Run, record: dict[str, Any]) -> Elsewhere:
         return Elsewhere()
     facts = json.loads(run.facts.read_text())
     others = [seed for seed in run.seeds if not run.images(seed).is_dir()]
-    records = [known for known in facts["training"] if known == {**record, "seed": known["seed"]}]
-    records = [known for known in records if known["seed"] in others]
+    records = [known for known in facts["training"] if known in [{**record, "seed": seed} for seed in others]]
     rows = read_rows(table)
     found = Elsewhere(
         [rows[rows["seed"] == known["seed"]] for known in records],

@@ -22,8 +22,9 @@ class Deconv(nn.ConvTranspose2d):
         if x.is_cuda or side > 4:
             return super().forward(x, output_size)
         kernel, stride, padding = self.kernel_size[0], self.stride[0], int(self.padding[0])
-        columns = x.permute(0, 2, 3, 1).reshape(-1, channels) @ self.weight.flatten(1)
-        columns = columns.view(batch, side * side, -1).transpose(1, 2)
+        # Channels last in the matrix, as the weights lie in memory: their copy would take longer than the product.
+        columns = x.permute(0, 2, 3, 1).reshape(-1, channels) @ self.weight.permute(0, 2, 3, 1).flatten(1)
+        columns = columns.view(batch, side * side, kernel * kernel, -1).permute(0, 3, 2, 1).flatten(1, 2)
         size = (side - 1) * stride - 2 * padding + kernel
         out = nn.functional.fold(columns, size, kernel, padding=padding, stride=stride)
         return out if self.bias is None else out + self.bias[:, None, None]

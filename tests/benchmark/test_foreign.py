@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 import yaml
 from PIL import Image
 from pipeline import run
@@ -24,6 +25,7 @@ from benchmark.train import stored
 from datasets.batch import to_uint8
 from datasets.face import BadInput
 from datasets.pairs import Pairs
+from methods.interface import Context, create
 
 # What the README shows: it imports Pillow alone.
 PROGRAM = """
@@ -95,6 +97,27 @@ def test_foreign_bicubic_is_scored_as_ours(project: Path) -> None:
     assert scores["theirs"]["ssim"] == pytest.approx(scores["bicubic"]["ssim"], abs=0.002)
     rows = pd.read_csv("results/tiny/metrics/theirs.csv", dtype={"name": str})
     assert list(rows["name"]) == list(Pairs.load(Path("data/tiny/test")).faces["name"])
+
+
+def test_several_trainings_lie_in_a_folder_each(project: Path) -> None:
+    run_export()
+    for seed, source in enumerate(("lr_oracle", "lr_unaligned")):
+        subprocess.run([sys.executable, "-I", "-c", PROGRAM, f"out/test/{source}", f"sr{seed}"], check=True)
+    params = yaml.safe_load(yaml.safe_dump(PARAMS))
+    params["experiments"]["tiny"]["training"]["seeds"] = 2
+    params["runs"]["theirs"] |= {"folder": "sr{seed}", "seeds": 2}
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    run(project, *(f"benchmark.{stage} --run theirs" for stage in ("train", "predict", "evaluate")))
+    rows = pd.read_csv("results/tiny/metrics/theirs.csv").groupby("seed")["psnr"].mean()
+    assert rows[0] > rows[1] + 1  # upright, and not
+
+
+def test_one_folder_is_not_taken_for_several_trainings(project: Path, pairs: Pairs) -> None:
+    Path("sr").mkdir()
+    images = create("images", {"folder": "sr"})
+    images.fit(pairs, Context(export.CPU, seed=0))
+    with pytest.raises(BadInput, match=r"'sr': one folder for several seeds; put \{seed\} into it"):
+        images.fit(pairs, Context(export.CPU, seed=1))
 
 
 def test_other_images_under_the_same_path_are_noticed(project: Path) -> None:
@@ -200,9 +223,5 @@ def test_absent_folder_is_named(project: Path, monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_foreign_images_upscale_no_other_face(pairs: Pairs) -> None:
-    import torch
-
-    from methods.interface import create
-
     with pytest.raises(BadInput, match="test set alone"):
         create("images", {"folder": "sr"}).upscale(torch.zeros(1, 3, 16, 16))

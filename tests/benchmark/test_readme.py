@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -44,6 +45,24 @@ def test_section_holds_tables_verdicts_and_a_figure(reported: config.Experiment)
     assert places == sorted(places)
 
 
+def test_every_claim_has_a_row_with_its_verdict_and_margin(reported: config.Experiment) -> None:
+    judged = json.loads((reported.results / "claims.json").read_text())["claims"]
+    text = readme.section([reported])
+    table = text[text.index("| Claim | Paper | `toy` |") : text.index("### `toy`")].strip().splitlines()[2:]
+    shown = {claim: (paper.strip(), cell.strip()) for claim, paper, cell in (row.split("|")[1:4] for row in table)}
+    assert [name.strip() for name in shown] == [claim["says"] for claim in judged]
+    for claim, (paper, cell) in zip(judged, shown.values(), strict=True):
+        if claim["reason"].startswith("not measured"):
+            assert cell == "–"
+        else:
+            assert cell.startswith(f"**{claim['verdict']}")
+            # Of several pairs no margin is shown, since none is the claim's.
+            single = len(claim["tests"]) == 1
+            assert ("[" in cell, bool(paper)) == (single, single)
+    assert {claim["verdict"] for claim in judged} >= {"reproduced", "open"}
+    assert any(cell == "–" for _, cell in shown.values())
+
+
 def test_no_picture_of_a_real_face(reported: config.Experiment) -> None:
     reported.params["corpora"] = {"celeba": {}, "synthetic": {}}
     text = readme.section([reported])
@@ -58,11 +77,11 @@ def test_real_faces_come_before_drawn_ones(reported: config.Experiment) -> None:
 
 
 def test_only_what_is_between_the_markers_changes(reported: config.Experiment) -> None:
-    page = f"# Title\n\n{readme.BEGIN}\nold\n{readme.END}\n\nMore.\n"
+    page = f"# Title\n\n{readme.BEGIN}\nTo be replaced.\n{readme.END}\n\nMore.\n"
     new = readme.filled(page, readme.section([reported]))
     assert new.startswith(f"# Title\n\n{readme.BEGIN}\n## The answer")
     assert new.endswith(f"{readme.END}\n\nMore.\n")
-    assert "old" not in new
+    assert "To be replaced" not in new
     assert readme.filled(new, readme.section([reported])) == new
 
 

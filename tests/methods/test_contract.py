@@ -14,7 +14,7 @@ from torch import Tensor
 from datasets.face import BadInput
 from methods.interface import Method, create, discover
 
-# All but the images of a foreign method, which has none for other faces; see test_images.py.
+# All but the images of a foreign method, which has none for other faces; see tests/benchmark/test_foreign.py.
 METHODS = [name for name in discover() if name != "images"]
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 NOT_OPTIONS = ("method", "align", "seeds")

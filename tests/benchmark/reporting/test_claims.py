@@ -99,7 +99,15 @@ def test_the_second_best_is_the_one_that_is_measured() -> None:
 
 
 def test_without_one_of_the_others_nothing_is_best() -> None:
-    claim = {"id": "x", "section": "4", "quote": "q", "measure": "psnr", "better": "a", "than_best_of": ["b", "c"]}
+    claim = {
+        "id": "x",
+        "says": "s",
+        "section": "4",
+        "quote": "q",
+        "measure": "psnr",
+        "better": "a",
+        "than_best_of": ["b", "c"],
+    }
     assert claims.judge_claim(claim, of_mtun(a=run(21), b=run(20)))["verdict"] == OPEN
     assert claims.judge_claim(claim, of_mtun(a=run(19), b=run(20)))["verdict"] == NOT_REPRODUCED
 
@@ -107,7 +115,7 @@ def test_without_one_of_the_others_nothing_is_best() -> None:
 def test_pairs_of_one_claim_are_corrected_for_their_number() -> None:
     names = [f"r{i}" for i in range(10)]
     scores = of_mtun(**{name: run(20 - 0.12 * i, 3, 0.04) for i, name in enumerate(names)})
-    order = {"id": "x", "section": "4", "quote": "q", "measure": "psnr", "order": names}
+    order = {"id": "x", "says": "s", "section": "4", "quote": "q", "measure": "psnr", "order": names}
     alone = [examine(pair, scores) for pair in claims.pairs_of(order)]
     together = claims.judge_claim(order, scores)["tests"]
     for one, many in zip(alone, together, strict=True):
@@ -127,9 +135,10 @@ def test_rows_are_paired_by_name_and_not_by_place(toy: config.Experiment) -> Non
 
 def test_trained_runs_are_known_by_their_method(toy: config.Experiment) -> None:
     assert measurements.trained(toy) == {"tdae_retrained": "tdae", "ours_no_skip": "mtun", "ours": "mtun"}
-    toy.params["methods"]["foreign"] = {}
-    toy.runs["elsewhere"] = {"method": "foreign"}
-    assert measurements.trained(toy)["elsewhere"] == "foreign"
+    toy.params["methods"]["images"] = {}
+    toy.runs.update({"theirs": {"method": "images"}, "enlarged": {"method": "images", "trained": False}})
+    assert set(measurements.trained(toy)) == {"tdae_retrained", "ours_no_skip", "ours", "theirs"}
+    assert measurements.trained(toy)["theirs"] == "theirs"  # a method of its own
 
 
 def test_a_missing_run_leaves_the_claim_open_and_is_named() -> None:
@@ -172,9 +181,9 @@ def test_every_run_of_the_tables_is_in_a_claim() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{id: a, section: '4', quote: q, measure: psnr}", "needs either `order` or"),
-        ("{id: a, section: '4', quote: q, order: [ours, tdae]}", "lacks measure"),
-        ("{id: a, section: '4', quote: q, measure: psnr, order: [a, b], margin: 2}", "unknown margin"),
+        ("{id: a, says: s, section: '4', quote: q, measure: psnr}", "needs either `order` or"),
+        ("{id: a, says: s, section: '4', quote: q, order: [ours, tdae]}", "lacks measure"),
+        ("{id: a, says: s, section: '4', quote: q, measure: psnr, order: [a, b], margin: 2}", "unknown margin"),
     ],
 )
 def test_a_claim_that_tests_nothing_is_refused(text: str, message: str, tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def test_columns_stand_in_the_papers_order_and_absent_runs_are_named(gallery: Ga
     figure = figures.draw(1, gallery)
     assert titles(figure, 5) == ["(a) LR", "(b) HR", "(c) NN", "(f) TDAE†", "(g) Ours"]
     assert len(figure.axes) == 5 * figures.ROWS
-    assert "left out: (d) CBN, (e) TDAE." in figure.texts[0].get_text()
+    assert "No images here of: (d) CBN, (e) TDAE." in figure.texts[0].get_text()
     plt.close(figure)
 
 

@@ -39,7 +39,7 @@ def draws(means: dict[str, float], seeds: int, faces: int) -> Iterator[Scores]:
 
 def verdicts(claim: dict, means: dict[str, float], seeds: int = 3, faces: int = 300) -> Counter[str]:
     """How often each verdict is given."""
-    full = {"id": "simulated", "section": "5", "quote": "q", "measure": "psnr"} | claim
+    full = {"id": "simulated", "says": "s", "section": "5", "quote": "q", "measure": "psnr"} | claim
     return Counter(judge_claim(full, scores)["verdict"] for scores in draws(means, seeds, faces))
 
 
@@ -86,6 +86,6 @@ def test_no_effect_at_all_is_told_from_a_large_claim() -> None:
 def test_seeds_that_are_left_out_would_be_believed() -> None:
     """What the verdicts guard against: over faces alone, two trainings of one network differ beyond chance."""
     alone = [Scores(scores.values, {}) for scores in draws({"a": 0.0, "b": 0.0}, 1, 300)]
-    full = {"id": "simulated", "section": "5", "quote": "q", "measure": "psnr"} | PAIR
+    full = {"id": "simulated", "says": "s", "section": "5", "quote": "q", "measure": "psnr"} | PAIR
     found = Counter(judge_claim(full, scores)["verdict"] for scores in alone)
     assert found[OPEN] + found[NOT_REPRODUCED] < DRAWS - 2 * WRONG

@@ -13,6 +13,7 @@ import pytest
 import methods.bicubic
 from benchmark import config
 from benchmark.reporting import deviations, measurements, supplement, tables
+from methods.mtun.recipes import DEVIATIONS, recipe
 
 
 @pytest.fixture
@@ -98,8 +99,6 @@ def test_latex_escapes(text: str, latex: str) -> None:
 
 
 def test_deviations_hold_every_row_of_the_recipes_and_of_other_methods(monkeypatch: pytest.MonkeyPatch) -> None:
-    from methods.mtun.recipes import DEVIATIONS
-
     row = SimpleNamespace(point="kernel", paper="a|b", authors=None, tuned=True, why="because")
     monkeypatch.setattr(methods.bicubic, "DEVIATIONS", (row,), raising=False)
     found = deviations.rows()
@@ -110,7 +109,22 @@ def test_deviations_hold_every_row_of_the_recipes_and_of_other_methods(monkeypat
 def test_deviations_page_keeps_its_columns_apart(toy: config.Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
     row = SimpleNamespace(point="kernel", paper="a|b", authors=None, tuned=True, why="because")
     monkeypatch.setattr(methods.bicubic, "DEVIATIONS", (row,), raising=False)
-    deviations.write(toy.results)
+    deviations.write(toy, toy.results)
     lines = (toy.results / "deviations.md").read_text().splitlines()
     bars = {line.replace(r"\|", "").count("|") for line in lines if line.startswith("|")}
-    assert bars == {7}
+    assert bars == {5, 7}  # the experiment's own settings, and the deviations
+
+
+def test_what_an_experiment_sets_stands_beside_what_it_would_have_been(toy: config.Experiment) -> None:
+    toy.params["methods"] = {
+        "mtun": {"epochs": 3, "width": 32, "front_rate": 0.5},
+        "srgan": {"blocks": 2},
+        "bicubic": None,
+    }
+    found = deviations.settings(toy).to_numpy().tolist()
+    tuned = recipe("tuned")
+    assert found == [
+        ["mtun", "epochs", str(tuned.epochs), "3"],  # by the recipe; the width is the usual one
+        ["mtun", "front_rate", f"{tuned.front_rate:g}", "0.5"],
+        ["srgan", "blocks", "16", "2"],  # SRGAN has no recipes
+    ]

@@ -63,15 +63,16 @@ def test_papers_numbers_stand_beside_ours(experiment: config.Experiment, tmp_pat
     text = write(experiment, 1, tmp_path / "t")
     rows = cells(text["md"])
     assert rows["Method"] == [
+        "Seeds",
         "PSNR, paper",
-        "PSNR, ours [95 %]",
+        "PSNR, here [95 %]",
         "PSNR, difference",
         "SSIM, paper",
-        "SSIM, ours [95 %]",
+        "SSIM, here [95 %]",
         "SSIM, difference",
     ]
-    assert rows["Bicubic"] == ["18.83", "18.50 [18.40, 18.70]", "-0.33", "0.57", "0.580 [0.570, 0.600]", "+0.010"]
-    assert rows["Ours"][:3] == ["23.14", "**22.25 [22.15, 22.45]**", "-0.89"]
+    assert rows["Bicubic"] == ["1", "18.83", "18.50 [18.40, 18.70]", "-0.33", "0.57", "0.580 [0.570, 0.600]", "+0.010"]
+    assert rows["Ours"][:4] == ["1", "23.14", "**22.25 [22.15, 22.45]**", "-0.89"]
     numbers = pd.read_csv(tmp_path / "t" / "table1.csv").set_index("run")
     assert float(numbers.loc["bicubic", "psnr_ours"]) == 18.5
     assert float(numbers.loc["ours", "ssim_difference"]) == pytest.approx(0.661 - 0.68)
@@ -79,19 +80,28 @@ def test_papers_numbers_stand_beside_ours(experiment: config.Experiment, tmp_pat
 
 def test_what_was_not_run_is_a_dash_and_no_number(experiment: config.Experiment, tmp_path: Path) -> None:
     text = write(experiment, 1, tmp_path / "t")
-    assert cells(text["md"])["VDSR"] == ["18.65", "–", "–", "0.57", "–", "–"]
+    assert cells(text["md"])["VDSR"] == ["–", "18.65", "–", "–", "0.57", "–", "–"]
     (line,) = [line for line in text["tex"].splitlines() if line.startswith("VDSR")]
-    assert [c.strip() for c in line.removesuffix(r"\\").split("&")] == ["VDSR", "18.65", "--", "--", "0.57", "--", "--"]
+    assert [c.strip() for c in line.removesuffix(r"\\").split("&")] == [
+        "VDSR",
+        "--",
+        "18.65",
+        "--",
+        "--",
+        "0.57",
+        "--",
+        "--",
+    ]
     (line,) = [line for line in text["csv"].splitlines() if line.startswith("vdsr")]
-    assert line.count("–") == 8
+    assert line.count("–") == 9
     assert not any("nan" in content.lower() for content in text.values())
 
 
 def test_table_1_ends_with_runs_that_the_paper_lacks(experiment: config.Experiment, tmp_path: Path) -> None:
     rows = cells(write(experiment, 1, tmp_path / "t")["md"])
     assert list(rows)[-2:] == ["nearest", "our own"]
-    assert rows["nearest"][0] == rows["nearest"][2] == "–"
-    assert rows["nearest"][1] == "15.00 [14.90, 15.20]"
+    assert rows["nearest"][1] == rows["nearest"][3] == "–"
+    assert rows["nearest"][2] == "15.00 [14.90, 15.20]"
     for table in (2, 3):
         assert "nearest" not in write(experiment, table, tmp_path / "t")["md"]
 
@@ -104,25 +114,25 @@ def marked(rows: dict[str, list[str]], column: int) -> dict[str, list[str]]:
 def test_best_and_second_are_marked_among_ours(experiment: config.Experiment, tmp_path: Path) -> None:
     text = write(experiment, 1, tmp_path / "t")
     rows = cells(text["md"])
-    assert marked(rows, 1) == {"**": ["Ours"], "<u>": ["Ma et al."]}
-    assert marked(rows, 4) == {"**": ["Ma et al."], "<u>": ["Ours"]}
-    assert not [r for row in rows.values() for r in (row[0], row[2], row[3], row[5]) if "*" in r or "<" in r]
+    assert marked(rows, 2) == {"**": ["Ours"], "<u>": ["Ma et al."]}
+    assert marked(rows, 5) == {"**": ["Ma et al."], "<u>": ["Ours"]}
+    assert not [r for row in rows.values() for r in (row[1], row[3], row[4], row[6]) if "*" in r or "<" in r]
     assert re.findall(r"\\textbf\{(\S+) ", text["tex"]) == ["0.700", "22.25"]
     assert re.findall(r"\\underline\{(\S+) ", text["tex"]) == ["20.00", "0.661"]
 
 
 def test_rows_that_the_paper_lacks_are_not_marked(experiment: config.Experiment, tmp_path: Path) -> None:
     rows = cells(write(experiment, 1, tmp_path / "t")["md"])
-    assert rows["our own"][1] == "24.00 [23.90, 24.20]"  # the best of all, but not of the paper's
-    assert rows["our own"][4] == "0.800 [0.790, 0.820]"
+    assert rows["our own"][2] == "24.00 [23.90, 24.20]"  # the best of all, but not of the paper's
+    assert rows["our own"][5] == "0.800 [0.790, 0.820]"
 
 
 def test_runs_that_know_the_true_warps_are_not_marked(experiment: config.Experiment, tmp_path: Path) -> None:
     experiment.runs["ma"]["align"] = "oracle"
     experiment.runs["bicubic"]["align"] = "none"
     rows = cells(write(experiment, 1, tmp_path / "t")["md"])
-    assert marked(rows, 1) == marked(rows, 4) == {"**": ["Ours"], "<u>": ["Bicubic"]}
-    assert rows["Ma et al."][1] == "20.00 [19.90, 20.20]"
+    assert marked(rows, 2) == marked(rows, 5) == {"**": ["Ours"], "<u>": ["Bicubic"]}
+    assert rows["Ma et al."][2] == "20.00 [19.90, 20.20]"
 
 
 def test_equal_scores_share_a_rank() -> None:
@@ -134,15 +144,15 @@ def test_equal_scores_share_a_rank() -> None:
 def test_tables_2_and_3_have_the_papers_rows(experiment: config.Experiment, tmp_path: Path) -> None:
     rows = cells(write(experiment, 2, tmp_path / "t")["md"])
     assert [name for name in rows if not name.startswith(("Method", ":"))] == ["R16", "R32", "S1", "S2", "S3", "S4"]
-    assert rows["S4"][1] == "**22.25 [22.15, 22.45]**"
+    assert rows["S4"][2] == "**22.25 [22.15, 22.45]**"
     rows = cells(write(experiment, 3, tmp_path / "t")["md"])
-    assert [r[0] for r in rows.values()][2:] == ["21.43", "21.57", "21.55", "23.23", "23.35", "23.14"]
+    assert [r[1] for r in rows.values()][2:] == ["21.43", "21.57", "21.55", "23.23", "23.35", "23.14"]
 
 
 def test_nothing_measured_is_all_dashes(experiment: config.Experiment, tmp_path: Path) -> None:
     shutil.rmtree(experiment.results)
     rows = cells(write(experiment, 1, tmp_path / "t")["md"])
-    assert {r[1] for n, r in rows.items() if not n.startswith(("Method", ":"))} == {"–"}
+    assert {r[2] for n, r in rows.items() if not n.startswith(("Method", ":"))} == {"–"}
 
 
 def test_special_characters_are_escaped_once() -> None:

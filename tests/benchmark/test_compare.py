@@ -1,0 +1,73 @@
+"""One run against another: the numbers are those of an independent paired test, and what is not there is said."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from benchmark import compare, config
+from datasets.face import BadInput
+
+
+def numbers(text: str) -> list[float]:
+    return [float(number) for number in re.findall(r"[+-]?\d+\.\d+", text)]
+
+
+def column(experiment: config.Experiment, run: str) -> np.ndarray:
+    table = pd.read_csv(experiment.run(run).metrics.with_suffix(".csv"), dtype={"name": str})
+    return table.groupby("name")["psnr"].mean().to_numpy()
+
+
+def test_runs_that_draw_nothing_are_compared_by_a_paired_t_test(toy: config.Experiment) -> None:
+    row = compare.table(toy, "bicubic", "nearest").set_index("").loc["PSNR, dB ↑"]
+    a, b = column(toy, "bicubic"), column(toy, "nearest")
+    wanted = stats.ttest_rel(a, b)
+    interval = wanted.confidence_interval()
+    assert numbers(row["difference [95 %]"]) == pytest.approx([(a - b).mean(), interval.low, interval.high], abs=0.005)
+    assert float(row["p"]) == pytest.approx(wanted.pvalue, abs=0.0005)
+    assert row["faces; seeds"] == "12; 1 and 1"
+    assert (float(row["bicubic"]), float(row["nearest"])) == pytest.approx((a.mean(), b.mean()), abs=0.005)
+
+
+def test_seeds_widen_the_interval_of_a_trained_network(toy: config.Experiment) -> None:
+    row = compare.table(toy, "ours", "bicubic").set_index("").loc["PSNR, dB ↑"]
+    _, low, high = numbers(row["difference [95 %]"])
+    alone = stats.ttest_rel(column(toy, "ours"), column(toy, "bicubic")).confidence_interval()
+    assert high - low > alone.high - alone.low
+    assert row["faces; seeds"] == "12; 2 and 1"
+
+
+def test_images_from_elsewhere_are_a_trained_network_unless_they_say_otherwise(toy: config.Experiment) -> None:
+    toy.params["methods"]["images"] = {}
+    theirs = toy.run("nearest").metrics
+    for suffix in (".json", ".csv", ".facts.json"):
+        theirs.with_name(f"theirs{suffix}").write_text(theirs.with_suffix(suffix).read_text())
+
+    def width(**options: object) -> float:
+        toy.runs["theirs"] = {"method": "images", "folder": "sr", **options}
+        row = compare.table(toy, "theirs", "bicubic").set_index("").loc["PSNR, dB ↑"]
+        _, low, high = numbers(row["difference [95 %]"])
+        return high - low
+
+    assert width() > width(trained=False)
+
+
+def test_a_run_without_scores_is_named(toy: config.Experiment) -> None:
+    toy.run("nearest").metrics.unlink()
+    with pytest.raises(BadInput, match=r"nearest.json: missing; run .*run_all --experiment toy --only nearest"):
+        compare.table(toy, "ours", "nearest")
+    with pytest.raises(BadInput, match="no run 'mine'; it has"):
+        compare.table(toy, "mine", "ours")
+
+
+def test_measures_that_no_run_has_are_left_out(toy: config.Experiment) -> None:
+    assert list(compare.table(toy, "ours", "bicubic")[""]) == [
+        "PSNR, dB ↑",
+        "SSIM ↑",
+        "PSNR on Y, dB ↑",
+        "SSIM on Y ↑",
+    ]
