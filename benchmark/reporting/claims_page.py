@@ -47,8 +47,8 @@ def markdown(judged: list[dict[str, Any]], experiment: config.Experiment) -> str
         lines += ["", f"## {claim['id']}", "", f"> {claim['quote']} ({_where(claim['section'])})", ""]
         if claim["best_other"]:
             lines += [
-                f"Best of the others as measured: {label(claim['best_other'])}. The paper's margin is that over its "
-                "best: every one is asked for that much at least.",
+                f"Best of the others as measured: {label(claim['best_other'])}; every one is asked for the paper's "
+                "margin over its own best, at least.",
                 "",
             ]
         lines += [f"| {claim['measure'].upper()} | {' | '.join(HEAD)} |", "|:--|--:|--:|--:|--:|--:|:--|"]
