@@ -11,19 +11,19 @@ import argparse
 import pandas as pd
 
 from benchmark import cli, config
-from benchmark.reporting import measurements
+from benchmark.reporting import claims_page, measurements
 from benchmark.reporting.findings import ONE_SEED, Finding, Pair, Scores, estimate
 from datasets.face import BadInput
 
-# Measure: title, factor, digits, and whether less of it is better.
+# Measure: title, with an arrow to where it is better, factor, digits.
 MEASURES = {
-    "psnr": ("PSNR, dB", 1, 2, False),
-    "ssim": ("SSIM", 1, 4, False),
-    "psnr_y": ("PSNR on Y, dB", 1, 2, False),
-    "ssim_y": ("SSIM on Y", 1, 4, False),
-    "distance": ("identity distance", 1, 3, True),
-    "nme": ("landmark error, %", 100, 2, True),
-    "vgg": ("VGG-19 distance", 1, 3, True),
+    "psnr": ("PSNR, dB ↑", 1, 2),
+    "ssim": ("SSIM ↑", 1, 4),
+    "psnr_y": ("PSNR on Y, dB ↑", 1, 2),
+    "ssim_y": ("SSIM on Y ↑", 1, 4),
+    "distance": ("identity distance ↓", 1, 3),
+    "nme": ("landmark error, % ↓", 100, 2),
+    "vgg": ("VGG-19 distance ↓", 1, 3),
 }
 NOTE = (
     "Difference: the first run minus the second; where less is better (arrow down), a negative one speaks for the "
@@ -39,26 +39,24 @@ def main(arguments: argparse.Namespace) -> None:
 
 def table(experiment: config.Experiment, first: str, second: str) -> pd.DataFrame:
     """A row a measure as text. BadInput for a run that is not in params.yaml or has no scores."""
-    known = measurements.measured(experiment)
-    for name in (first, second):
-        if experiment.run(name).name not in known:
+    scored = measurements.measured(experiment)
+    for run in (experiment.run(first), experiment.run(second)):
+        if run.name not in scored:
             raise BadInput(
-                f"{experiment.run(name).metrics}: missing; "
-                f"run `python -m benchmark.run_all --experiment {experiment.name} --only {name}` first"
+                f"{run.metrics}: missing; "
+                f"run `python -m benchmark.run_all --experiment {experiment.name} --only {run.name}` first"
             )
+    trained = measurements.trained(experiment)
+    tables = {measure: measurements.of_measure(experiment, measure) for measure in MEASURES}
+    # Without VGG-19's weights no run has its distance, without `recognise` none has a landmark error.
+    known = [measure for measure, runs in tables.items() if any(part[measure].notna().any() for part in runs.values())]
     pair = Pair(first, second, None)
-    return pd.DataFrame([_row(experiment, pair, measure) for measure in MEASURES if _known(experiment, measure)])
+    return pd.DataFrame([_row(pair, measure, Scores.of(tables[measure], measure, trained)) for measure in known])
 
 
-def _known(experiment: config.Experiment, measure: str) -> bool:
-    """Whether any run has it: without VGG-19's weights none has its distance, without `recognise` no landmark error."""
-    return any(part[measure].notna().any() for part in measurements.of_measure(experiment, measure).values())
-
-
-def _row(experiment: config.Experiment, pair: Pair, measure: str) -> dict[str, str]:
-    title, factor, digits, lower = MEASURES[measure]
-    scores = Scores.load(experiment, measure)
-    row = {"": f"{title} {'↓' if lower else '↑'}"}
+def _row(pair: Pair, measure: str, scores: Scores) -> dict[str, str]:
+    title, factor, digits = MEASURES[measure]
+    row = {"": title}
     for run in (pair.better, pair.than):
         row[run] = f"{factor * scores.values[run].mean():.{digits}f}" if run in scores.values else "–"
     return row | _difference(estimate(pair, scores), factor, digits)
@@ -69,12 +67,9 @@ def _difference(found: Finding, factor: int, digits: int) -> dict[str, str]:
     if found.effect is None or found.low is None or found.high is None:
         return dict.fromkeys(keys, "–")
     effect, low, high = (f"{factor * value:+.{digits}f}" for value in (found.effect, found.low, found.high))
-    p = f"{found.p_none:.3f}" if found.p_none is not None else f"– ({ONE_SEED}: over faces alone)"
-    return dict(zip(keys, (f"{effect} [{low}, {high}]", p, f"{found.faces}; {_seeds(found)}"), strict=True))
-
-
-def _seeds(found: Finding) -> str:
-    return " and ".join(map(str, found.seeds))
+    p = f"– ({ONE_SEED}: over faces alone)" if found.p_none is None else f"{found.p_none:.3f}"
+    counts = f"{found.faces}; {claims_page.seeds_of(found.seeds)}"
+    return dict(zip(keys, (f"{effect} [{low}, {high}]", p, counts), strict=True))
 
 
 if __name__ == "__main__":

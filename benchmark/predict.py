@@ -39,12 +39,13 @@ def main(arguments: argparse.Namespace) -> None:
     seeds = cli.seeds_at_hand(run, partial(stored, run), none)
     device = choose_device(arguments.device)
     pairs = Pairs.load(experiment.data / "test")
+    method = make_method(run)
     if run.method == "images":
         with cli.whole_folder(run.images(0).parent) as folder:
             for seed in seeds:
-                take(make_method(run).options.of(seed), list(pairs.faces["name"]), folder / f"seed{seed}")
+                take(method.options.of(seed), list(pairs.faces["name"]), folder / f"seed{seed}")
         return
-    how = run.alignment(make_method(run).wants)
+    how = run.alignment(method.wants)
     lr = aligned_faces(pairs, alignment(experiment, how, device), device)
     seconds = []
     with cli.whole_folder(run.images(0).parent) as folder:

@@ -69,8 +69,7 @@ def _tables(experiment: config.Experiment) -> list[str]:
 
 
 def _claims(experiment: config.Experiment) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(_text(experiment.results / "claims.json"))
-    return content
+    return json.loads(_text(experiment.results / "claims.json"))
 
 
 def _text(path: Path) -> str:

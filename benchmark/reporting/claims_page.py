@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ def compared(judged: dict[str, list[dict[str, Any]]]) -> str:
     """One table of every claim's verdict in several experiments, by name; of a claim of one pair with the margin."""
     lines = [f"| Claim | Paper | {' | '.join(f'`{name}`' for name in judged)} |", "|:--|--:|" + ":--|" * len(judged)]
     for same in zip(*judged.values(), strict=True):
-        paper = cells(same[0]["tests"][0], same[0]["measure"])[1] if len(same[0]["tests"]) == 1 else ""
+        paper = margin(same[0]["tests"][0], same[0]["measure"]) if len(same[0]["tests"]) == 1 else ""
         lines.append(f"| {same[0]['says']} | {paper} | {' | '.join(_verdict(claim) for claim in same)} |")
     return "\n".join(lines)
 
@@ -72,8 +73,7 @@ def _verdict(claim: dict[str, Any]) -> str:
     if len(claim["tests"]) > 1:
         return f"**{said(claim)}**"
     test = claim["tests"][0]
-    seeds = " and ".join(map(str, test["seeds"]))
-    return f"**{claim['verdict']}**, {cells(test, claim['measure'])[2]}, seeds {seeds}"
+    return f"**{claim['verdict']}**, {effect(test, claim['measure'])}, seeds {seeds_of(test['seeds'])}"
 
 
 def _where(section: str) -> str:
@@ -110,18 +110,33 @@ def label(run: str) -> str:
 
 def cells(test: dict[str, Any], measure: str) -> list[str]:
     """A finding as the texts of a table's row: the pair, then HEAD."""
-    unit, digits = _format(measure)
-    paper = "–" if test["paper"] is None else f"{test['paper']:+.2f}{unit}"
     title = f"{label(test['better'])} over {label(test['than'])}"
+    measured = [effect(test, measure), _chance(test["p_none"]), _chance(test["p_paper"])]
+    counts = "–" if test["effect"] is None else f"{test['faces']}; {seeds_of(test['seeds'])}; {test['dof']:.0f}"
+    return [title, margin(test, measure), *measured, counts, said(test)]
+
+
+def margin(test: dict[str, Any], measure: str) -> str:
+    """The paper's margin of a finding, or a dash."""
+    return "–" if test["paper"] is None else f"{test['paper']:+.2f}{_format(measure)[0]}"
+
+
+def effect(test: dict[str, Any], measure: str) -> str:
+    """The difference of a finding with its interval, or the reason why there is none."""
     if test["effect"] is None:
-        return [title, paper, test["reason"], "–", "–", "–", said(test)]
-    effect, low, high = (f"{test[key]:+.{digits}f}" for key in ("effect", "low", "high"))
-    counts = f"{test['faces']}; {' and '.join(map(str, test['seeds']))}; {test['dof']:.0f}"
-    chances = (_chance(test["p_none"]), _chance(test["p_paper"]))
-    return [title, paper, f"{effect}{unit} [{low}, {high}]", *chances, counts, said(test)]
+        return str(test["reason"])
+    unit, digits = _format(measure)
+    mean, low, high = (f"{test[key]:+.{digits}f}" for key in ("effect", "low", "high"))
+    return f"{mean}{unit} [{low}, {high}]"
+
+
+def seeds_of(counts: Iterable[int]) -> str:
+    """The number of seeds of either run."""
+    return " and ".join(map(str, counts))
 
 
 def _chance(p: float | None) -> str:
+    """A p value, or a dash."""
     if p is None:
         return "–"
     return "< 0.001" if p < 0.001 else f"{p:.3f}"

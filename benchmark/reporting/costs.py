@@ -28,7 +28,7 @@ def numbers(experiment: config.Experiment) -> pd.DataFrame:
         seeds = [record["seed"] for record in known["training"]]
         rows += [{"run": name, "seed": seed, **_training(run.provenance(seed)), **shared} for seed in seeds]
     columns = ["run", "seed", "parameters", "training, s", "images/s", "device", "threads", "precision"]
-    return pd.DataFrame(rows, columns=[*columns, "inference, ms a face"])
+    return pd.DataFrame(rows, columns=[*columns, "inference, ms a face", "note"])
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def _training(path: Path) -> dict[str, Any]:
     """The columns that a seed's provenance fills."""
     known = _read(path)
     found = {"training, s": known.get("seconds"), "images/s": known.get("images_per_second")}
-    return found | {key: known.get(key) for key in ("device", "threads", "precision")}
+    return found | {key: known.get(key) for key in ("device", "threads", "precision", "note")}
 
 
 def inference(run: config.Run) -> float:
@@ -48,26 +48,16 @@ def inference(run: config.Run) -> float:
 
 
 def markdown(experiment: config.Experiment) -> str:
-    """The table as text, a dash where a number is missing."""
-    found = numbers(experiment)
+    """The table as text, a dash where a number is missing; below it the remarks of provenance/ and their runs."""
+    found, names = numbers(experiment), measurements.labels(experiment)
+    found["run"] = [names.get(run, run) for run in found["run"]]
+    remarks = found.groupby("note", sort=False)["run"].unique()
+    found = found.drop(columns="note")
     text = found.astype(object).where(found.notna(), tables.DASH)
     for column, digits in DIGITS.items():
         text[column] = [tables.number(value, digits) for value in found[column].astype(float)]
-    names = measurements.labels(experiment)
-    text["run"] = [names.get(run, run) for run in found["run"]]
-    return "\n\n".join([text.to_markdown(index=False, disable_numparse=True), *notes(experiment)])
-
-
-def notes(experiment: config.Experiment) -> list[str]:
-    """What provenance/ remarks on trainings, a line a remark with the runs that it is of."""
-    found: dict[str, list[str]] = {}
-    names = measurements.labels(experiment)
-    for name in measurements.measured(experiment):
-        run = experiment.run(name)
-        for remark in dict.fromkeys(_read(run.provenance(seed)).get("note") for seed in run.seeds):
-            if remark:
-                found.setdefault(remark, []).append(names[name])
-    return [f"{', '.join(runs)}: {remark}." for remark, runs in found.items()]
+    below = [f"{', '.join(runs)}: {remark}." for remark, runs in remarks.items()]
+    return "\n\n".join([text.to_markdown(index=False, disable_numparse=True), *below])
 
 
 def quality_and_time(experiment: config.Experiment) -> plt.Figure:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pandas as pd
@@ -34,9 +35,13 @@ def offered(name: str) -> tuple[Any, ...]:
     package = importlib.import_module(f"methods.{name}")
     if hasattr(package, "DEVIATIONS"):
         return tuple(package.DEVIATIONS)
-    if importlib.util.find_spec(f"methods.{name}.recipes") is None:
-        return ()
-    return tuple(getattr(importlib.import_module(f"methods.{name}.recipes"), "DEVIATIONS", ()))
+    return tuple(getattr(_recipes(name), "DEVIATIONS", ()))
+
+
+def _recipes(name: str) -> ModuleType | None:
+    """The module `recipes` of the method `name`, if it has one."""
+    module = f"methods.{name}.recipes"
+    return importlib.import_module(module) if importlib.util.find_spec(module) else None
 
 
 def _text(value: Any) -> str:
@@ -61,10 +66,8 @@ def settings(experiment: config.Experiment) -> pd.DataFrame:
 
 def _usual(name: str, key: str, recipe: str) -> Any:
     """An option's value where an experiment leaves it alone."""
-    value = getattr(discover()[name].Options(), key)
-    if value is not None or importlib.util.find_spec(f"methods.{name}.recipes") is None:
-        return value
-    return getattr(importlib.import_module(f"methods.{name}.recipes").recipe(recipe), key, None)
+    value, recipes = getattr(discover()[name].Options(), key), _recipes(name)
+    return getattr(recipes.recipe(recipe), key, None) if value is None and recipes else value
 
 
 def write(experiment: config.Experiment, folder: Path) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+import pandas as pd
 
 from benchmark import config
 from benchmark.reporting import measurements
@@ -58,9 +59,12 @@ class Scores:
     @classmethod
     def load(cls, experiment: config.Experiment, measure: str) -> Scores:
         """The experiment's scores in `measure`, from metrics/ or recognition/."""
-        tables = measurements.of_measure(experiment, measure)
-        values = {run: measurements.scores(table, measure).to_numpy() for run, table in tables.items()}
-        return cls(values, measurements.trained(experiment))
+        return cls.of(measurements.of_measure(experiment, measure), measure, measurements.trained(experiment))
+
+    @classmethod
+    def of(cls, tables: Mapping[str, pd.DataFrame], measure: str, trained: Mapping[str, str]) -> Scores:
+        """The scores in `measure` of these tables, a run each; `trained` as measurements.trained gives it."""
+        return cls({run: measurements.scores(table, measure).to_numpy() for run, table in tables.items()}, trained)
 
     @cached_property
     def spreads(self) -> dict[str, Spread | None]:

@@ -35,7 +35,8 @@ def trained(experiment: config.Experiment) -> dict[str, str]:
     for name in experiment.runs:
         run = experiment.run(name)
         if run.method == "images":
-            found |= {name: name} if run.options.get("trained", True) else {}
+            if run.options.get("trained", True):
+                found[name] = name
         elif issubclass(methods.get(run.method, TrainedMethod), TrainedMethod):  # a method from elsewhere: trained
             found[name] = run.method
     return found

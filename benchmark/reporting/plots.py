@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +29,7 @@ STILL = 0.02  # dB: a phase whose PSNR moves less does not touch what upscales, 
 
 def styles(experiment: config.Experiment) -> dict[str, dict[str, Any]]:
     """Label, colour and marker of each run, the same in every plot."""
-    colours, markers = plt.get_cmap("tab20"), cycle(MARKERS)
-    return {
-        run: {"label": label, "color": mpl.colors.to_hex(colours(i % 20)), "marker": next(markers)}
-        for i, (run, label) in enumerate(measurements.labels(experiment).items())
-    }
+    return {run: _look(i, label, "tab20") for i, (run, label) in enumerate(measurements.labels(experiment).items())}
 
 
 def logs(experiment: config.Experiment) -> dict[str, list[pd.DataFrame]]:
@@ -55,13 +50,16 @@ def panels(runs: Collection[str]) -> dict[str, dict[str, dict[str, Any]]]:
     shown = {title: {str(run): label for run, label in rows.items() if run in runs} for title, rows in tables.items()}
     shown[FURTHER] = {run: run for run in runs if run not in known}
     return {
-        title: {run: _look(i, label) for i, (run, label) in enumerate(p.items())} for title, p in shown.items() if p
+        title: {run: _look(i, label, "tab10") for i, (run, label) in enumerate(p.items())}
+        for title, p in shown.items()
+        if p
     }
 
 
-def _look(i: int, label: str) -> dict[str, Any]:
-    colour = mpl.colors.to_hex(plt.get_cmap("tab10")(i % 10))
-    return {"label": label, "color": colour, "marker": MARKERS[i % len(MARKERS)]}
+def _look(i: int, label: str, colours: str) -> dict[str, Any]:
+    """Label, colour and marker of the i-th of several runs."""
+    known = mpl.color_sequences[colours]
+    return {"label": label, "color": mpl.colors.to_hex(known[i % len(known)]), "marker": MARKERS[i % len(MARKERS)]}
 
 
 def curves(experiment: config.Experiment) -> plt.Figure | None:

@@ -28,8 +28,8 @@ class Options:
 
     def __post_init__(self) -> None:
         pattern = Path(glob.escape(str(self.of(SEED))).replace(SEED, "*"), "*.png")
-        root = Path(pattern.anchor or ".")
-        files = sorted(root.glob(str(pattern.relative_to(pattern.anchor)))) if self.folder else []
+        relative = str(pattern.relative_to(pattern.anchor))
+        files = sorted(Path(pattern.anchor).glob(relative)) if self.folder else []
         digests = [path.name.encode() + hashlib.sha256(path.read_bytes()).digest() for path in files]
         object.__setattr__(self, "content", hashlib.sha256(b"".join(digests)).hexdigest())
 

@@ -139,6 +139,9 @@ def test_trained_runs_are_known_by_their_method(toy: config.Experiment) -> None:
     toy.runs.update({"theirs": {"method": "images"}, "enlarged": {"method": "images", "trained": False}})
     assert set(measurements.trained(toy)) == {"tdae_retrained", "ours_no_skip", "ours", "theirs"}
     assert measurements.trained(toy)["theirs"] == "theirs"  # a method of its own
+    toy.params["methods"]["foreign"] = {}
+    toy.runs["elsewhere"] = {"method": "foreign"}
+    assert measurements.trained(toy)["elsewhere"] == "foreign"
 
 
 def test_a_missing_run_leaves_the_claim_open_and_is_named() -> None:

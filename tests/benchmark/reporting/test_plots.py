@@ -53,7 +53,9 @@ def test_no_two_runs_of_a_panel_look_alike() -> None:
 
 
 def test_yaw_plot_draws_the_means_of_the_bins(toy: config.Experiment) -> None:
-    axis = plots.by_yaw(toy).axes[0]
+    axes = plots.by_yaw(toy).axes
+    assert [len(axis.containers) for axis in axes] == [4, 1, 1, 1]  # Ours is in every table, nearest in none
+    axis = axes[0]
     in_table_1 = [run for run in measurements.labels(toy) if run != "nearest"]
     drawn = dict(zip(in_table_1, [c.lines[0].get_ydata() for c in axis.containers], strict=True))
     rows = measurements.rows(toy)["ours"]
