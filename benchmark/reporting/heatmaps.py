@@ -129,6 +129,7 @@ def draw(experiment: config.Experiment) -> plt.Figure:
                 line = {"color": f"C{number - 1}" if number else "black", "label": None if seed else names[run]}
                 axis.plot(np.arange(1, len(scores) + 1), scores, ".-", lw=1, alpha=0.8, **line)
         axis.set(xlabel="passes over the training faces, after the front's", title=f"beside {names[other]}")
+        plots.whole_epochs(axis)
         axis.legend(fontsize=7)
     axes[0, 0].set(ylabel="PSNR on the validation fold, dB")
     figure.tight_layout()

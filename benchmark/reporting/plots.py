@@ -79,6 +79,7 @@ def curves(experiment: config.Experiment) -> plt.Figure | None:
                 seen = watched(table)
                 axis.plot(_epochs(seen), seen["val_psnr"], lw=1.2, ms=3, **line)
         axis.set(xlabel="epoch with SR faces", ylabel="PSNR on the validation fold, dB", title=title)
+        whole_epochs(axis)
         _legend(axis)
     run = REFERENCE_RUN if REFERENCE_RUN in trained else next(iter(trained))
     _terms(axes[-1], trained[run][0], measurements.labels(experiment)[run])
@@ -182,6 +183,11 @@ def paper_and_measured(experiment: config.Experiment) -> plt.Figure:
     figure.legend(*axes[0].get_legend_handles_labels(), loc="upper center", ncols=2, frameon=False)
     figure.tight_layout(rect=(0, 0, 1, 0.96))
     return figure
+
+
+def whole_epochs(axis: plt.Axes) -> None:
+    """Ticks of the x axis at whole numbers alone: one epoch is not two halves."""
+    axis.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True))
 
 
 def finish(figure: plt.Figure) -> plt.Figure:
