@@ -31,6 +31,11 @@ def load_stn0(experiment: config.Experiment, device: torch.device) -> Align:
     method = STN0(experiment.params["stn0"])
     method.load(experiment.results / "weights" / "stn0")
     method.to(device)
+    return by_stn0(method)
+
+
+def by_stn0(method: STN0) -> Align:
+    """Upright by what the network sees, whatever the warps are. It waits for nothing: a CUDA graph may hold it."""
     return lambda lr, warp: torch.cat([method.align(part)[0] for part in lr.split(_BATCH)])
 
 

@@ -135,7 +135,7 @@ class Step:
         if self.average:
             self.average.weights = state["average"]
 
-    def _fall_back(self, what: str, error: Exception) -> None:
+    def _fall_back(self, what: str, error: BaseException) -> None:
         reason = f"{what}, going on without: {str(error).strip().splitlines()[0]}"
         parallel.say(f"training step: {reason}")
         self.context.course["step"] = reason
@@ -197,11 +197,19 @@ class GraphStep(Step):
             for optimiser, _ in self.optimisers():
                 optimiser.zero_grad(set_to_none=True)
             torch.cuda.synchronize()
-            self._fall_back("CUDA graph capture failed", error)
+            forget_capture(self.context.device)
+            # What comes out of a capture that an error has ended says no more than that there was one.
+            self._fall_back("CUDA graph capture failed", error.__context__ or error)
             self.refused, self.graph = True, None
             return False
         self.graph, self.epoch = graph, epoch
         return True
+
+
+def forget_capture(device: torch.device) -> None:
+    """Let the device's generator draw again: a capture that failed leaves it waiting for a graph, and draws raise."""
+    generator = torch.cuda.default_generators[device.index or 0]
+    generator.graphsafe_set_state(generator.clone_state())
 
 
 def make_step(

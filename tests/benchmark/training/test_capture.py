@@ -10,11 +10,12 @@ import tiny
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from benchmark.alignment import oracle
+from benchmark.alignment import by_stn0
 from benchmark.training.engine import make_step
 from datasets import degrade
 from datasets.batch import DeviceFaces
 from methods.interface import Context, TrainedMethod, create, discover
+from methods.stn0 import STN0
 
 CPU = torch.device("cpu")
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -41,7 +42,7 @@ def test_updates_after_the_first_can_be_recorded(name: str, options: dict[str, A
     torch.manual_seed(0)
     small = importlib.import_module(f"methods.{name}").TINY
     method = create(name, {**small, **options})
-    context = Context(CPU, align=oracle)
+    context = Context(CPU, align=by_stn0(STN0()))
     rows, flips = torch.arange(4), torch.tensor([True, False, True, False])
     warps = degrade.sample_warps(4, torch.Generator().manual_seed(0))
     for phase in method.phases(context):

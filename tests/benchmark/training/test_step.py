@@ -150,8 +150,15 @@ def test_graph_that_cuda_refuses_goes_on_without_and_says_so(
     pretended_cuda: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def refuse(graph: object, pool: object) -> NoReturn:
-        raise RuntimeError("operation not permitted when stream is capturing\nmore")
+        try:
+            raise RuntimeError("operation not permitted when stream is capturing\nmore")
+        finally:
+            raise RuntimeError("operation failed due to a previous error during capture")
 
+    # As CUDA leaves it: a generator that counts on a graph and refuses to draw.
+    states: list[str] = []
+    generator = SimpleNamespace(clone_state=lambda: "no capture", graphsafe_set_state=states.append)
+    pretended_cuda.setattr(torch.cuda, "default_generators", (generator,))
     pretended_cuda.setattr(torch.cuda, "CUDAGraph", object)
     pretended_cuda.setattr(torch.cuda, "graph", refuse)
     context = Context(CPU)
@@ -162,6 +169,7 @@ def test_graph_that_cuda_refuses_goes_on_without_and_says_so(
     reason = "CUDA graph capture failed, going on without: operation not permitted when stream is capturing"
     assert context.course == {"step": reason}
     assert reason in capsys.readouterr().out
+    assert states == ["no capture"]
 
 
 @pytest.mark.slow
