@@ -48,7 +48,8 @@ def runner(otherwise: Callable[..., None], failed: Callable[[str, int], Exceptio
 
 
 def execute(module: str, arguments: list[str], environment: Mapping[str, str], folder: str) -> None:
-    """`python -m module arguments`, in this process."""
+    """`python -m module arguments`, in this process, which ends with the one that asked for it."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
@@ -60,3 +61,11 @@ def execute(module: str, arguments: list[str], environment: Mapping[str, str], f
         # would wait for a pool that these end: minutes, or for ever.
         threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()
+
+
+def _end_with_parent() -> None:
+    """End as a kill would: a stage that outlived its command would write among the outputs of the next one."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)

@@ -37,7 +37,7 @@ def main(arguments: argparse.Namespace) -> None:
         f"run `python -m benchmark.train --experiment {experiment.name} --run {run.name}` first"
     )
     seeds = cli.seeds_at_hand(run, partial(stored, run), none)
-    device = choose_device(arguments.device)
+    device = choose_device(arguments.device, experiment.threads)
     pairs = Pairs.load(experiment.data / "test")
     method = make_method(run)
     if run.method == "images":

@@ -40,17 +40,18 @@ def main(arguments: argparse.Namespace) -> None:
     updates = UPDATES[device.type] if arguments.updates is None else arguments.updates
     if updates < 1:
         raise BadInput(f"--updates {updates}: give 1 or more")
+    settings = Settings(step=arguments.step, precision=experiment.precision)
     found = {}
     names = dict.fromkeys(training.name for training in trainings_of(experiment, arguments.only))
     for name in tqdm(names, unit="run"):
         method = method_of(name, experiment)
         if isinstance(method, TrainedMethod):
-            found[name] = measure(method, device, experiment.precision, updates)
+            found[name] = measure(method, device, settings, updates)
             tqdm.write(f"{name}: " + ", ".join(f"{phase} {speed} images/s" for phase, speed in found[name].items()))
-    print(f"{write(experiment, device, found)}: written")
+    print(f"{write(experiment, device, found, arguments.step)}: written")
 
 
-def measure(method: TrainedMethod, device: torch.device, precision: config.Precision, updates: int) -> dict[str, float]:
+def measure(method: TrainedMethod, device: torch.device, settings: Settings, updates: int) -> dict[str, float]:
     """Images a second of each phase of the method's training, by the engine's own clock."""
     build, largest = method.phases, LARGEST[device.type]
     size = min(largest, max(phase.batch_size for phase in build(Context(device))))
@@ -64,8 +65,7 @@ def measure(method: TrainedMethod, device: torch.device, precision: config.Preci
         context = Context(device, workdir=Path(folder), log=Path(folder) / "log.csv", align=oracle)
         if device.type == "cpu":
             context.features = Path(folder) / "features"  # made in the first epoch and read in the second, as by train
-        settings = Settings(precision=precision, checkpoint_seconds=1e9)
-        context.train = partial(train, settings=settings)
+        context.train = partial(train, settings=dataclasses.replace(settings, checkpoint_seconds=1e9))
         method.fit(smooth_noise(size * updates), context)
     return {row["phase"]: round(row["images_per_second"], 3) for row in context.course["epochs"]}
 
@@ -80,7 +80,7 @@ def shortened(phase: Phase, count: int, largest: int) -> Phase:
     return dataclasses.replace(phase, epochs=2, batch_size=size, faces=faces, flip=False, shared=None)
 
 
-def write(experiment: config.Experiment, device: torch.device, found: dict[str, dict[str, float]]) -> Path:
+def write(experiment: config.Experiment, device: torch.device, found: dict[str, dict[str, float]], step: str) -> Path:
     """Put the speeds into results/EXPERIMENT/speeds/DEVICE.json; its path.
 
     Those of other runs stay there if they were measured by the same code and options in the same way.
@@ -89,11 +89,11 @@ def write(experiment: config.Experiment, device: torch.device, found: dict[str, 
     name = facts["device"]
     if device.type == "cpu":
         name = f"{name}, {torch.backends.cpu.get_cpu_capability()}, {facts['threads']} thread(s)"
-    facts |= {"device": f"{name}, {facts['precision']}", "options": experiment.params["methods"]}
+    facts |= {"device": f"{name}, {facts['precision']}", "step": step, "options": experiment.params["methods"]}
     file = re.sub(r"\W+", "-", facts["device"]).strip("-")
     target = experiment.results / "speeds" / f"{file}.json"
     known = json.loads(target.read_text()) if target.is_file() else {}
-    same = all(known.get(key) == facts[key] for key in ("commit", "torch", "options"))
+    same = all(known.get(key) == facts[key] for key in ("commit", "torch", "step", "options"))
     with cli.whole_file(target) as part:
         speeds = {**(known["images_per_second"] if same else {}), **found}
         part.write_text(json.dumps({**facts, "images_per_second": speeds}, indent=1) + "\n")
@@ -106,6 +106,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--only", nargs="+", metavar="RUN", help="these runs (default: all, and STN_0 as stn0)")
     options.add_argument("--updates", type=int, help="updates that are timed (default: 2 on a CPU, 50 on CUDA)")
     options.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: CUDA if there is one")
+    options.add_argument("--step", choices=("auto", "eager", "graph", "compile"), default="auto", help="see train")
     return options
 
 

@@ -12,6 +12,7 @@ import torch
 from small import make_project
 
 from benchmark import config, estimate, speeds
+from benchmark.training.engine import Settings
 from datasets.batch import Batch
 from datasets.face import BadInput
 from methods.interface import Context, Phase, create
@@ -79,6 +80,8 @@ def test_speeds_are_measured_phase_by_phase_and_kept(experiment: config.Experime
     path.write_text(path.read_text().replace('"torch": "', '"torch": "99'))
     speeds.main(speeds.parser().parse_args(["--only", "vdsr", "--updates", "1", "--device", "cpu"]))
     assert set(estimate.speeds(experiment)[0].runs) == {"vdsr"}  # what another PyTorch was measured at is gone
+    speeds.main(speeds.parser().parse_args(["--only", "stn0", "--updates", "1", "--device", "cpu", "--step", "eager"]))
+    assert set(estimate.speeds(experiment)[0].runs) == {"stn0"}  # so is what was measured with another kind of step
     with pytest.raises(BadInput, match="--updates -1: give 1"):
         speeds.main(speeds.parser().parse_args(["--updates", "-1"]))
     assert not list(Path().glob("work/*"))
@@ -99,5 +102,5 @@ def test_a_measured_epoch_is_of_so_many_updates(monkeypatch: pytest.MonkeyPatch)
         return [dataclasses.replace(phase, loss=loss, batch_size=100)]
 
     monkeypatch.setattr(method, "phases", watched)
-    speeds.measure(method, torch.device("cpu"), "float32", 3)
+    speeds.measure(method, torch.device("cpu"), Settings(precision="float32"), 3)
     assert seen == [speeds.LARGEST["cpu"]] * 3 * 2

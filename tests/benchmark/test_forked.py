@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,15 @@ print("ended with", process.exitcode)
 process.kill()
 """
 
+BEAT = """
+import pathlib, time
+
+for _ in range(600):
+    with pathlib.Path("beats").open("a") as file:
+        file.write(".")
+    time.sleep(0.1)
+"""
+
 
 def start(*commands: str) -> subprocess.CompletedProcess[str]:
     """Run the commands in the project's folder, one after the other."""
@@ -86,6 +96,22 @@ def test_a_stage_ends_its_pool_and_itself(tmp_path: Path) -> None:
     command = [sys.executable, "-c", POOL]
     answer = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert answer.stdout.splitlines() == ["20", "ended with 3"], answer.stderr
+
+
+def test_a_stage_ends_with_a_command_that_is_killed(tmp_path: Path) -> None:
+    (tmp_path / "pool.py").write_text(BEAT)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (tmp_path, ROOT)))}
+    beats = tmp_path / "beats"
+    with subprocess.Popen([sys.executable, "-c", POOL], cwd=tmp_path, env=environment) as command:
+        while not beats.exists():
+            time.sleep(0.1)
+        command.kill()
+    for _ in range(100):
+        before = beats.read_text()
+        time.sleep(0.5)
+        if beats.read_text() == before:
+            return
+    pytest.fail("the stage is still at work")
 
 
 def test_other_commands_are_left_to_dvc() -> None:
