@@ -187,7 +187,7 @@ def paper_and_measured(experiment: config.Experiment) -> plt.Figure:
 
 def whole_epochs(axis: plt.Axes) -> None:
     """Ticks of the x axis at whole numbers alone: one epoch is not two halves."""
-    axis.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True))
+    axis.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True, min_n_ticks=1))
 
 
 def finish(figure: plt.Figure) -> plt.Figure:

@@ -45,6 +45,17 @@ def test_epochs_of_phases_that_leave_the_result_alone_are_not_drawn() -> None:
     assert plots.watched(log)["val_psnr"].tolist() == [18.0, 19.0, 19.34, 19.35]
 
 
+@pytest.mark.parametrize("epochs", [1, 2, 40])
+def test_epochs_have_ticks_at_whole_numbers_alone(epochs: int) -> None:
+    _, axis = plt.subplots()
+    axis.plot(np.arange(1, epochs + 1), np.ones(epochs), ".")
+    plots.whole_epochs(axis)
+    low, high = axis.get_xlim()
+    ticks = [tick for tick in axis.get_xticks() if low <= tick <= high]
+    assert ticks
+    assert all(tick == round(tick) for tick in ticks)
+
+
 def test_no_two_runs_of_a_panel_look_alike() -> None:
     runs = [*map(str, measurements.paper().index), *(f"more {i}" for i in range(12))]
     found = plots.panels(runs)
