@@ -42,6 +42,16 @@ def _training(path: Path) -> dict[str, Any]:
     return found | {key: known.get(key) for key in ("device", "threads", "precision", "note")}
 
 
+def hours(experiment: config.Experiment) -> dict[int, float]:
+    """Hours of training by seed, STN_0's with seed 0's. Phases of the very same times are one, which runs shared."""
+    phases: dict[int, set[tuple[str, tuple[float, ...]]]] = {}
+    for run, seed in numbers(experiment)[["run", "seed"]].itertuples(index=False):
+        path = experiment.stn0_provenance if run == "stn0" else experiment.run(run).provenance(seed)
+        found = {(name, tuple(times)) for name, times in _read(path).get("epochs", {}).items()}
+        phases.setdefault(seed, set()).update(found)
+    return {seed: sum(sum(times) for _, times in found) / 3600 for seed, found in phases.items()}
+
+
 def inference(run: config.Run) -> float:
     """Seconds a face, in batches, with the copies to and from the device; NaN where not measured here."""
     return float(_read(run.predict_provenance).get("seconds_a_face", np.nan))
@@ -56,7 +66,9 @@ def markdown(experiment: config.Experiment) -> str:
     text = found.astype(object).where(found.notna(), tables.DASH)
     for column, digits in DIGITS.items():
         text[column] = [tables.number(value, digits) for value in found[column].astype(float)]
-    below = [f"{', '.join(runs)}: {remark}." for remark, runs in remarks.items()]
+    spent = ", ".join(f"{time:.2f} for seed {seed}" for seed, time in sorted(hours(experiment).items()))
+    below = [f"Hours of training in all, what runs share counted once: {spent}."]
+    below += [f"{', '.join(runs)}: {remark}." for remark, runs in remarks.items()]
     return "\n\n".join([text.to_markdown(index=False, disable_numparse=True), *below])
 
 

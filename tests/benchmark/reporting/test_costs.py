@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -37,6 +38,20 @@ def test_every_seed_has_a_row_and_stn0_comes_first(toy: config.Experiment) -> No
     assert len(lines(text, "Ours")) == 2
     assert lines(text, "stn0") == [["stn0", "0", "–", "5", "7.0", "a GPU", "–", "–", "–"]]
     assert text.splitlines()[2].startswith("| stn0")
+
+
+def test_a_phase_that_runs_share_is_counted_once(toy: config.Experiment) -> None:
+    def trained(path: Path, **epochs: list[float]) -> None:
+        path.write_text(json.dumps({"epochs": epochs}))
+
+    for path in toy.results.glob("provenance/*/seed*.json"):
+        trained(path)
+    trained(toy.stn0_provenance, stn0=[360.0])
+    trained(toy.run("ours").provenance(0), front=[1800.0, 1800.0], mtun=[720.0])
+    trained(toy.run("ours_no_skip").provenance(0), front=[1800.0, 1800.0], mtun=[360.0])
+    trained(toy.run("ours").provenance(1), front=[1800.0, 1801.0], mtun=[359.0])
+    assert costs.hours(toy) == pytest.approx({0: 1.4, 1: 1.1})
+    assert "counted once: 1.40 for seed 0, 1.10 for seed 1." in costs.markdown(toy)
 
 
 def test_images_that_came_without_a_time_have_a_dash(toy: config.Experiment) -> None:
