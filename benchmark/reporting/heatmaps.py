@@ -12,7 +12,7 @@ import pandas as pd
 from benchmark import cli, config
 from benchmark.reporting import measurements, plots, tables
 from benchmark.reporting.figures import save
-from benchmark.reporting.findings import ONE_SEED, Pair, Scores, estimate
+from benchmark.reporting.findings import ONE_SEED, Finding, Pair, Scores, estimate
 from methods.interface import parse_options
 from methods.mtun.options import Options
 
@@ -27,6 +27,11 @@ HEAD = (
     "bring more. *Empty* ones are zeros."
 )
 NONE = "No run that sees heatmaps has been measured together with the one that sees none."
+OF_BOUNDS = (
+    "What could the heatmaps bring? Gains over the run that sees none: of true ones, of those that the HEB estimates, "
+    "of empty ones. *Left*: the gain of true ones over estimated ones."
+)
+BOUNDS = {"true": "True", "estimated": "Estimated", "zero": "Empty"}
 OF_ESTIMATES = "Errors of the estimates: distance of the heatmaps' peaks, px of 128, and of the STN."
 
 
@@ -91,6 +96,41 @@ def _gain(pair: Pair, scores: Scores) -> str:
     return f"{found.effect:+.2f} [{found.low:+.2f}, {found.high:+.2f}{seeds}]"
 
 
+def bounds(experiment: config.Experiment) -> tuple[pd.DataFrame, list[str]]:
+    """Gains of true, estimated and empty heatmaps, a row a run that sees none, and what follows from each in words."""
+    options, names, scores = seen(experiment), measurements.labels(experiment), Scores.load(experiment, "psnr")
+    groups: dict[str, dict[str, str]] = {}
+    for run, other in measured_pairs(experiment).items():
+        if options[run].heatmaps != "estimated" or _is_standard(options[run]):
+            groups.setdefault(other, {})[options[run].heatmaps] = run
+    rows, words = [], []
+    for other, group in groups.items():
+        if not group.keys() & {"true", "zero"}:
+            continue
+        gained = {kind: _gain(Pair(run, other, None), scores) for kind, run in group.items()}
+        row = {"Beside": names[other]} | {title: gained.get(kind, tables.DASH) for kind, title in BOUNDS.items()}
+        left = Pair(group.get("true", ""), group.get("estimated", ""), None)
+        rows.append(row | {"Left": _gain(left, scores)})
+        words += [f"Beside {names[other]}: {sentence}" for sentence in follows(estimate(left, scores))]
+    return pd.DataFrame(rows), words
+
+
+def _is_standard(options: Options) -> bool:
+    """Whether the HEB is the paper's: its stacks, L_h's weight and sigma, which given heatmaps have as well."""
+    return all(getattr(options, name) == getattr(Options, name) for name in OF_HEATMAPS)
+
+
+def follows(left: Finding) -> list[str]:
+    """What the gain of true heatmaps over estimated ones says, in words; nothing where it was not measured."""
+    if left.effect is None or left.low is None or left.high is None:
+        return []
+    if left.low > 0:
+        return [f"better estimates could bring up to {left.effect:.2f} dB more."]
+    if left.high < 0:
+        return ["true heatmaps bring less than estimated ones: what L_h brings is not the heatmaps' accuracy."]
+    return [f"better estimates could bring {left.high:.2f} dB more at most, at 95 %."]
+
+
 def errors(experiment: config.Experiment) -> pd.DataFrame:
     """Errors of the estimates of all runs of MTUN, means over seeds, as text."""
     known, names = measurements.measured(experiment), measurements.labels(experiment)
@@ -140,7 +180,11 @@ def write(experiment: config.Experiment, target: Path) -> None:
     """Write heatmaps.md."""
     parts = [f"# What the heatmaps bring\n\nExperiment {experiment.name}: {tables.describe(experiment)}."]
     if measured_pairs(experiment):
-        parts += [HEAD, gains(experiment).to_markdown(index=False, disable_numparse=True), OF_ESTIMATES]
+        parts += [HEAD, gains(experiment).to_markdown(index=False, disable_numparse=True)]
+        table, words = bounds(experiment)
+        if len(table):
+            parts += [OF_BOUNDS, table.to_markdown(index=False, disable_numparse=True), *words]
+        parts.append(OF_ESTIMATES)
         parts.append(errors(experiment).to_markdown(index=False, disable_numparse=True))
         parts.append(f"![Learning with and without heatmaps](figures/{NAME}.png)")
     with cli.whole_file(target / f"{NAME}.md") as part:

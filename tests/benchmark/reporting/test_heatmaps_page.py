@@ -12,6 +12,7 @@ import yaml
 
 from benchmark import config, upscale
 from benchmark.reporting import heatmaps
+from benchmark.reporting.findings import Finding
 from datasets.face import BadInput
 from datasets.pairs import Pairs
 
@@ -59,6 +60,31 @@ def test_gains_are_differences_of_what_was_measured(studied: config.Experiment) 
     assert found["Heatmaps"].tolist() == ["estimated by 4 stacks, L_h times 1, σ 1.5", "given, σ 1.5", "empty"]
 
 
+def test_bounds_stand_beside_the_papers_own_estimate(studied: config.Experiment) -> None:
+    table, words = heatmaps.bounds(studied)
+    (row,) = table.to_dict("records")
+    assert row["Beside"] == "blind"
+    gains = heatmaps.gains(studied).set_index("Run")["Gain in PSNR [95 %]"]
+    assert [row[kind] for kind in ("True", "Estimated", "Empty")] == [gains[run] for run in ("true", "Ours", "zero")]
+    left = float(row["Left"].split()[0])
+    assert left == pytest.approx(float(row["True"].split()[0]) - float(row["Estimated"].split()[0]), abs=0.02)
+    assert words == [f"Beside blind: better estimates could bring up to {left:.2f} dB more."]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "says"),
+    [
+        (0.01, 0.19, "up to 0.10 dB more"),
+        (-0.2, -0.01, "true heatmaps bring less than estimated ones"),
+        (-0.05, 0.07, "could bring 0.07 dB more at most"),
+    ],
+)
+def test_what_true_heatmaps_say_of_the_estimate(low: float, high: float, says: str) -> None:
+    (sentence,) = heatmaps.follows(Finding("true", "ours", None, effect=(low + high) / 2, low=low, high=high))
+    assert says in sentence
+    assert heatmaps.follows(Finding("true", "ours", None)) == []
+
+
 def test_a_bound_has_no_use_on_photographs(studied: config.Experiment) -> None:
     with pytest.raises(BadInput, match="true: it is told where the parts of a face are"):
         upscale.upscaler(studied.run("true"), torch.device("cpu"))
@@ -89,4 +115,6 @@ def test_the_page_holds_both_tables(studied: config.Experiment, tmp_path: Path) 
     page = (tmp_path / "heatmaps.md").read_text()
     assert "| Ours " in page
     assert "Rotation, °" in page
+    assert heatmaps.OF_BOUNDS in page
+    assert "better estimates could bring" in page
     assert "figures/heatmaps.png" in page
