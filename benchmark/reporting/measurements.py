@@ -141,3 +141,13 @@ def parameters(experiment: config.Experiment) -> dict[str, float]:
         for run, facts in known.items()
     }
     return {run: float(found[0]) if found else float("nan") for run, found in counts.items()}
+
+
+def epochs(experiment: config.Experiment) -> dict[str, int]:
+    """Passes over the training faces, all phases together, of each measured run that trains a network, by its log."""
+    found = {}
+    for run in trained(experiment).keys() & measured(experiment).keys():
+        log = experiment.run(run).log(0)
+        if log.is_file():
+            found[run] = len(pd.read_csv(log))
+    return found

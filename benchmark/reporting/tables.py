@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark import cli, config
-from benchmark.reporting.measurements import REFERENCE, measured
+from benchmark.reporting.measurements import REFERENCE, epochs, measured
 
 DASH = "–"
 MEASURES = {"psnr": ("PSNR", 2), "ssim": ("SSIM", 3)}
@@ -47,14 +47,16 @@ def rows_of(table: int, runs: list[str]) -> pd.DataFrame:
 
 
 def compare(table: int, experiment: config.Experiment) -> pd.DataFrame:
-    """Numbers of one table: seeds; of PSNR and SSIM the paper's, ours, its interval, the difference; NaN where not run.
+    """Numbers of one table: seeds and epochs; of PSNR and SSIM the paper's, ours, its interval, the difference.
 
+    NaN where not run; of the epochs, where nothing is trained in such.
     ranked: whether the row competes, which takes a row of the paper whose run is not helped by the true warps.
     """
     rows, ours = rows_of(table, list(experiment.runs)), measured(experiment)
     oracle = [name for name, run in experiment.runs.items() if run.get("align") == "oracle"]
     result = pd.DataFrame({"label": rows["label"], "ranked": rows["psnr"].notna() & ~rows.index.isin(oracle)})
     result["seeds"] = [ours.get(run, {}).get("seeds", np.nan) for run in rows.index]
+    result["epochs"] = rows.index.map(epochs(experiment))
     for measure in MEASURES:
         result[f"{measure}_paper"] = rows[measure]
         result[f"{measure}_ours"] = [ours.get(run, {}).get(measure, np.nan) for run in rows.index]
@@ -66,7 +68,9 @@ def compare(table: int, experiment: config.Experiment) -> pd.DataFrame:
 
 def shown(numbers: pd.DataFrame) -> pd.DataFrame:
     """The table as text: a dash where a number is missing, ours with its interval in brackets."""
-    text = pd.DataFrame({"Method": numbers["label"], "Seeds": numbers["seeds"].map(lambda v: number(v, 0))})
+    text = pd.DataFrame({"Method": numbers["label"]})
+    for column in ("seeds", "epochs"):
+        text[column.capitalize()] = numbers[column].map(lambda v: number(v, 0))
     for measure, (title, digits) in MEASURES.items():
         text[f"{title}, paper"] = numbers[f"{measure}_paper"].map(lambda v: number(v, 2))
         text[f"{title}, here [95 %]"] = [
@@ -106,8 +110,9 @@ def conditions(experiment: config.Experiment) -> str:
         *sorted(note for key, note in notes if key != "vgg"),
     ]
     return "; ".join(parts) + (
-        ". Intervals are over faces; what another seed would change is in the claims' alone. "
-        "Marked: best and second of the paper's rows, those with oracle alignment aside."
+        ". Epochs: passes over the training faces, all phases together. Intervals are over faces; what another seed "
+        "would change is in the claims' alone. Marked: best and second of the paper's rows, those with oracle "
+        "alignment aside."
     )
 
 

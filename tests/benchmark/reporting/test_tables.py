@@ -30,6 +30,12 @@ def write_metrics(experiment: config.Experiment, scores: dict[str, tuple[float, 
         experiment.run(run).facts.write_text(json.dumps({"training": []}))
 
 
+def write_log(experiment: config.Experiment, run: str, phases: list[str]) -> None:
+    path = experiment.run(run).log(0)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pd.DataFrame({"phase": phases}).to_csv(path, index=False)
+
+
 @pytest.fixture
 def experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> config.Experiment:
     """Runs bicubic, vdsr, ma, ours and, in no table of the paper, nearest and our own; all but vdsr measured."""
@@ -44,6 +50,9 @@ def experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> config.Experi
     loaded = config.load()
     write_metrics(loaded, {"bicubic": (18.5, 0.58), "ma": (20, 0.7), "ours": (22.25, 0.661)})
     write_metrics(loaded, {"nearest": (15, 0.4), "our own": (24, 0.8)})
+    write_log(loaded, "ours", ["front", "front", "mtun"])
+    write_log(loaded, "ma", ["fit"])
+    write_log(loaded, "vdsr", ["pixel"])  # trained, not scored yet
     return loaded
 
 
@@ -64,6 +73,7 @@ def test_papers_numbers_stand_beside_ours(experiment: config.Experiment, tmp_pat
     rows = cells(text["md"])
     assert rows["Method"] == [
         "Seeds",
+        "Epochs",
         "PSNR, paper",
         "PSNR, here [95 %]",
         "PSNR, difference",
@@ -71,8 +81,17 @@ def test_papers_numbers_stand_beside_ours(experiment: config.Experiment, tmp_pat
         "SSIM, here [95 %]",
         "SSIM, difference",
     ]
-    assert rows["Bicubic"] == ["1", "18.83", "18.50 [18.40, 18.70]", "-0.33", "0.57", "0.580 [0.570, 0.600]", "+0.010"]
-    assert rows["Ours"][:4] == ["1", "23.14", "**22.25 [22.15, 22.45]**", "-0.89"]
+    assert rows["Bicubic"] == [
+        "1",
+        "–",
+        "18.83",
+        "18.50 [18.40, 18.70]",
+        "-0.33",
+        "0.57",
+        "0.580 [0.570, 0.600]",
+        "+0.010",
+    ]
+    assert rows["Ours"][:5] == ["1", "3", "23.14", "**22.25 [22.15, 22.45]**", "-0.89"]
     numbers = pd.read_csv(tmp_path / "t" / "table1.csv").set_index("run")
     assert float(numbers.loc["bicubic", "psnr_ours"]) == 18.5
     assert float(numbers.loc["ours", "ssim_difference"]) == pytest.approx(0.661 - 0.68)
@@ -80,10 +99,11 @@ def test_papers_numbers_stand_beside_ours(experiment: config.Experiment, tmp_pat
 
 def test_what_was_not_run_is_a_dash_and_no_number(experiment: config.Experiment, tmp_path: Path) -> None:
     text = write(experiment, 1, tmp_path / "t")
-    assert cells(text["md"])["VDSR"] == ["–", "18.65", "–", "–", "0.57", "–", "–"]
+    assert cells(text["md"])["VDSR"] == ["–", "–", "18.65", "–", "–", "0.57", "–", "–"]
     (line,) = [line for line in text["tex"].splitlines() if line.startswith("VDSR")]
     assert [c.strip() for c in line.removesuffix(r"\\").split("&")] == [
         "VDSR",
+        "--",
         "--",
         "18.65",
         "--",
@@ -93,15 +113,15 @@ def test_what_was_not_run_is_a_dash_and_no_number(experiment: config.Experiment,
         "--",
     ]
     (line,) = [line for line in text["csv"].splitlines() if line.startswith("vdsr")]
-    assert line.count("–") == 9
+    assert line.count("–") == 10
     assert not any("nan" in content.lower() for content in text.values())
 
 
 def test_table_1_ends_with_runs_that_the_paper_lacks(experiment: config.Experiment, tmp_path: Path) -> None:
     rows = cells(write(experiment, 1, tmp_path / "t")["md"])
     assert list(rows)[-2:] == ["nearest", "our own"]
-    assert rows["nearest"][1] == rows["nearest"][3] == "–"
-    assert rows["nearest"][2] == "15.00 [14.90, 15.20]"
+    assert rows["nearest"][2] == rows["nearest"][4] == "–"
+    assert rows["nearest"][3] == "15.00 [14.90, 15.20]"
     for table in (2, 3):
         assert "nearest" not in write(experiment, table, tmp_path / "t")["md"]
 
@@ -114,25 +134,25 @@ def marked(rows: dict[str, list[str]], column: int) -> dict[str, list[str]]:
 def test_best_and_second_are_marked_among_ours(experiment: config.Experiment, tmp_path: Path) -> None:
     text = write(experiment, 1, tmp_path / "t")
     rows = cells(text["md"])
-    assert marked(rows, 2) == {"**": ["Ours"], "<u>": ["Ma et al."]}
-    assert marked(rows, 5) == {"**": ["Ma et al."], "<u>": ["Ours"]}
-    assert not [r for row in rows.values() for r in (row[1], row[3], row[4], row[6]) if "*" in r or "<" in r]
+    assert marked(rows, 3) == {"**": ["Ours"], "<u>": ["Ma et al."]}
+    assert marked(rows, 6) == {"**": ["Ma et al."], "<u>": ["Ours"]}
+    assert not [r for row in rows.values() for r in (row[2], row[4], row[5], row[7]) if "*" in r or "<" in r]
     assert re.findall(r"\\textbf\{(\S+) ", text["tex"]) == ["0.700", "22.25"]
     assert re.findall(r"\\underline\{(\S+) ", text["tex"]) == ["20.00", "0.661"]
 
 
 def test_rows_that_the_paper_lacks_are_not_marked(experiment: config.Experiment, tmp_path: Path) -> None:
     rows = cells(write(experiment, 1, tmp_path / "t")["md"])
-    assert rows["our own"][2] == "24.00 [23.90, 24.20]"  # the best of all, but not of the paper's
-    assert rows["our own"][5] == "0.800 [0.790, 0.820]"
+    assert rows["our own"][3] == "24.00 [23.90, 24.20]"  # the best of all, but not of the paper's
+    assert rows["our own"][6] == "0.800 [0.790, 0.820]"
 
 
 def test_runs_that_know_the_true_warps_are_not_marked(experiment: config.Experiment, tmp_path: Path) -> None:
     experiment.runs["ma"]["align"] = "oracle"
     experiment.runs["bicubic"]["align"] = "none"
     rows = cells(write(experiment, 1, tmp_path / "t")["md"])
-    assert marked(rows, 2) == marked(rows, 5) == {"**": ["Ours"], "<u>": ["Bicubic"]}
-    assert rows["Ma et al."][2] == "20.00 [19.90, 20.20]"
+    assert marked(rows, 3) == marked(rows, 6) == {"**": ["Ours"], "<u>": ["Bicubic"]}
+    assert rows["Ma et al."][3] == "20.00 [19.90, 20.20]"
 
 
 def test_equal_scores_share_a_rank() -> None:
@@ -144,15 +164,15 @@ def test_equal_scores_share_a_rank() -> None:
 def test_tables_2_and_3_have_the_papers_rows(experiment: config.Experiment, tmp_path: Path) -> None:
     rows = cells(write(experiment, 2, tmp_path / "t")["md"])
     assert [name for name in rows if not name.startswith(("Method", ":"))] == ["R16", "R32", "S1", "S2", "S3", "S4"]
-    assert rows["S4"][2] == "**22.25 [22.15, 22.45]**"
+    assert rows["S4"][3] == "**22.25 [22.15, 22.45]**"
     rows = cells(write(experiment, 3, tmp_path / "t")["md"])
-    assert [r[1] for r in rows.values()][2:] == ["21.43", "21.57", "21.55", "23.23", "23.35", "23.14"]
+    assert [r[2] for r in rows.values()][2:] == ["21.43", "21.57", "21.55", "23.23", "23.35", "23.14"]
 
 
 def test_nothing_measured_is_all_dashes(experiment: config.Experiment, tmp_path: Path) -> None:
     shutil.rmtree(experiment.results)
     rows = cells(write(experiment, 1, tmp_path / "t")["md"])
-    assert {r[2] for n, r in rows.items() if not n.startswith(("Method", ":"))} == {"–"}
+    assert {r[3] for n, r in rows.items() if not n.startswith(("Method", ":"))} == {"–"}
 
 
 def test_special_characters_are_escaped_once() -> None:
