@@ -29,7 +29,8 @@ HEAD = (
 NONE = "No run that sees heatmaps has been measured together with the one that sees none."
 OF_BOUNDS = (
     "What could the heatmaps bring? Gains over the run that sees none: of true ones, of those that the HEB estimates, "
-    "of empty ones. *Left*: the gain of true ones over estimated ones."
+    "of empty ones. *Left*: the gain of true ones over estimated ones. *Content*: that of true ones over empty "
+    "ones, which bring weights alone."
 )
 BOUNDS = {"true": "True", "estimated": "Estimated", "zero": "Empty"}
 OF_ESTIMATES = "Errors of the estimates: distance of the heatmaps' peaks, px of 128, and of the STN."
@@ -110,7 +111,8 @@ def bounds(experiment: config.Experiment) -> tuple[pd.DataFrame, list[str]]:
         gained = {kind: _gain(Pair(run, other, None), scores) for kind, run in group.items()}
         row = {"Beside": names[other]} | {title: gained.get(kind, tables.DASH) for kind, title in BOUNDS.items()}
         left = Pair(group.get("true", ""), group.get("estimated", ""), None)
-        rows.append(row | {"Left": _gain(left, scores)})
+        content = Pair(group.get("true", ""), group.get("zero", ""), None)
+        rows.append(row | {"Left": _gain(left, scores), "Content": _gain(content, scores)})
         words += [f"Beside {names[other]}: {sentence}" for sentence in follows(estimate(left, scores))]
     return pd.DataFrame(rows), words
 
