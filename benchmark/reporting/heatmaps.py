@@ -84,8 +84,9 @@ def gains(experiment: config.Experiment) -> pd.DataFrame:
 def _kind(options: Options) -> str:
     if options.heatmaps == "zero":
         return "empty"
-    given = options.heatmaps == "true"
-    kind = "given" if given else f"estimated by {options.stacks} stacks, L_h times {options.heatmap_weight:g}"
+    plural = "s" if options.stacks > 1 else ""
+    estimated = f"estimated by {options.stacks} stack{plural}, L_h times {options.heatmap_weight:g}"
+    kind = "given" if options.heatmaps == "true" else estimated
     return f"{kind}, σ {options.sigma:g}"
 
 
