@@ -42,10 +42,10 @@ def _training(path: Path) -> dict[str, Any]:
     return found | {key: known.get(key) for key in ("device", "threads", "precision", "note")}
 
 
-def hours(experiment: config.Experiment) -> dict[int, float]:
-    """Hours of training by seed, STN_0's with seed 0's. Phases of the very same times are one, which runs shared."""
+def hours(experiment: config.Experiment, trainings: pd.DataFrame) -> dict[int, float]:
+    """Hours by seed of all `trainings`, of `numbers`. Phases of the very same times are one, which runs shared."""
     phases: dict[int, set[tuple[str, tuple[float, ...]]]] = {}
-    for run, seed in numbers(experiment)[["run", "seed"]].itertuples(index=False):
+    for run, seed in trainings[["run", "seed"]].itertuples(index=False):
         path = experiment.stn0_provenance if run == "stn0" else experiment.run(run).provenance(seed)
         found = {(name, tuple(times)) for name, times in _read(path).get("epochs", {}).items()}
         phases.setdefault(seed, set()).update(found)
@@ -60,13 +60,13 @@ def inference(run: config.Run) -> float:
 def markdown(experiment: config.Experiment) -> str:
     """The table as text, a dash where a number is missing; below it the remarks of provenance/ and their runs."""
     found, names = numbers(experiment), measurements.labels(experiment)
+    spent = ", ".join(f"{time:.2f} for seed {seed}" for seed, time in sorted(hours(experiment, found).items()))
     found["run"] = [names.get(run, run) for run in found["run"]]
     remarks = found.groupby("note", sort=False)["run"].unique()
     found = found.drop(columns="note")
     text = found.astype(object).where(found.notna(), tables.DASH)
     for column, digits in DIGITS.items():
         text[column] = [tables.number(value, digits) for value in found[column].astype(float)]
-    spent = ", ".join(f"{time:.2f} for seed {seed}" for seed, time in sorted(hours(experiment).items()))
     below = [f"Hours of training in all, what runs share counted once: {spent}."]
     below += [f"{', '.join(runs)}: {remark}." for remark, runs in remarks.items()]
     return "\n\n".join([text.to_markdown(index=False, disable_numparse=True), *below])

@@ -154,7 +154,7 @@ def draw(experiment: config.Experiment) -> plt.Figure:
 
     Words alone where there is no log of a pair.
     """
-    known = {run: tables for run, tables in plots.logs(experiment).items() if "val_psnr" in tables[0]}
+    known = {run: tables for run, tables in measurements.logs(experiment).items() if "val_psnr" in tables[0]}
     logs = {run: [table["val_psnr"].dropna().to_numpy() for table in tables] for run, tables in known.items()}
     panels: dict[str, list[str]] = {}
     for run, other in pairs(experiment).items():

@@ -143,11 +143,18 @@ def parameters(experiment: config.Experiment) -> dict[str, float]:
     return {run: float(found[0]) if found else float("nan") for run, found in counts.items()}
 
 
+def logs(experiment: config.Experiment) -> dict[str, list[pd.DataFrame]]:
+    """log.csv of every seed of every run that has any."""
+    found = {}
+    for name in experiment.runs:
+        run = experiment.run(name)
+        tables = [pd.read_csv(run.log(seed)) for seed in run.seeds if run.log(seed).is_file()]
+        if tables:
+            found[name] = tables
+    return found
+
+
 def epochs(experiment: config.Experiment) -> dict[str, int]:
     """Passes over the training faces, all phases together, of each measured run that trains a network, by its log."""
-    found = {}
-    for run in trained(experiment).keys() & measured(experiment).keys():
-        log = experiment.run(run).log(0)
-        if log.is_file():
-            found[run] = len(pd.read_csv(log))
-    return found
+    shown = trained(experiment).keys() & measured(experiment).keys()
+    return {run: len(tables[0]) for run, tables in logs(experiment).items() if run in shown}

@@ -32,17 +32,6 @@ def styles(experiment: config.Experiment) -> dict[str, dict[str, Any]]:
     return {run: _look(i, label, "tab20") for i, (run, label) in enumerate(measurements.labels(experiment).items())}
 
 
-def logs(experiment: config.Experiment) -> dict[str, list[pd.DataFrame]]:
-    """log.csv of every seed of every run that has any."""
-    found = {}
-    for name in experiment.runs:
-        run = experiment.run(name)
-        tables = [pd.read_csv(run.log(seed)) for seed in run.seeds if run.log(seed).is_file()]
-        if tables:
-            found[name] = tables
-    return found
-
-
 def panels(runs: Collection[str]) -> dict[str, dict[str, dict[str, Any]]]:
     """The runs by the table of the paper that has them, and those of none: label, colour, marker, no two alike."""
     tables = {f"Table {number}": rows_of(number, [])["label"] for number in TITLES}
@@ -67,7 +56,7 @@ def curves(experiment: config.Experiment) -> plt.Figure | None:
 
     None without a log.
     """
-    trained = {name: tables for name, tables in logs(experiment).items() if "val_psnr" in tables[0]}
+    trained = {name: tables for name, tables in measurements.logs(experiment).items() if "val_psnr" in tables[0]}
     if not trained:
         return None
     shown = panels(trained)

@@ -50,7 +50,7 @@ def test_a_phase_that_runs_share_is_counted_once(toy: config.Experiment) -> None
     trained(toy.run("ours").provenance(0), front=[1800.0, 1800.0], mtun=[720.0])
     trained(toy.run("ours_no_skip").provenance(0), front=[1800.0, 1800.0], mtun=[360.0])
     trained(toy.run("ours").provenance(1), front=[1800.0, 1801.0], mtun=[359.0])
-    assert costs.hours(toy) == pytest.approx({0: 1.4, 1: 1.1})
+    assert costs.hours(toy, costs.numbers(toy)) == pytest.approx({0: 1.4, 1: 1.1})
     assert "counted once: 1.40 for seed 0, 1.10 for seed 1." in costs.markdown(toy)
 
 
