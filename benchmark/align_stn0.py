@@ -8,7 +8,7 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from benchmark.scoring.estimates import rounded, warp_errors
 from benchmark.training import parallel
 from benchmark.training.engine import OutOfTime, Settings
 from benchmark.training.fitting import choose_device, fit_and_save, keep_last, work_folder
+from benchmark.training.step import Mode
 from datasets.batch import to_float
 from datasets.pairs import Pairs
 from methods.interface import Context
@@ -80,7 +81,7 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     options = cli.stage_parser(__doc__)
     options.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: CUDA if there is one")
-    options.add_argument("--step", choices=("auto", "eager", "graph", "compile"), default="auto", help="see train")
+    options.add_argument("--step", choices=get_args(Mode), default="auto", help="see train")
     options.add_argument("--seconds", type=float, help="see train")
     return options
 

@@ -14,7 +14,7 @@ from datasets.face import BadInput
 ALIGNMENTS = ("stn0", "oracle", "none")
 Precision = Literal["auto", "float32", "bfloat16"]
 PARAMS = Path("params.yaml")
-ESTIMATES = "inspect.npz"
+ESTIMATES = "inspect.safetensors"  # the same bytes with every Python, which a compressed archive is not
 
 
 @dataclass(frozen=True)

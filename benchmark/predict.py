@@ -7,11 +7,10 @@ import json
 import time
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 from torch import Tensor
 from tqdm import tqdm
 
@@ -86,8 +85,8 @@ def predict(method: Method, lr: Tensor, pairs: Pairs, folder: Path, label: str) 
             Image.fromarray(image).save(folder / f"{name}.png", compress_level=1)
         estimates.append(estimated)
     if estimates[0]:
-        merged: dict[str, Any] = {k: torch.cat([e[k] for e in estimates]).half().cpu().numpy() for k in estimates[0]}
-        np.savez_compressed(folder / config.ESTIMATES, **merged)
+        merged = {k: torch.cat([e[k] for e in estimates]).half().cpu().contiguous() for k in estimates[0]}
+        save_file(merged, folder / config.ESTIMATES)
     return float(f"{seconds / len(lr):.6g}")
 
 

@@ -7,7 +7,7 @@ import dataclasses
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 import yaml
@@ -19,6 +19,7 @@ from benchmark.provenance import data_hash, file_hash, recorded
 from benchmark.training import parallel
 from benchmark.training.engine import OutOfTime, Settings
 from benchmark.training.fitting import choose_device, fit_and_save, keep_last, work_folder
+from benchmark.training.step import Mode
 from datasets.face import BadInput
 from datasets.pairs import Pairs
 from methods.interface import Context, Method, TrainedMethod
@@ -129,7 +130,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: CUDA if there is one")
     options.add_argument(
         "--step",
-        choices=("auto", "eager", "graph", "compile"),
+        choices=get_args(Mode),
         default="auto",
         help="how an update runs: plain PyTorch, a CUDA graph, or compiled (and on CUDA captured as a graph too); "
         "auto: compile on CUDA, eager on the CPU",

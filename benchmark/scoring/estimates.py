@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from datasets import degrade
@@ -22,8 +23,7 @@ def estimates(path: Path) -> dict[str, Tensor]:
     """What a run estimated beside its images (see Method.inspect), float32, from its file; {} where it wrote none."""
     if not path.is_file():
         return {}
-    with np.load(path) as arrays:
-        return {name: torch.from_numpy(arrays[name].astype(np.float32)) for name in arrays.files}
+    return {name: values.float() for name, values in load_file(path).items()}
 
 
 def score_estimates(path: Path, pairs: Pairs, sigma: float = SIGMA) -> dict[str, Any]:

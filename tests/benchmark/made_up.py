@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 import yaml
 from PIL import Image
+from safetensors.torch import save_file
 
 from benchmark import config, evaluate
 from benchmark.scoring.estimates import score_estimates
@@ -81,8 +82,9 @@ def write_images(run: config.Run, seed: int, pairs: Pairs, noise: float) -> None
     for name, image in zip(pairs.faces["name"], images, strict=True):
         Image.fromarray(image).save(folder / f"{name}.png")
     if run.method == "mtun":
-        maps = DeviceFaces(pairs, "cpu").batch(torch.arange(len(pairs))).heatmaps(64, 1.5).half().numpy()
-        np.savez_compressed(folder / "inspect.npz", heatmaps=maps, warp_stn=pairs.warp.astype(np.float16))
+        maps = DeviceFaces(pairs, "cpu").batch(torch.arange(len(pairs))).heatmaps(64, 1.5)
+        warps = torch.from_numpy(np.array(pairs.warp))
+        save_file({"heatmaps": maps.half(), "warp_stn": warps.half()}, folder / config.ESTIMATES)
 
 
 def write_log(run: config.Run, seed: int) -> None:

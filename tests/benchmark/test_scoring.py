@@ -14,6 +14,7 @@ import pytest
 import torch
 import yaml
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from benchmark import config, evaluate, predict
 from benchmark.make import make_method
@@ -121,7 +122,7 @@ def test_predict_writes_what_the_method_gives_for_every_face(
         for face, image in zip(held_out.faces["name"], expected, strict=True):
             np.testing.assert_array_equal(read(folder / f"{face}.png"), image)
         assert len(list(folder.glob("*.png"))) == len(held_out)
-        assert not (folder / "inspect.npz").exists()
+        assert not (folder / config.ESTIMATES).exists()
 
 
 def test_oracle_alignment_scores_higher_than_none(experiment: config.Experiment) -> None:
@@ -144,9 +145,9 @@ def test_predict_makes_the_network_that_was_trained(experiment: config.Experimen
     again.load(run.weights(0))
     # In one batch, as the stage does it: another size of batch may round a pixel the other way.
     np.testing.assert_array_equal(read(run.images(0) / "0003.png"), to_uint8(again.upscale(lr))[3].numpy())
-    with np.load(run.images(0) / "inspect.npz") as estimates:
-        assert estimates["heatmaps"].shape == (24, 4, 64, 64)
-        assert any(name.startswith("warp_") for name in estimates.files)
+    estimates = load_file(run.images(0) / config.ESTIMATES)
+    assert estimates["heatmaps"].shape == (24, 4, 64, 64)
+    assert any(name.startswith("warp_") for name in estimates)
 
 
 def test_predict_without_stn0_names_what_to_train(experiment: config.Experiment) -> None:
@@ -271,7 +272,7 @@ def test_heatmaps_are_held_against_kernels_of_the_runs_own_sigma(
     run, sigma = experiment.run("ours"), 6.0
     write_images(run.images(0), held_out, 10)
     points, component = torch.from_numpy(np.array(held_out.landmarks)), torch.from_numpy(held_out.component)
-    np.savez(run.estimates(0), heatmaps=heatmaps(points, component, 64, sigma).numpy())
+    save_file({"heatmaps": heatmaps(points, component, 64, sigma)}, run.estimates(0))
     run.weights(0).mkdir(parents=True)
     errors = []
     for options in ({"sigma": sigma}, {}):
@@ -340,12 +341,12 @@ def truth(pairs: Pairs, size: int, frame: str = "upright") -> torch.Tensor:
 
 
 def estimates(path: Path, pairs: Pairs, **arrays: torch.Tensor) -> dict:
-    np.savez(path, **{name: value.numpy() for name, value in arrays.items()})
+    save_file({name: value.contiguous() for name, value in arrays.items()}, path)
     return score_estimates(path, pairs)
 
 
 def test_perfect_estimates_have_no_error(pairs: Pairs, tmp_path: Path) -> None:
-    path = tmp_path / "inspect.npz"
+    path = tmp_path / config.ESTIMATES
     for size, name in ((64, "heatmaps"), (32, "heatmaps_lr"), (16, "heatmaps_lr")):
         frame = "lr" if name == "heatmaps_lr" else "upright"
         scores = estimates(path, pairs, **{name: truth(pairs, size, frame)})
@@ -356,19 +357,19 @@ def test_perfect_estimates_have_no_error(pairs: Pairs, tmp_path: Path) -> None:
     assert scores["warp_stn"] == pytest.approx(
         {"rotation_degrees": 0, "shift_percent": 0, "scale_percent": 0}, abs=1e-4
     )
-    assert score_estimates(tmp_path / "none.npz", pairs) == {}
+    assert score_estimates(tmp_path / "none.safetensors", pairs) == {}
 
 
 def test_heatmaps_in_the_wrong_frame_are_off(pairs: Pairs, tmp_path: Path) -> None:
-    assert estimates(tmp_path / "a.npz", pairs, heatmaps=truth(pairs, 64, "lr"))["peak_px"] > 3
-    assert estimates(tmp_path / "a.npz", pairs, heatmaps_lr=truth(pairs, 64))["peak_px"] > 3
+    assert estimates(tmp_path / "a.safetensors", pairs, heatmaps=truth(pairs, 64, "lr"))["peak_px"] > 3
+    assert estimates(tmp_path / "a.safetensors", pairs, heatmaps_lr=truth(pairs, 64))["peak_px"] > 3
 
 
 def test_shifted_heatmaps_are_off_by_the_shift(pairs: Pairs, tmp_path: Path) -> None:
     maps = truth(pairs, 64)
     shifted = torch.roll(maps, (2, 1), (2, 3))
     inside = [0, 1, 2]  # the chin reaches the border, over which it rolls
-    scores = estimates(tmp_path / "a.npz", pairs, heatmaps=shifted)
+    scores = estimates(tmp_path / "a.safetensors", pairs, heatmaps=shifted)
     for i in inside:
         name = ("eyes", "nose", "mouth")[i]
         assert scores[f"peak_px_{name}"] == pytest.approx(2 * 5**0.5, abs=0.02)
@@ -377,14 +378,14 @@ def test_shifted_heatmaps_are_off_by_the_shift(pairs: Pairs, tmp_path: Path) -> 
 def test_component_that_is_not_called_visible_costs_accuracy(pairs: Pairs, tmp_path: Path) -> None:
     maps = truth(pairs, 64)
     maps[:6, 2] *= 0.4
-    scores = estimates(tmp_path / "a.npz", pairs, heatmaps=maps)
+    scores = estimates(tmp_path / "a.safetensors", pairs, heatmaps=maps)
     assert scores["visibility_accuracy"] == round(1 - 6 / (24 * 4), 3)
     assert scores["peak_px"] == pytest.approx(0, abs=1e-3)  # where it is, it still says
 
 
 def test_component_that_is_somewhere_is_called_visible(pairs: Pairs, tmp_path: Path) -> None:
     flat = truth(pairs, 64).mean((2, 3), keepdim=True).expand(-1, -1, 64, 64)
-    scores = estimates(tmp_path / "a.npz", pairs, heatmaps=flat)
+    scores = estimates(tmp_path / "a.safetensors", pairs, heatmaps=flat)
     assert flat.max() < 0.1
     assert scores["visibility_accuracy"] == 1
 
@@ -394,8 +395,8 @@ def test_hidden_component_that_is_called_visible_costs_accuracy(pairs: Pairs, tm
     visible = np.array(pairs.visible)
     visible[:3, 48:] = False  # the mouth
     hidden = replace(pairs, visible=visible)
-    assert estimates(tmp_path / "a.npz", hidden, heatmaps=truth(hidden, 64))["visibility_accuracy"] == 1
-    scores = estimates(tmp_path / "b.npz", hidden, heatmaps=maps)
+    assert estimates(tmp_path / "a.safetensors", hidden, heatmaps=truth(hidden, 64))["visibility_accuracy"] == 1
+    scores = estimates(tmp_path / "b.safetensors", hidden, heatmaps=maps)
     assert scores["visibility_accuracy"] == scores["visible_share"] == round(1 - 3 / (24 * 4), 3)
 
 
