@@ -1,7 +1,7 @@
 """One run against another, face by face: in every measure the difference, its 95 % interval and its p value.
 
-The test is that of the paper's claims: Student's t over faces, paired, and over the seeds that networks are trained
-from.
+The test is that of the paper's claims: Student's t over faces, paired, with people drawn whole, and over the seeds
+that networks are trained from.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ def table(experiment: config.Experiment, first: str, second: str) -> pd.DataFram
                 f"{run.metrics}: missing; "
                 f"run `python -m benchmark.run_all --experiment {experiment.name} --only {run.name}` first"
             )
-    trained = measurements.trained(experiment)
+    people, kinds = measurements.people(experiment), measurements.trained(experiment)
     tables = {measure: measurements.of_measure(experiment, measure) for measure in MEASURES}
     # Without VGG-19's weights no run has its distance, without `recognise` none has a landmark error.
     known = [measure for measure, runs in tables.items() if any(part[measure].notna().any() for part in runs.values())]
-    pair = Pair(first, second, None)
-    return pd.DataFrame([_row(pair, measure, Scores.of(tables[measure], measure, trained)) for measure in known])
+    pair = Pair(first, second)
+    return pd.DataFrame([_row(pair, measure, Scores.of(tables[measure], measure, people, kinds)) for measure in known])
 
 
 def _row(pair: Pair, measure: str, scores: Scores) -> dict[str, str]:

@@ -59,7 +59,7 @@ def write(run: config.Run, rows: pd.DataFrame, estimates: dict[str, Any], facts:
 
 
 def score_folder(folder: Path, pairs: Pairs) -> pd.DataFrame:
-    """PSNR and SSIM of folder/NAME.png for every test face, RGB and Y, rounded, with its yaw bin and source.
+    """PSNR and SSIM of folder/NAME.png for every test face, RGB and Y, rounded, with what `about` says of it.
 
     BadInput names what is missing, mis-sized or unreadable: an incomplete set is never scored.
     """
@@ -75,9 +75,18 @@ def score_folder(folder: Path, pairs: Pairs) -> pd.DataFrame:
         scores = list(tqdm(pool.map(score, range(len(names))), total=len(names), desc=folder.parent.name, unit="face"))
     table = pd.DataFrame(scores, columns=list(COLUMNS)).round(DECIMALS)
     table.insert(0, "name", names)
-    table["yaw_bin"] = [pose.bin_of(v) for v in pairs.faces["yaw"]]
-    table["source"] = list(pairs.faces["source"])
-    return table
+    return table.assign(**about(pairs))
+
+
+def about(pairs: Pairs) -> dict[str, list[Any]]:
+    """What the rows say of each face: person, yaw bin, source, and how much of the crop is black, %.
+
+    Black is what lies outside the photograph; it is scored like the rest.
+    """
+    faces = pairs.faces
+    black = [round(100 * float((face == 0).all(-1).mean()), 1) for face in pairs.hr]
+    yaw_bins = [pose.bin_of(v) for v in faces["yaw"]]
+    return {"person": list(faces["person"]), "yaw_bin": yaw_bins, "source": list(faces["source"]), "black": black}
 
 
 def errors_of(run: config.Run, seed: int, pairs: Pairs) -> dict[str, Any]:

@@ -44,7 +44,7 @@ Of one of the three folders make an SR face a file: `NAME.png`, 128 x 128, 8-bit
     python -m benchmark.report --experiment {experiment}
 
 Scores: PSNR and SSIM (11 x 11 Gaussian, σ 1.5) on the whole 8-bit image, RGB and Y; means over faces with 95 %
-bootstrap intervals.
+bootstrap intervals, in which people are drawn with all their faces.
 {train}"""
 TRAIN = """
 Training: `train/hr/NAME.png` (128 x 128) with the same three folders of LR faces, one warp a face;

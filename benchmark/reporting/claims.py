@@ -31,7 +31,7 @@ def read(path: Path = CLAIMS) -> list[dict[str, Any]]:
         name = claim.get("id", claim)
         if missing := KEYS - set(claim):
             raise BadInput(f"{path}: claim {name} lacks {', '.join(sorted(missing))}")
-        if unknown := set(claim) - KEYS - set().union(*FORMS) - {"by", "lower"}:
+        if unknown := set(claim) - KEYS - set().union(*FORMS) - {"by", "lower", "beware"}:
             raise BadInput(f"{path}: claim {name} has unknown {', '.join(sorted(unknown))}")
         if set(claim) & set().union(*FORMS) not in FORMS:
             raise BadInput(f"{path}: claim {name} needs either `order` or `better` and `than` or `than_best_of`")
@@ -41,7 +41,8 @@ def read(path: Path = CLAIMS) -> list[dict[str, Any]]:
 def pairs_of(claim: dict[str, Any]) -> list[Pair]:
     """The comparisons of a claim. One `better` stands against every `than`; two lists are taken in step.
 
-    The margin over the best of many is that over each of them, at least: the paper's over the best in its table.
+    Each of many, of which the best is claimed to be surpassed, is asked for the paper's margin over the best of its
+    table, or for the one that the text names.
     """
     measure = claim["measure"]
     if "order" in claim:
@@ -51,9 +52,13 @@ def pairs_of(claim: dict[str, Any]) -> list[Pair]:
     else:
         better, than = ([v] if isinstance(v, str) else v for v in (claim["better"], claim["than"]))
         names = list(zip(better * len(than) if len(better) == 1 else better, than, strict=True))
-    margins = [claim["by"] if "by" in claim else _paper_margin(measure, *pair) for pair in names]
+    margins = [_paper_margin(measure, *pair) for pair in names]
+    named = claim.get("by")
     if "than_best_of" in claim:
-        margins = [min((m for m in margins if m is not None), default=None)] * len(names)
+        least = min((m for m in margins if m is not None), default=None) if named is None else named
+        own = [None if margin == least else margin for margin in margins]
+        return [Pair(a, b, least, margin) for (a, b), margin in zip(names, own, strict=True)]
+    margins = margins if named is None else [named] * len(names)
     return [Pair(a, b, margin) for (a, b), margin in zip(names, margins, strict=True)]
 
 
@@ -76,7 +81,8 @@ def judge_claim(claim: dict[str, Any], scores: Scores) -> dict[str, Any]:
     effects = {finding.than: finding.effect for finding in findings if finding.effect is not None}
     best = min(effects, key=effects.__getitem__) if effects and "than_best_of" in claim else None
     tests = [asdict(finding) for finding in findings]
-    return head | {"verdict": total, "reason": reason, "best_other": best, "tests": tests}
+    rest = {"beware": claim.get("beware", ""), "best_other": best, "tests": tests}
+    return head | {"verdict": total, "reason": reason} | rest
 
 
 def judge(experiment: config.Experiment, path: Path = CLAIMS) -> list[dict[str, Any]]:
@@ -97,16 +103,25 @@ def unmeasured(claim: dict[str, Any]) -> bool:
     return claim["verdict"] == OPEN and str(claim["reason"]).startswith(UNMEASURED)
 
 
-def spreads(experiment: config.Experiment, measures: Iterable[str]) -> dict[str, dict[str, Spread]]:
-    """By measure and method: the spread between seeds that the tests go by; {} where no run has several."""
-    found = {measure: Scores.load(experiment, measure).spreads for measure in measures}
-    return {measure: {m: s for m, s in methods.items() if s} for measure, methods in found.items()}
+def spreads(experiment: config.Experiment, measures: Iterable[str]) -> dict[str, dict[str, tuple[Spread, list[str]]]]:
+    """By measure and kind of run: the spread between seeds that the tests go by, and the runs that it is measured on.
+
+    {} where no run has several seeds.
+    """
+    found = {measure: Scores.load(experiment, measure) for measure in measures}
+    return {
+        measure: {kind: (known, scores.several[kind]) for kind, known in scores.spreads.items() if known}
+        for measure, scores in found.items()
+    }
 
 
 def write(judged: list[dict[str, Any]], experiment: config.Experiment, folder: Path) -> None:
     """Write claims.json: the judged claims of the experiment, their count by verdict, and what they rest on."""
     rests = spreads(experiment, dict.fromkeys(claim["measure"] for claim in judged))
-    between = {measure: {m: asdict(s) for m, s in found.items()} for measure, found in rests.items()}
+    between = {
+        measure: {kind: asdict(known) | {"runs": runs} for kind, (known, runs) in found.items()}
+        for measure, found in rests.items()
+    }
     head = {"experiment": experiment.name, "drawn": measurements.drawn(experiment), "confidence": CONFIDENCE}
     content = head | {"verdicts": count(judged), "seeds": between, "claims": judged}
     with cli.whole_file(folder / "claims.json") as part:

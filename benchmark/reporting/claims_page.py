@@ -14,10 +14,11 @@ UNITS = {"psnr": " dB", "psnr_y": " dB"}
 HEAD = ("Paper", "Measured [95 %]", "p, no difference", "p, paper's margin", "Faces; seeds; d.f.", "Verdict")
 METHOD = (
     "Each pair is asked whether it is better and whether the paper's margin agrees: Student's t over faces, paired, "
-    "and over seeds, with Welch and Satterthwaite's degrees of freedom (d.f.). Intervals are those of one pair alone; "
-    "the p values are corrected by Holm for the pairs of their claim, and decide at 5 %. The rules stand in "
-    "`benchmark/reference/claims.yaml`. STN_0, which turns faces upright for many runs, is trained once: what "
-    "another of its trainings would change is in none of these."
+    "with people drawn whole, and over seeds, with Welch and Satterthwaite's degrees of freedom (d.f.). Intervals are "
+    "those of one pair alone; the p values are corrected by Holm for the pairs of their claim, and decide at 5 %. "
+    "Between claims nothing is corrected: of twenty true ones, one may be lost by chance, and several rest on the same "
+    "runs. The rules stand in `benchmark/reference/claims.yaml`. STN_0, which turns faces upright for many runs, is "
+    "trained once: what another of its trainings would change is in none of these."
 )
 
 
@@ -48,10 +49,11 @@ def markdown(judged: list[dict[str, Any]], experiment: config.Experiment) -> str
         lines += ["", f"## {claim['id']}", "", f"> {claim['quote']} ({_where(claim['section'])})", ""]
         if claim["best_other"]:
             lines += [
-                f"Best of the others as measured: {label(claim['best_other'])}; every one is asked for the paper's "
-                "margin over its own best, at least.",
+                f"Best of the others as measured: {label(claim['best_other'])}. Every one is asked for the margin "
+                "that the paper claims over its own best.",
                 "",
             ]
+        lines += [f"Beware: {claim['beware']}.", ""] if claim["beware"] else []
         lines += [f"| {claim['measure'].upper()} | {' | '.join(HEAD)} |", "|:--|--:|--:|--:|--:|--:|:--|"]
         lines += ["| " + " | ".join(cells(test, claim["measure"])) + " |" for test in claim["tests"]]
     return "\n".join(lines) + "\n"
@@ -73,23 +75,26 @@ def _verdict(claim: dict[str, Any]) -> str:
     if len(claim["tests"]) > 1:
         return f"**{said(claim)}**"
     test = claim["tests"][0]
-    return f"**{claim['verdict']}**, {effect(test, claim['measure'])}, seeds {seeds_of(test['seeds'])}"
+    return f"**{said(claim)}**, {effect(test, claim['measure'])}, seeds {seeds_of(test['seeds'])}"
 
 
 def _where(section: str) -> str:
     return f"section {section}" if section[0].isdigit() else section
 
 
-def seeds(between: dict[str, dict[str, Spread]]) -> list[str]:
+def seeds(between: dict[str, dict[str, tuple[Spread, list[str]]]]) -> list[str]:
     """What is known of the spread between seeds, a line a measure."""
     if not any(between.values()):
         return ["No trained run has several seeds: what training from another seed would change is not known."]
     lines = []
     for measure, found in between.items():
         unit, digits = _format(measure)
-        known = [f"{m} {s.variance**0.5:.{digits + 1}f}{unit} ({s.dof} d.f.)" for m, s in found.items()]
-        lines.append(f"- Standard deviation between seeds of {measure.upper()}, pooled: {', '.join(known)}.")
-    return lines
+        known = [
+            f"{kind} {s.variance**0.5:.{digits + 1}f}{unit} ({s.dof} d.f., of {', '.join(map(label, runs))})"
+            for kind, (s, runs) in found.items()
+        ]
+        lines.append(f"- Standard deviation between seeds of {measure.upper()}, pooled: {'; '.join(known)}.")
+    return [*lines, "", "A run of one seed is given that of its kind; one whose kind has none stays open."]
 
 
 def _format(measure: str) -> tuple[str, int]:
@@ -117,8 +122,12 @@ def cells(test: dict[str, Any], measure: str) -> list[str]:
 
 
 def margin(test: dict[str, Any], measure: str) -> str:
-    """The paper's margin of a finding, or a dash."""
-    return "–" if test["paper"] is None else f"{test['paper']:+.2f}{_format(measure)[0]}"
+    """The paper's margin of a finding, and the one that it is asked for where that is another's; or a dash."""
+    if test["paper"] is None:
+        return "–"
+    unit = _format(measure)[0]
+    asked = f"{test['paper']:+.2f}{unit}"
+    return asked if test["own"] is None else f"{test['own']:+.2f}{unit}, asked for {asked}"
 
 
 def effect(test: dict[str, Any], measure: str) -> str:

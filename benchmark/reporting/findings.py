@@ -20,11 +20,16 @@ ONE_SEED, LARGER, UNMEASURED = "one seed", "larger than claimed", "not measured"
 
 @dataclass(frozen=True)
 class Pair:
-    """One comparison of a claim: `better` against `than`, and the paper's margin (None where it gives no number)."""
+    """One comparison of a claim: `better` against `than`.
+
+    paper: the paper's margin, which the pair is asked for; None where it gives no number.
+    own: what the paper has for this very pair, where it is asked for another one's margin.
+    """
 
     better: str
     than: str
-    paper: float | None
+    paper: float | None = None
+    own: float | None = None
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,8 @@ class Finding:
 
     better: str
     than: str
-    paper: float | None
+    paper: float | None = None
+    own: float | None = None
     verdict: str = OPEN
     effect: float | None = None
     low: float | None = None
@@ -51,37 +57,47 @@ class Finding:
 
 @dataclass(frozen=True)
 class Scores:
-    """One measure of every measured run, (faces, seeds) in one order of faces, and the method of the trained runs."""
+    """One measure of every measured run, (faces, seeds) in one order of faces.
+
+    people: whose face each is, in that order; kinds: of the trained runs, as measurements.trained gives them.
+    """
 
     values: Mapping[str, np.ndarray]
-    methods: Mapping[str, str]
+    people: np.ndarray
+    kinds: Mapping[str, str]
 
     @classmethod
     def load(cls, experiment: config.Experiment, measure: str) -> Scores:
         """The experiment's scores in `measure`, from metrics/ or recognition/."""
-        return cls.of(measurements.of_measure(experiment, measure), measure, measurements.trained(experiment))
+        people, kinds = measurements.people(experiment), measurements.trained(experiment)
+        return cls.of(measurements.of_measure(experiment, measure), measure, people, kinds)
 
     @classmethod
-    def of(cls, tables: Mapping[str, pd.DataFrame], measure: str, trained: Mapping[str, str]) -> Scores:
-        """The scores in `measure` of these tables, a run each; `trained` as measurements.trained gives it."""
-        return cls({run: measurements.scores(table, measure).to_numpy() for run, table in tables.items()}, trained)
+    def of(
+        cls, tables: Mapping[str, pd.DataFrame], measure: str, people: pd.Series, kinds: Mapping[str, str]
+    ) -> Scores:
+        """The scores in `measure` of these tables, a run each; `people` by the face's name."""
+        grids = {run: measurements.scores(table, measure) for run, table in tables.items()}
+        names = next(iter(grids.values())).index if grids else people.index
+        return cls({run: grid.to_numpy() for run, grid in grids.items()}, people[names].to_numpy(), kinds)
+
+    @cached_property
+    def several(self) -> dict[str, list[str]]:
+        """By kind of the measured runs: those that were trained from several seeds."""
+        runs: dict[str, list[str]] = {self.kinds[run]: [] for run in self.values if run in self.kinds}
+        for run, values in self.values.items():
+            if run in self.kinds and values.shape[1] > 1:
+                runs[self.kinds[run]].append(run)
+        return runs
 
     @cached_property
     def spreads(self) -> dict[str, Spread | None]:
-        """By method of the measured runs: the spread between seeds, pooled over its runs, else over all trained ones.
-
-        None where no trained run has several seeds.
-        """
-        trained: dict[str, list[np.ndarray]] = {}
-        for run, values in self.values.items():
-            if run in self.methods:
-                trained.setdefault(self.methods[run], []).append(values)
-        of_all = spread(values for runs in trained.values() for values in runs)
-        return {method: spread(runs) or of_all for method, runs in trained.items()}
+        """By kind of the measured runs: the spread between seeds, pooled over its runs; None where none has several."""
+        return {kind: spread(self.values[run] for run in runs) for kind, runs in self.several.items()}
 
     def spread(self, run: str) -> Spread | None:
         """The spread between the seeds of a measured run; None where it is not known."""
-        return self.spreads[self.methods[run]] if run in self.methods else FIXED
+        return self.spreads[self.kinds[run]] if run in self.kinds else FIXED
 
 
 def examine(pairs: list[Pair], scores: Scores, lower: bool = False) -> list[Finding]:
@@ -94,16 +110,16 @@ def examine(pairs: list[Pair], scores: Scores, lower: bool = False) -> list[Find
 
 def estimate(pair: Pair, scores: Scores, lower: bool = False) -> Finding:
     """What the scores say of one pair alone: effect, 95 % interval, and p values where they can be had."""
-    blank = Finding(pair.better, pair.than, pair.paper)
+    blank = Finding(pair.better, pair.than, pair.paper, pair.own)
     absent = [run for run in (pair.better, pair.than) if run not in scores.values]
     if absent:
         return replace(blank, reason=f"{UNMEASURED}: {', '.join(absent)}")
     a, b = scores.values[pair.better], scores.values[pair.than]
     blank = replace(blank, faces=len(a), seeds=(a.shape[1], b.shape[1]))
-    if len(a) < 2:
-        return replace(blank, reason="one face has no interval")
+    if len(set(scores.people)) < 2:
+        return replace(blank, reason="one person's faces have no interval")
     of_a, of_b = scores.spread(pair.better), scores.spread(pair.than)
-    effect = difference(a, b, of_a or FIXED, of_b or FIXED)
+    effect = difference(a, b, scores.people, of_a or FIXED, of_b or FIXED)
     effect = replace(effect, mean=-effect.mean) if lower else effect
     low, high = effect.interval
     measured = replace(blank, effect=effect.mean, low=low, high=high, dof=effect.dof)
@@ -125,4 +141,5 @@ def _decided(finding: Finding, p_none: float, p_paper: float) -> Finding:
     size = None if finding.paper is None else side(finding.effect, finding.paper, p_paper)
     decided = verdict(side(finding.effect, 0, p_none), size)
     found = replace(finding, verdict=decided, p_none=p_none, p_paper=None if size is None else p_paper)
-    return replace(found, reason=LARGER) if decided == REPRODUCED and size == 1 else found
+    larger = decided == REPRODUCED and size == 1 and finding.own is None
+    return replace(found, reason=LARGER) if larger else found

@@ -23,10 +23,10 @@ LIMIT = 15_000_000  # bytes
 SHOWN_FIRST = ("bicubic", "tdae_retrained", "ours")
 QUALITY = 80
 CAPTIONS = {
-    "paper": "The paper's scores (rings) and those measured here (dots) with 95 % intervals over faces, Tables 1 to 3.",
+    "paper": "The paper's scores (rings) and those measured here (dots), 95 % intervals over people, Tables 1 to 3.",
     "fig2": "Figure 2 of the paper, drawn from the network itself: every part with the shape of its output.",
     "curves": "Training: PSNR on the validation fold, and the terms of the loss.",
-    "yaw": "PSNR by yaw, with 95 % intervals over faces.",
+    "yaw": "PSNR by yaw, with 95 % intervals over people.",
     "differences": "PSNR of each run minus that of Ours, face by face.",
 }
 

@@ -26,9 +26,10 @@ def drawn(experiment: config.Experiment) -> bool:
 
 
 def trained(experiment: config.Experiment) -> dict[str, str]:
-    """The method of each run that trains a network; the other runs draw nothing, so that their seeds are alike.
+    """The kind of each run that trains a network; the other runs draw nothing, so that their seeds are alike.
 
-    Images that came from elsewhere are a method of their own, a trained one unless the run says `trained: false`.
+    Runs are of one kind, whose seeds are taken to differ alike, where they have one method and train with L_U both or
+    neither. Images from elsewhere are a kind of their own, a trained one unless the run says `trained: false`.
     """
     methods = discover()
     found: dict[str, str] = {}
@@ -38,7 +39,7 @@ def trained(experiment: config.Experiment) -> dict[str, str]:
             if run.options.get("trained", True):
                 found[name] = name
         elif issubclass(methods.get(run.method, TrainedMethod), TrainedMethod):  # a method from elsewhere: trained
-            found[name] = run.method
+            found[name] = run.method if run.options.get("adversarial", True) else f"{run.method} without L_U"
     return found
 
 
@@ -79,6 +80,13 @@ def rows(experiment: config.Experiment) -> dict[str, pd.DataFrame]:
                 f"({len(faces[name])}); run `dvc repro` to evaluate both on the same test set"
             )
     return tables
+
+
+def people(experiment: config.Experiment) -> pd.Series:
+    """Whose face each test face is, by its name; empty where nothing is measured."""
+    for table in rows(experiment).values():
+        return table.drop_duplicates("name").set_index("name")["person"]
+    return pd.Series(dtype=str)
 
 
 def recognised(experiment: config.Experiment) -> dict[str, pd.DataFrame]:

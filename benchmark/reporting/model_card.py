@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +56,8 @@ def write(run: config.Run, manifest: dict[str, Any], provenance: dict[str, Any],
         identity=_identity(experiment, run.name, seed),
         test_faces=f"{known[run.name]['faces']:,}",
         beside=labels[BESIDE],
-        by_yaw=_scores(compared, "yaw_bin", labels),
-        by_source=_scores(compared, "source", labels),
+        by_yaw=_scores(compared, supplement.by_yaw, labels),
+        by_source=_scores(compared, supplement.by_source, labels),
         estimates=_shown({run.name: supplement.estimates(errors)}, labels) if errors else "",
     )
     with cli.whole_file(target) as part:
@@ -99,8 +100,10 @@ def _identity(experiment: config.Experiment, run: str, seed: int) -> str:
     )
 
 
-def _scores(rows: dict[str, pd.DataFrame], column: str, labels: dict[str, str]) -> str:
-    return _shown({run: supplement.by_group(table, column) for run, table in rows.items()}, labels)
+def _scores(
+    rows: dict[str, pd.DataFrame], groups: Callable[[pd.DataFrame], dict[str, pd.Series]], labels: dict[str, str]
+) -> str:
+    return _shown({run: supplement.by_group(groups(table), table) for run, table in rows.items()}, labels)
 
 
 def _shown(numbers: dict[str, dict[tuple[str, str], float]], labels: dict[str, str]) -> str:

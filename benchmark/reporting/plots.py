@@ -113,18 +113,23 @@ def by_yaw(experiment: config.Experiment) -> plt.Figure:
     tables = measurements.rows(experiment)
     first = next(iter(tables.values())).drop_duplicates("name")["yaw_bin"]
     bins = measurements.ordered_bins(first)
-    shown = panels(tables)
+    shown, people = panels(tables), measurements.people(experiment)
     figure, axes = _grid(len(shown), sharey=True)
     for axis, (title, looks) in zip(axes, shown.items(), strict=True):
         for i, (name, look) in enumerate(looks.items()):
             faces = tables[name].groupby(["yaw_bin", "name"])["psnr"].mean()
-            mean, low, high = np.array([mean_interval(faces[group].to_numpy()) for group in bins]).T
+            mean, low, high = np.array([_interval(faces[group], people) for group in bins]).T
             places = np.arange(len(bins)) + 0.5 * ((i + 0.5) / len(looks) - 0.5)
             axis.errorbar(places, mean, [mean - low, high - mean], ms=4, lw=1, elinewidth=0.8, capsize=1.5, **look)
         axis.set_xticks(range(len(bins)), [f"{group}°\n{(first == group).sum()} faces" for group in bins])
         axis.set(xlabel="|yaw|", ylabel="PSNR, dB", title=title)
         _legend(axis)
     return finish(figure)
+
+
+def _interval(faces: pd.Series, people: pd.Series) -> tuple[float, float, float]:
+    """Mean of scores by the face's name, and its interval."""
+    return mean_interval(faces.to_numpy(), people[faces.index].to_numpy())
 
 
 def differences(experiment: config.Experiment) -> plt.Figure | None:
@@ -144,7 +149,7 @@ def differences(experiment: config.Experiment) -> plt.Figure | None:
     boxes = axis.boxplot(gaps, orientation="horizontal", widths=0.55, patch_artist=True, flierprops={"ms": 1.5})
     for place, name in enumerate(order, start=1):
         boxes["boxes"][place - 1].set(facecolor=style[name]["color"], alpha=0.6)
-        effect = difference(others[name], reference, between[name], between[REFERENCE_RUN])
+        effect = difference(others[name], reference, scores.people, between[name], between[REFERENCE_RUN])
         low, high = effect.interval
         bounds = [[effect.mean - low], [high - effect.mean]]
         axis.errorbar(effect.mean, place - 0.38, xerr=bounds, fmt="k.", ms=4, lw=1, capsize=2)

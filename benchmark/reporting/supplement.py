@@ -1,4 +1,4 @@
-"""The table that the paper lacks: every run by yaw, by source, on Y, with its estimates' errors and its size."""
+"""The table that the paper lacks: runs by yaw, source and black border, on Y, with their estimates' errors and size."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ WARPS = {
     "scale_percent": ("Scale error, %", 2),
 }
 SIZE = {"parameters": ("Parameters", 0)}
+BLACK = {"under 1 %": (0, 1), "1 to 10 %": (1, 10), "over 10 %": (10, 101)}  # of the crop, outside the photograph
+FEW = 20  # faces, of fewer than which no rate is shown
 RECOGNISED = {
     "distance": ("Identity distance", 3),
     "same": (f"Distance under {SAME}, %", 0),
@@ -38,8 +40,8 @@ def numbers(experiment: config.Experiment) -> dict[str, pd.DataFrame]:
     """The parts of the supplement by title, a row a measured run, columns as (measure, group); NaN where not known."""
     rows, summaries = measurements.rows(experiment), measurements.measured(experiment)
     parts = {}
-    for title, column in (("PSNR and SSIM by yaw", "yaw_bin"), ("PSNR and SSIM by source", "source")):
-        parts[title] = pd.DataFrame({run: by_group(table, column) for run, table in rows.items()}).T
+    for title, groups in GROUPS.items():
+        parts[title] = pd.DataFrame({run: by_group(groups(table), table) for run, table in rows.items()}).T
     parts["RGB and luma"] = pd.DataFrame({run: _luma(summary) for run, summary in summaries.items()}).T
     parts["Estimates"] = pd.DataFrame({run: estimates(summary["estimates"]) for run, summary in summaries.items()}).T
     sizes = {run: {("parameters", ""): count} for run, count in measurements.parameters(experiment).items()}
@@ -49,15 +51,36 @@ def numbers(experiment: config.Experiment) -> dict[str, pd.DataFrame]:
     return parts
 
 
-def by_group(table: pd.DataFrame, column: str) -> dict[tuple[str, str], float]:
-    """Mean PSNR and SSIM of a run's rows by yaw bin or source."""
-    groups = measurements.ordered_bins(table[column]) if column == "yaw_bin" else sorted(table[column].unique())
-    sign = "°" if column == "yaw_bin" else ""
+def by_yaw(table: pd.DataFrame) -> dict[str, pd.Series]:
+    """Which of a run's rows belong to each yaw bin."""
+    return {f"{group}°": table["yaw_bin"] == group for group in measurements.ordered_bins(table["yaw_bin"])}
+
+
+def by_source(table: pd.DataFrame) -> dict[str, pd.Series]:
+    """Which of a run's rows belong to each source of photographs."""
+    return {source: table["source"] == source for source in sorted(table["source"].unique())}
+
+
+def by_black(table: pd.DataFrame) -> dict[str, pd.Series]:
+    """Which of a run's rows have so much black in the crop; the share of the faces is told with each."""
+    found = {text: (table["black"] >= low) & (table["black"] < high) for text, (low, high) in BLACK.items()}
+    return {f"{text} black ({rows.mean():.0%} of the faces)": rows for text, rows in found.items() if rows.any()}
+
+
+def by_group(groups: dict[str, pd.Series], table: pd.DataFrame) -> dict[tuple[str, str], float]:
+    """Mean PSNR and SSIM of a run's rows by group of them."""
     return {
-        (measure, f"{group}{sign}"): float(table.loc[table[column] == group, measure].mean())
+        (measure, name): float(table.loc[rows, measure].mean())
         for measure in ("psnr", "ssim")
-        for group in groups
+        for name, rows in groups.items()
     }
+
+
+GROUPS = {
+    "PSNR and SSIM by yaw": by_yaw,
+    "PSNR and SSIM by source": by_source,
+    "PSNR and SSIM by black border": by_black,
+}
 
 
 def _luma(summary: dict[str, Any]) -> dict[tuple[str, str], float]:
@@ -78,13 +101,14 @@ def estimates(by_seed: dict[str, Any]) -> dict[tuple[str, str], float]:
 
 
 def _recognised(table: pd.DataFrame) -> dict[tuple[str, str], float]:
-    """Means of a run's rows of recognition/faces.csv; the landmarks' by yaw too."""
+    """Means of a run's rows of recognition/faces.csv; the landmarks' by yaw too, where the sample has enough faces."""
     rates = table.assign(same=100 * (table["distance"] < SAME), rank1=100 * table["rank1"])
     rates = rates.assign(nme=100 * table["nme"], failures=100 * (table["nme"] > FAILURE))
     means = {(key, ""): float(rates[key].mean()) for key in RECOGNISED}
-    for yaw in measurements.ordered_bins(table["yaw_bin"]):
-        found = rates[table["yaw_bin"] == yaw]
-        means |= {(key, f"{yaw}°"): float(found[key].mean()) for key in ("nme", "failures")}
+    for yaw, rows in by_yaw(table).items():
+        if (count := table.loc[rows, "name"].nunique()) >= FEW:
+            group = f"{yaw} ({count} faces)"
+            means |= {(key, group): float(rates.loc[rows, key].mean()) for key in ("nme", "failures")}
     return means
 
 

@@ -110,7 +110,7 @@ def conditions(experiment: config.Experiment) -> str:
         *sorted(note for key, note in notes if key != "vgg"),
     ]
     return "; ".join(parts) + (
-        ". Epochs: passes over the training faces, all phases together. Intervals are over faces; what another seed "
+        ". Epochs: passes over the training faces, all phases together. Intervals are over people; what another seed "
         "would change is in the claims' alone. Marked: best and second of the paper's rows, those with oracle "
         "alignment aside."
     )

@@ -1,4 +1,4 @@
-"""How much better one run is than another: over faces, paired, and over the seeds that networks are trained from."""
+"""How much better one run is than another: over people's faces, paired, and over the seeds of trained networks."""
 
 from __future__ import annotations
 
@@ -50,17 +50,32 @@ def spread(runs: Iterable[np.ndarray]) -> Spread | None:
     return Spread(float(sum(((seeds - seeds.mean()) ** 2).sum() for seeds in means) / dof), dof) if means else None
 
 
-def difference(a: np.ndarray, b: np.ndarray, seeds_of_a: Spread = FIXED, seeds_of_b: Spread = FIXED) -> Effect:
-    """Mean of `a` (faces, seeds of a) minus mean of `b` (faces, seeds of b), rows being the same faces, at least two.
+def over_people(gaps: np.ndarray, people: np.ndarray) -> tuple[float, float]:
+    """Variance of the mean of `gaps` (faces,) and its degrees of freedom, with people, not faces, independent.
 
-    The error has a part of the faces, whose differences are paired, and one of each run's seeds; the two runs' are one
-    part where both come from the same pooled estimate. Degrees of freedom: Welch and Satterthwaite's.
+    people: whose face each is, of two at least. The variance is the cluster-robust one; the degrees of freedom are
+    those of as many people of equally many faces as would be as uneven (Kish), less one. Of one face a person, both
+    are those of the mean of independent values.
     """
-    gaps = a.mean(1) - b.mean(1)
+    index, count = np.unique(people, return_inverse=True)[1], len(gaps)
+    sizes, sums = np.bincount(index), np.bincount(index, gaps - gaps.mean())
+    variance = len(sizes) / (len(sizes) - 1) * (sums**2).sum() / count**2
+    return float(variance), float(count**2 / (sizes**2).sum() - 1)
+
+
+def difference(
+    a: np.ndarray, b: np.ndarray, people: np.ndarray, seeds_of_a: Spread = FIXED, seeds_of_b: Spread = FIXED
+) -> Effect:
+    """Mean of `a` (faces, seeds of a) minus mean of `b` (faces, seeds of b), rows being the same faces.
+
+    people (faces,): whose face each is, of two at least. The error has a part of the faces, whose differences are
+    paired, and one of each run's seeds; the two runs' are one part where both come from the same pooled estimate.
+    Degrees of freedom: Welch and Satterthwaite's.
+    """
     weights = {seeds_of_a: 1 / a.shape[1]}
     weights[seeds_of_b] = weights.get(seeds_of_b, 0.0) + 1 / b.shape[1]
-    parts = [(float(gaps.var(ddof=1)) / len(gaps), len(gaps) - 1)]
+    parts = [over_people(a.mean(1) - b.mean(1), people)]
     parts += [(seeds.variance * weight, seeds.dof) for seeds, weight in weights.items()]
     variance = sum(part for part, _ in parts)
     squares = sum(part**2 / dof for part, dof in parts)
-    return Effect(float(a.mean() - b.mean()), variance**0.5, variance**2 / squares if squares else len(gaps) - 1)
+    return Effect(float(a.mean() - b.mean()), variance**0.5, variance**2 / squares if squares else parts[0][1])

@@ -1,4 +1,4 @@
-"""Means over faces and their uncertainty: percentile bootstrap intervals."""
+"""Means over faces and their uncertainty: percentile bootstrap intervals, people drawn whole."""
 
 from __future__ import annotations
 
@@ -16,14 +16,20 @@ RESAMPLES = 2000
 CONFIDENCE = 0.95
 
 
-def mean_interval(values: np.ndarray) -> tuple[float, float, float]:
-    """Mean of `values` (N,) and its 95 % percentile bootstrap interval; the interval of one value is that value."""
+def mean_interval(values: np.ndarray, people: np.ndarray) -> tuple[float, float, float]:
+    """Mean of `values` (N,), a face each, and its 95 % percentile bootstrap interval; of one person, the mean itself.
+
+    people: whose face each is. People are drawn with all their faces, since those are alike.
+    """
     mean = math.fsum(values) / len(values)  # exact, whatever order a machine adds in
-    if len(values) < 2 or not np.isfinite(values).all():
+    grouped = pd.Series(values).groupby(people, sort=True)
+    sums, counts = grouped.sum().to_numpy(), grouped.size().to_numpy()
+    if len(counts) < 2 or not np.isfinite(values).all():
         return mean, mean, mean
     interval = bootstrap(
-        (values,),
-        np.mean,
+        (sums, counts),
+        lambda s, n, axis: s.sum(axis) / n.sum(axis),
+        paired=True,
         n_resamples=RESAMPLES,
         batch=100,
         confidence_level=CONFIDENCE,
@@ -35,14 +41,17 @@ def mean_interval(values: np.ndarray) -> tuple[float, float, float]:
 
 def read_rows(path: Path) -> pd.DataFrame:
     """metrics/RUN.csv: a row a face and seed."""
-    return pd.read_csv(path, dtype={"name": str, "yaw_bin": str, "source": str})
+    return pd.read_csv(path, dtype={"name": str, "person": str, "yaw_bin": str, "source": str})
 
 
 def summarise(rows: pd.DataFrame) -> dict[str, Any]:
-    """Means over faces (and seeds) of a run's rows, with 95 % bootstrap intervals over faces; all rounded."""
-    by_face = rows.groupby("name", sort=False)[list(COLUMNS)].mean()
+    """Means over faces (and seeds) of a run's rows, with 95 % bootstrap intervals over people; all rounded."""
+    faces = rows.groupby("name", sort=False)
+    by_face, people = faces[list(COLUMNS)].mean(), faces["person"].first().to_numpy()
     summary: dict[str, Any] = {"faces": len(by_face), "seeds": int(rows["seed"].nunique())}
     for column in COLUMNS:
-        mean, low, high = (round(value, DECIMALS[column]) for value in mean_interval(by_face[column].to_numpy()))
+        mean, low, high = (
+            round(value, DECIMALS[column]) for value in mean_interval(by_face[column].to_numpy(), people)
+        )
         summary |= {column: mean, f"{column}_interval": [low, high]}
     return summary

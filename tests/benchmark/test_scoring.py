@@ -246,7 +246,7 @@ def test_means_are_of_the_rows(experiment: config.Experiment) -> None:
 
 
 def test_seeds_of_a_face_are_averaged_before_the_interval() -> None:
-    rows = pd.DataFrame({"seed": [0, 0, 1, 1], "name": ["a", "b", "a", "b"]})
+    rows = pd.DataFrame({"seed": [0, 0, 1, 1], "name": ["a", "b", "a", "b"], "person": ["A", "B", "A", "B"]})
     for column in COLUMNS:
         rows[column] = [10.0, 20.0, 30.0, 20.0]
     summary = summarise(rows)

@@ -17,6 +17,7 @@ from datasets.face import BadInput
 
 RNG = np.random.default_rng(3)
 FACES = 400
+EACH = np.arange(FACES)  # whose face each is: somebody else's
 
 
 def run(mean: float, seeds: int = 3, between: float = 0.05) -> np.ndarray:
@@ -32,7 +33,7 @@ def examine(pair: Pair, scores: Scores, lower: bool = False) -> findings.Finding
 
 def of_mtun(**values: np.ndarray) -> Scores:
     """Scores of runs that are all trained by one method."""
-    return Scores(values, dict.fromkeys(values, "mtun"))
+    return Scores(values, EACH, dict.fromkeys(values, "mtun"))
 
 
 def test_direction_and_size_are_both_asked() -> None:
@@ -60,22 +61,46 @@ def test_nothing_seen_where_much_was_claimed_is_not_reproduced() -> None:
 def test_a_margin_is_known_to_the_papers_decimals() -> None:
     # 0.69 - 0.66 may be 0.02: an effect of 0.0205 does not fall short of it.
     ssim = RNG.normal(0.66, 0.05, (FACES, 1))
-    scores = Scores({"a": ssim + RNG.normal(0.0205, 0.001, (FACES, 1)), "b": ssim}, {})
+    scores = Scores({"a": ssim + RNG.normal(0.0205, 0.001, (FACES, 1)), "b": ssim}, EACH, {})
     assert examine(Pair("a", "b", 0.03), scores).verdict == REPRODUCED
     assert examine(Pair("a", "b", 0.04), scores).verdict == SMALLER
 
 
-def test_one_seed_borrows_the_spread_of_its_methods_other_runs() -> None:
-    values = {"a": run(20.3, 1), "b": run(20, 1), "c": run(21, 3, 0.02), "d": run(18, 2, 5.0)}
-    methods = {"a": "mtun", "b": "mtun", "c": "mtun", "d": "tdae"}
-    assert examine(Pair("a", "b", 0.3), Scores(values, methods)).verdict == REPRODUCED
-    del values["c"]  # what is left is the other method's, whose seeds are far apart
-    assert examine(Pair("a", "b", 0.3), Scores(values, methods)).verdict == OPEN
+def test_one_seed_borrows_the_spread_of_other_runs_of_its_kind_alone() -> None:
+    values = {"a": run(20.3, 1), "b": run(20, 1), "c": run(21, 3, 0.02), "d": run(18, 2, 0.02)}
+    kinds = {"a": "mtun", "b": "mtun", "c": "mtun", "d": "tdae"}
+    scores = Scores(values, EACH, kinds)
+    assert examine(Pair("a", "b", 0.3), scores).verdict == REPRODUCED
+    assert scores.several == {"mtun": ["c"], "tdae": ["d"]}
+    found = examine(Pair("a", "b", 0.3), Scores(values, EACH, kinds | {"c": "mtun without L_U"}))
+    assert (found.verdict, found.reason) == (OPEN, "one seed")
+
+
+def test_what_trains_with_an_adversary_is_of_another_kind(toy: config.Experiment) -> None:
+    toy.runs["plain"] = {"method": "mtun", "adversarial": False}
+    kinds = measurements.trained(toy)
+    assert (kinds["ours"], kinds["plain"]) == ("mtun", "mtun without L_U")
+
+
+def test_faces_of_few_people_tell_less() -> None:
+    values = {"a": run(20.3), "b": run(20)}
+    widths = []
+    for people in (EACH, EACH // 40):
+        found = examine(
+            Pair("a", "b", 0.3),
+            Scores({r: v + people[:, None] % 7 * (r == "a") for r, v in values.items()}, people, {}),
+        )
+        assert found.low is not None
+        assert found.high is not None
+        widths.append(found.high - found.low)
+    assert widths[1] > 3 * widths[0]
+    alone = Scores(values, np.zeros(FACES), {})
+    assert examine(Pair("a", "b", 0.3), alone).reason == "one person's faces have no interval"
 
 
 def test_one_seed_everywhere_leaves_trained_networks_open_and_says_so() -> None:
     values = {"a": run(25, 1), "b": run(20, 1), "bicubic": run(19, 1), "ma": run(21, 1)}
-    scores = Scores(values, {"a": "mtun", "b": "tdae"})
+    scores = Scores(values, EACH, {"a": "mtun", "b": "tdae"})
     for pair in (Pair("a", "b", 5.0), Pair("a", "bicubic", 6.0), Pair("bicubic", "b", None)):
         found = examine(pair, scores)
         assert (found.verdict, found.reason, found.p_none) == (OPEN, "one seed", None)
@@ -89,12 +114,12 @@ def test_the_second_best_is_the_one_that_is_measured() -> None:
     claim = next(claim for claim in claims.read() if claim["id"] == "second_best")
     means = {"bicubic": 19, "vdsr": 19, "srgan": 20.7, "cbn": 21, "tdae": 18, "tdae_retrained": 16.6, "ours": 21.2}
     values = {name: run(mean) for name, mean in means.items()}
-    methods = {name: name for name in means if name != "bicubic"}
-    judged = claims.judge_claim(claim, Scores(values | {"ma": run(21.9, 1)}, methods))
+    kinds = {name: name for name in means if name != "bicubic"}
+    judged = claims.judge_claim(claim, Scores(values | {"ma": run(21.9, 1)}, EACH, kinds))
     assert (judged["best_other"], judged["verdict"]) == ("ma", NOT_REPRODUCED)
     over = {test["than"]: test["verdict"] for test in judged["tests"]}
     assert (over["tdae_retrained"], over["ma"]) == (REPRODUCED, NOT_REPRODUCED)
-    judged = claims.judge_claim(claim, Scores(values | {"ma": run(19.3, 1)}, methods))
+    judged = claims.judge_claim(claim, Scores(values | {"ma": run(19.3, 1)}, EACH, kinds))
     assert (judged["best_other"], judged["verdict"]) == ("cbn", SMALLER)
 
 
@@ -214,7 +239,7 @@ def test_files_of_an_experiment(toy: config.Experiment) -> None:
     assert "not measured: tdae" in page
     psnr = [measurements.scores(table, "psnr").mean() for run, table in measurements.rows(toy).items() if "ours" in run]
     pooled = np.sqrt(np.mean([seeds.var(ddof=1) for seeds in psnr]))
-    assert f"between seeds of PSNR, pooled: tdae {pooled:.3f} dB (2 d.f.), mtun {pooled:.3f} dB (2 d.f.)" in page
+    assert f"between seeds of PSNR, pooled: mtun {pooled:.3f} dB (2 d.f., of Ours†, Ours)." in page
     assert page.startswith("On drawn faces, which neither support nor refute the paper: ")
     assert stored["drawn"]
 

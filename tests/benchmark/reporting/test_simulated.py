@@ -34,7 +34,7 @@ def draws(means: dict[str, float], seeds: int, faces: int) -> Iterator[Scores]:
             level = means.get(run, 0.0) + rng.normal(0, BETWEEN_SEEDS, n)
             face = rng.normal(0, OF_A_RUN, (faces, 1)).astype(np.float32)
             values[run] = level + face + LEFT * rng.standard_normal((faces, n), np.float32)
-        yield Scores(values, dict.fromkeys(counts, "mtun"))
+        yield Scores(values, np.arange(faces), dict.fromkeys(counts, "mtun"))
 
 
 def verdicts(claim: dict, means: dict[str, float], seeds: int = 3, faces: int = 300) -> Counter[str]:
@@ -85,7 +85,7 @@ def test_no_effect_at_all_is_told_from_a_large_claim() -> None:
 
 def test_seeds_that_are_left_out_would_be_believed() -> None:
     """What the verdicts guard against: over faces alone, two trainings of one network differ beyond chance."""
-    alone = [Scores(scores.values, {}) for scores in draws({"a": 0.0, "b": 0.0}, 1, 300)]
+    alone = [Scores(scores.values, scores.people, {}) for scores in draws({"a": 0.0, "b": 0.0}, 1, 300)]
     full = {"id": "simulated", "says": "s", "section": "5", "quote": "q", "measure": "psnr"} | PAIR
     found = Counter(judge_claim(full, scores)["verdict"] for scores in alone)
     assert found[OPEN] + found[NOT_REPRODUCED] < DRAWS - 2 * WRONG

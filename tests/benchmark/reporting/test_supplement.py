@@ -1,19 +1,16 @@
-"""The supplement and the deviations: means against pandas, estimates and size from the summaries, every format."""
+"""The supplement: means against pandas, estimates and size from the summaries, every format."""
 
 from __future__ import annotations
 
 import json
 import shutil
 import subprocess
-from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 
-import methods.bicubic
 from benchmark import config
-from benchmark.reporting import deviations, measurements, supplement, tables
-from methods.mtun.recipes import DEVIATIONS, recipe
+from benchmark.reporting import measurements, supplement, tables
 
 
 @pytest.fixture
@@ -96,35 +93,3 @@ def test_latex_compiles(toy: config.Experiment, written: pd.DataFrame) -> None:
 )
 def test_latex_escapes(text: str, latex: str) -> None:
     assert tables.tex(text) == latex
-
-
-def test_deviations_hold_every_row_of_the_recipes_and_of_other_methods(monkeypatch: pytest.MonkeyPatch) -> None:
-    row = SimpleNamespace(point="kernel", paper="a|b", authors=None, tuned=True, why="because")
-    monkeypatch.setattr(methods.bicubic, "DEVIATIONS", (row,), raising=False)
-    found = deviations.rows()
-    assert list(found.loc[found["Method"] == "mtun", "Point"]) == [d.point for d in DEVIATIONS]
-    assert found[found["Method"] == "bicubic"].iloc[0].tolist()[1:] == ["kernel", "a|b", "none", "yes", "because"]
-
-
-def test_deviations_page_keeps_its_columns_apart(toy: config.Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
-    row = SimpleNamespace(point="kernel", paper="a|b", authors=None, tuned=True, why="because")
-    monkeypatch.setattr(methods.bicubic, "DEVIATIONS", (row,), raising=False)
-    deviations.write(toy, toy.results)
-    lines = (toy.results / "deviations.md").read_text().splitlines()
-    bars = {line.replace(r"\|", "").count("|") for line in lines if line.startswith("|")}
-    assert bars == {5, 7}  # the experiment's own settings, and the deviations
-
-
-def test_what_an_experiment_sets_stands_beside_what_it_would_have_been(toy: config.Experiment) -> None:
-    toy.params["methods"] = {
-        "mtun": {"epochs": 3, "width": 32, "front_rate": 0.5},
-        "srgan": {"blocks": 2},
-        "bicubic": None,
-    }
-    found = deviations.settings(toy).to_numpy().tolist()
-    tuned = recipe("tuned")
-    assert found == [
-        ["mtun", "epochs", str(tuned.epochs), "3"],  # by the recipe; the width is the usual one
-        ["mtun", "front_rate", f"{tuned.front_rate:g}", "0.5"],
-        ["srgan", "blocks", "16", "2"],  # SRGAN has no recipes
-    ]

@@ -80,7 +80,7 @@ def test_luma_is_bt601_in_video_range(rgb: tuple[int, int, int], expected: int) 
 
 def test_interval_is_the_percentile_bootstraps() -> None:
     values = np.random.default_rng(0).gamma(2, 3, 400)
-    mean, low, high = mean_interval(values)
+    mean, low, high = mean_interval(values, np.arange(len(values)))
     assert mean == values.mean()
     rng = np.random.default_rng(1)
     means = values[rng.integers(0, 400, (20_000, 400))].mean(1)
@@ -89,16 +89,27 @@ def test_interval_is_the_percentile_bootstraps() -> None:
     error = values.std() / 20
     np.testing.assert_allclose([low, high], expected, atol=0.25 * error)
     assert (high - low) / error == pytest.approx(2 * 1.96, rel=0.08)
-    assert mean_interval(values) == (mean, low, high)
+    assert mean_interval(values, np.arange(len(values))) == (mean, low, high)
 
 
 def test_interval_of_skewed_values_is_not_symmetric() -> None:
     values = np.array([0.0] * 30 + [100.0])
-    mean, low, high = mean_interval(values)
+    mean, low, high = mean_interval(values, np.arange(len(values)))
     assert low == 0
     assert high - mean > 1.5 * (mean - low)
 
 
 def test_interval_of_few_or_equal_values_is_that_value() -> None:
-    assert mean_interval(np.array([3.5])) == (3.5, 3.5, 3.5)
-    assert mean_interval(np.array([2.0, 2.0, 2.0])) == (2, 2, 2)
+    assert mean_interval(np.array([3.5]), np.arange(1)) == (3.5, 3.5, 3.5)
+    assert mean_interval(np.array([2.0, 2.0, 2.0]), np.arange(3)) == (2, 2, 2)
+
+
+def test_interval_of_means_over_people_is_theirs() -> None:
+    # Forty people of five faces each, all five alike: as uncertain as forty faces, not as two hundred.
+    alike = np.random.default_rng(0).normal(20, 3, 40)
+    people = np.repeat(np.arange(40), 5)
+    mean, low, high = mean_interval(alike[people], people)
+    assert (mean, low, high) == pytest.approx(mean_interval(alike, np.arange(40)))
+    alone = mean_interval(alike[people], np.arange(200))
+    assert high - low == pytest.approx(5**0.5 * (alone[2] - alone[1]), rel=0.1)
+    assert mean_interval(alike, np.zeros(40)) == pytest.approx((alike.mean(),) * 3)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import bootstrap, ttest_ind, ttest_rel
 
-from benchmark.scoring.paired import FIXED, Effect, Spread, difference, spread
+from benchmark.scoring.paired import FIXED, Effect, Spread, difference, over_people, spread
 from benchmark.scoring.verdicts import NOT_REPRODUCED, OPEN, REPRODUCED, SMALLER, Side, holm, overall, side, verdict
 
 RNG = np.random.default_rng(3)
@@ -75,7 +75,7 @@ def test_nothing_is_told_apart_at_five_percent_or_without_a_number() -> None:
 def test_of_faces_alone_it_is_the_paired_t_test() -> None:
     face = RNG.normal(20, 3, 200)
     a, b = face + RNG.normal(0.1, 0.5, 200), face
-    effect, theirs = difference(a[:, None], b[:, None]), ttest_rel(a, b)
+    effect, theirs = difference(a[:, None], b[:, None], np.arange(200)), ttest_rel(a, b)
     assert effect.p(0) == pytest.approx(theirs.pvalue)
     assert effect.interval == pytest.approx(theirs.confidence_interval())
     assert effect.dof == pytest.approx(199)
@@ -84,7 +84,7 @@ def test_of_faces_alone_it_is_the_paired_t_test() -> None:
 def test_interval_of_one_seed_agrees_with_scipys_paired_bootstrap() -> None:
     face = RNG.normal(20, 3, 200)
     a, b = face + RNG.normal(0.1, 0.5, 200), face
-    ours = difference(a[:, None], b[:, None])
+    ours = difference(a[:, None], b[:, None], np.arange(200))
     theirs = bootstrap(
         (a, b), lambda x, y, axis: (x - y).mean(axis), paired=True, n_resamples=9999, method="percentile", rng=1
     ).confidence_interval
@@ -98,7 +98,7 @@ def test_of_seeds_alone_it_is_the_t_test_of_two_samples() -> None:
     grids = [np.tile(seeds, (50, 1)) for seeds in (a, b)]
     pooled = spread(grids)
     assert pooled is not None
-    effect, theirs = difference(*grids, pooled, pooled), ttest_ind(a, b)
+    effect, theirs = difference(*grids, np.arange(50), pooled, pooled), ttest_ind(a, b)
     assert (effect.p(0), effect.dof) == pytest.approx((theirs.pvalue, 5))
 
 
@@ -109,17 +109,17 @@ def test_spreads_of_two_methods_are_welchs() -> None:
     assert of_a is not None
     assert of_b is not None
     theirs = ttest_ind(a, b, equal_var=False)
-    assert difference(*grids, of_a, of_b).p(0) == pytest.approx(theirs.pvalue)
+    assert difference(*grids, np.arange(50), of_a, of_b).p(0) == pytest.approx(theirs.pvalue)
 
 
 def test_pairing_removes_what_makes_faces_differ() -> None:
     face = RNG.normal(20, 3, 200)
-    effect = difference((face + 0.1)[:, None], face[:, None])
+    effect = difference((face + 0.1)[:, None], face[:, None], np.arange(200))
     assert effect.interval == pytest.approx((0.1, 0.1))
 
 
 def test_a_difference_without_any_spread_is_certain() -> None:
-    effect = difference(np.full((5, 1), 2.0), np.full((5, 1), 1.5))
+    effect = difference(np.full((5, 1), 2.0), np.full((5, 1), 1.5), np.arange(5))
     assert effect.interval == (0.5, 0.5)
     assert (effect.p(0.5), effect.p(0.4)) == (1, 0)
 
@@ -134,7 +134,24 @@ def test_seeds_that_disagree_widen_the_interval_and_more_of_them_narrow_it() -> 
     faces, noisy = RNG.normal(20, 1, (50, 6)), Spread(1.0, 4)
     widths = []
     for of_a, seeds in ((FIXED, 1), (noisy, 6), (noisy, 1)):
-        low, high = difference(faces[:, :seeds], faces[:, :1] - 1, of_a).interval
+        low, high = difference(faces[:, :seeds], faces[:, :1] - 1, np.arange(50), of_a).interval
         widths.append(high - low)
     assert widths == sorted(widths)
     assert widths[2] > 2 * 2.7  # Student's t of 4 degrees of freedom: 2.78
+
+
+def test_faces_of_one_person_count_as_one() -> None:
+    alike, people = RNG.normal(0.1, 0.5, 40), np.repeat(np.arange(40), 5)
+    once = difference(alike[:, None], np.zeros((40, 1)), np.arange(40))
+    often = difference(alike[people][:, None], np.zeros((200, 1)), people)
+    assert (often.mean, often.error, often.dof) == pytest.approx((once.mean, once.error, 39))
+
+
+def test_a_person_of_many_faces_leaves_few_degrees_of_freedom() -> None:
+    people = np.r_[np.zeros(100, int), np.arange(1, 101)]
+    variance, dof = over_people(RNG.normal(0, 1, 200), people)
+    assert dof == pytest.approx(200**2 / (100**2 + 100) - 1)  # Kish: about 3
+    gaps = np.r_[np.ones(100), np.zeros(100)]
+    # Worked by hand: the mean is 0.5; the one person's residuals sum to 50, those of the others to -0.5 each.
+    assert over_people(gaps, people)[0] == pytest.approx(101 / 100 * (50**2 + 100 * 0.25) / 200**2)
+    assert variance > 0
