@@ -14,7 +14,7 @@ UNITS = {"psnr": " dB", "psnr_y": " dB"}
 HEAD = ("Paper", "Measured [95 %]", "p, no difference", "p, paper's margin", "Faces; seeds; d.f.", "Verdict")
 METHOD = (
     "Each pair is asked whether it is better and whether the paper's margin agrees: Student's t over faces, paired, "
-    "with people drawn whole, and over seeds, with Welch and Satterthwaite's degrees of freedom (d.f.). Intervals are "
+    "with people drawn whole, and over seeds, with the least degrees of freedom (d.f.) of these parts. Intervals are "
     "those of one pair alone; the p values are corrected by Holm for the pairs of their claim, and decide at 5 %. "
     "Between claims nothing is corrected: of twenty true ones, one may be lost by chance, and several rest on the same "
     "runs. The rules stand in `benchmark/reference/claims.yaml`. STN_0, which turns faces upright for many runs, is "

@@ -70,12 +70,13 @@ def difference(
 
     people (faces,): whose face each is, of two at least. The error has a part of the faces, whose differences are
     paired, and one of each run's seeds; the two runs' are one part where both come from the same pooled estimate.
-    Degrees of freedom: Welch and Satterthwaite's.
+    Degrees of freedom are the least of the parts': never too bold, while of two seeds an interval with Welch and
+    Satterthwaite's would hold 88 % of the time, not 95 %.
     """
     weights = {seeds_of_a: 1 / a.shape[1]}
     weights[seeds_of_b] = weights.get(seeds_of_b, 0.0) + 1 / b.shape[1]
     parts = [over_people(a.mean(1) - b.mean(1), people)]
     parts += [(seeds.variance * weight, seeds.dof) for seeds, weight in weights.items()]
     variance = sum(part for part, _ in parts)
-    squares = sum(part**2 / dof for part, dof in parts)
-    return Effect(float(a.mean() - b.mean()), variance**0.5, variance**2 / squares if squares else parts[0][1])
+    dof = min((dof for part, dof in parts if part), default=parts[0][1])
+    return Effect(float(a.mean() - b.mean()), variance**0.5, dof)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import bootstrap, ttest_ind, ttest_rel
+from scipy.stats import binom, bootstrap, ttest_ind, ttest_rel
 
 from benchmark.scoring.paired import FIXED, Effect, Spread, difference, over_people, spread
 from benchmark.scoring.verdicts import NOT_REPRODUCED, OPEN, REPRODUCED, SMALLER, Side, holm, overall, side, verdict
@@ -102,14 +102,27 @@ def test_of_seeds_alone_it_is_the_t_test_of_two_samples() -> None:
     assert (effect.p(0), effect.dof) == pytest.approx((theirs.pvalue, 5))
 
 
-def test_spreads_of_two_methods_are_welchs() -> None:
+def test_spreads_of_two_methods_are_welchs_with_the_least_degrees_of_freedom() -> None:
     a, b = RNG.normal(20.3, 0.2, 4), RNG.normal(20, 0.9, 3)
     grids = [np.tile(seeds, (50, 1)) for seeds in (a, b)]
     of_a, of_b = (spread([grid]) for grid in grids)
     assert of_a is not None
     assert of_b is not None
-    theirs = ttest_ind(a, b, equal_var=False)
-    assert difference(*grids, np.arange(50), of_a, of_b).p(0) == pytest.approx(theirs.pvalue)
+    theirs, effect = ttest_ind(a, b, equal_var=False), difference(*grids, np.arange(50), of_a, of_b)
+    assert effect.mean / effect.error == pytest.approx(theirs.statistic)
+    assert effect.dof == 2  # of the three seeds; Welch has more
+    assert effect.p(0) > theirs.pvalue
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 5])
+def test_intervals_hold_as_often_as_they_say_of_few_seeds_too(seeds: int) -> None:
+    rng, held, draws = np.random.default_rng(seeds), 0, 2000
+    for _ in range(draws):
+        face, of_seeds = rng.normal(0, 0.3, (100, 1)), rng.normal(0, 0.1, seeds)
+        a = face + of_seeds
+        low, high = difference(a, np.zeros((100, 1)), np.arange(100), spread([a]) or FIXED).interval
+        held += low <= 0 <= high
+    assert held >= binom.ppf(0.01, draws, 0.95)
 
 
 def test_pairing_removes_what_makes_faces_differ() -> None:
