@@ -20,6 +20,7 @@ from benchmark.reporting import (
     deviations,
     dvc_plots,
     figures,
+    heatmap_curves,
     heatmaps,
     html,
     measurements,
@@ -74,7 +75,7 @@ def draw(experiment: config.Experiment, gallery: Gallery | None) -> list[Path]:
         print(f"{experiment.data}/test: no faces here; figures 1, 3, 4 and 5 and the report's faces are left out")
     else:
         figures.write(gallery)
-    heatmaps.write_figure(experiment)
+    heatmap_curves.write(experiment)
     drawn = plots.write(experiment)
     network = figure_2(experiment)
     if network is not None:

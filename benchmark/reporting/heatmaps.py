@@ -5,13 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
 from benchmark import cli, config
-from benchmark.reporting import measurements, plots, tables
-from benchmark.reporting.figures import save
+from benchmark.reporting import measurements, tables
 from benchmark.reporting.findings import ONE_SEED, Finding, Pair, Scores, estimate
 from methods.interface import parse_options
 from methods.mtun.options import Options
@@ -176,36 +174,6 @@ def errors(experiment: config.Experiment) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def draw(experiment: config.Experiment) -> plt.Figure:
-    """Validation PSNR against passes over the training faces: a panel a run without heatmaps, with those beside it.
-
-    Words alone where there is no log of a pair.
-    """
-    known = {run: tables for run, tables in measurements.logs(experiment).items() if "val_psnr" in tables[0]}
-    logs = {run: [table["val_psnr"].dropna().to_numpy() for table in tables] for run, tables in known.items()}
-    panels: dict[str, list[str]] = {}
-    for run, other in pairs(experiment).items():
-        if run in logs and other in logs:
-            panels.setdefault(other, [other]).append(run)
-    if not panels:
-        figure = plt.figure(figsize=(6, 1))
-        figure.text(0.5, 0.5, "No two runs to compare have been trained yet.", ha="center", va="center")
-        return figure
-    names = measurements.labels(experiment)
-    figure, axes = plt.subplots(1, len(panels), figsize=(1 + 4.2 * len(panels), 4), squeeze=False)
-    for axis, (other, runs) in zip(axes[0], panels.items(), strict=True):
-        for number, run in enumerate(runs):
-            for seed, scores in enumerate(logs[run]):
-                line = {"color": f"C{number - 1}" if number else "black", "label": None if seed else names[run]}
-                axis.plot(np.arange(1, len(scores) + 1), scores, ".-", lw=1, alpha=0.8, **line)
-        axis.set(xlabel="passes over the training faces, after the front's", title=f"beside {names[other]}")
-        plots.whole_epochs(axis)
-        axis.legend(fontsize=7)
-    axes[0, 0].set(ylabel="PSNR on the validation fold, dB")
-    figure.tight_layout()
-    return figure
-
-
 def write(experiment: config.Experiment, target: Path) -> None:
     """Write heatmaps.md."""
     parts = [f"# What the heatmaps bring\n\nExperiment {experiment.name}: {tables.describe(experiment)}."]
@@ -219,8 +187,3 @@ def write(experiment: config.Experiment, target: Path) -> None:
         parts.append(f"![Learning with and without heatmaps](figures/{NAME}.png)")
     with cli.whole_file(target / f"{NAME}.md") as part:
         part.write_text("\n\n".join(parts if len(parts) > 1 else [*parts, NONE]) + "\n")
-
-
-def write_figure(experiment: config.Experiment) -> None:
-    """Write figures/heatmaps.png."""
-    save(draw(experiment), experiment.results / "figures" / f"{NAME}.png", 130)

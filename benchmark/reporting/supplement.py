@@ -64,7 +64,9 @@ def by_source(table: pd.DataFrame) -> dict[str, pd.Series]:
 def by_black(table: pd.DataFrame) -> dict[str, pd.Series]:
     """Which of a run's rows have so much black in the crop; the share of the faces is told with each."""
     found = {text: (table["black"] >= low) & (table["black"] < high) for text, (low, high) in BLACK.items()}
-    return {f"{text} black ({rows.mean():.0%} of the faces)": rows for text, rows in found.items() if rows.any()}
+    return {
+        f"{text} black ({100 * rows.mean():.0f} % of the faces)": rows for text, rows in found.items() if rows.any()
+    }
 
 
 def by_group(groups: dict[str, pd.Series], table: pd.DataFrame) -> dict[tuple[str, str], float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import shutil
 from dataclasses import replace
@@ -243,6 +244,15 @@ def test_means_are_of_the_rows(experiment: config.Experiment) -> None:
         assert (rows[column].round(digits) == rows[column]).all()
         low, high = summary[f"{column}_interval"]
         assert low < summary[column] < high
+
+
+def test_rows_say_whose_the_face_is_and_how_much_of_the_crop_is_black(pairs: Pairs) -> None:
+    hr = np.full((len(pairs), 128, 128, 3), 7, np.uint8)
+    hr[0, :32] = 0
+    hr[1, :, :, 0] = 0  # dark in one channel alone
+    found = evaluate.about(dataclasses.replace(pairs, hr=hr))
+    assert found["black"][:3] == [25.0, 0.0, 0.0]
+    assert found["person"] == list(pairs.faces["person"])
 
 
 def test_seeds_of_a_face_are_averaged_before_the_interval() -> None:

@@ -11,7 +11,7 @@ import torch
 import yaml
 
 from benchmark import config, upscale
-from benchmark.reporting import heatmaps
+from benchmark.reporting import heatmap_curves, heatmaps
 from benchmark.reporting.findings import Finding
 from datasets.face import BadInput
 from datasets.pairs import Pairs
@@ -99,17 +99,26 @@ def test_errors_are_means_over_seeds(studied: config.Experiment) -> None:
 
 
 def test_a_panel_holds_every_seed_of_the_runs_to_compare(studied: config.Experiment) -> None:
-    figure = heatmaps.draw(studied)
+    figure = heatmap_curves.draw(studied)
     assert figure is not None
     (axis,) = figure.axes
     assert axis.get_title() == "beside blind"
     assert len(axis.lines) == 2 + 2 + 1 + 1  # blind, ours, true, zero
 
 
+def test_runs_of_one_pass_stand_side_by_side_with_a_dot_a_seed(studied: config.Experiment) -> None:
+    for path in Path(studied.results / "logs").rglob("seed*.csv"):
+        table = pd.read_csv(path)
+        table[: table["val_psnr"].first_valid_index() + 1].to_csv(path, index=False)
+    (axis,) = heatmap_curves.draw(studied).axes
+    assert [tick.get_text() for tick in axis.get_xticklabels()] == ["blind", "Ours", "true", "zero"]
+    assert [len(line.get_ydata()) for line in axis.lines] == [2, 2, 1, 1]
+
+
 def test_the_page_says_where_there_is_nothing_to_compare(toy: config.Experiment, tmp_path: Path) -> None:
     heatmaps.write(toy, tmp_path)
     assert (tmp_path / "heatmaps.md").read_text().strip().endswith(heatmaps.NONE)
-    assert not heatmaps.draw(toy).axes
+    assert not heatmap_curves.draw(toy).axes
 
 
 def test_the_page_holds_both_tables(studied: config.Experiment, tmp_path: Path) -> None:

@@ -33,6 +33,18 @@ def test_groups_are_means_over_their_faces(toy: config.Experiment, written: pd.D
         assert written.loc["ours", title] == pytest.approx(chosen.mean(), abs=1e-4)
 
 
+def test_faces_are_parted_by_how_much_of_the_crop_is_black() -> None:
+    table = pd.DataFrame({"black": [0.0, 0.9, 1.0, 10.0, 100.0], "psnr": [1.0, 3, 5, 7, 9], "ssim": 0.5})
+    groups = supplement.by_black(table)
+    assert list(groups) == [
+        "under 1 % black (40 % of the faces)",
+        "1 to 10 % black (20 % of the faces)",
+        "over 10 % black (40 % of the faces)",
+    ]
+    found = supplement.by_group(groups, table)
+    assert [value for (measure, _), value in found.items() if measure == "psnr"] == [2, 5, 8]
+
+
 def test_luma_stands_beside_rgb(toy: config.Experiment, written: pd.DataFrame) -> None:
     rows = measurements.rows(toy)["bicubic"]
     assert written.loc["bicubic", "psnr RGB"] == pytest.approx(rows["psnr"].mean(), abs=5.1e-4)

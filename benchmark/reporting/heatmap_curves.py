@@ -1,0 +1,76 @@
+"""figures/heatmaps.png: how networks learn that see heatmaps, each beside the same one that sees none."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from benchmark import config
+from benchmark.reporting import heatmaps, measurements, plots
+from benchmark.reporting.figures import save
+
+Scores = dict[str, list[np.ndarray]]  # PSNR on the validation fold, an epoch each, of every seed of a run
+
+
+def draw(experiment: config.Experiment) -> plt.Figure:
+    """Validation PSNR against passes over the training faces: a panel a run without heatmaps, with those beside it.
+
+    Where all runs of a panel have a single pass they stand side by side instead. Words alone where no pair has logs.
+    """
+    found = panels(experiment, scores := validation(experiment))
+    if not found:
+        figure = plt.figure(figsize=(6, 1))
+        figure.text(0.5, 0.5, "No two runs to compare have been trained yet.", ha="center", va="center")
+        return figure
+    names = measurements.labels(experiment)
+    figure, axes = plt.subplots(1, len(found), figsize=(1 + 4.2 * len(found), 4.4), squeeze=False)
+    for axis, (other, runs) in zip(axes[0], found.items(), strict=True):
+        shown = {names[run]: scores[run] for run in runs}
+        once = max(len(seed) for seeds in shown.values() for seed in seeds) == 1
+        (_side_by_side if once else _curves)(axis, shown)
+        axis.set(title=f"beside {names[other]}")
+    axes[0, 0].set(ylabel="PSNR on the validation fold, dB")
+    return plots.finish(figure)
+
+
+def validation(experiment: config.Experiment) -> Scores:
+    """By run: the PSNR on the validation fold that the log of each seed has."""
+    known = {run: tables for run, tables in measurements.logs(experiment).items() if "val_psnr" in tables[0]}
+    return {run: [table["val_psnr"].dropna().to_numpy() for table in tables] for run, tables in known.items()}
+
+
+def panels(experiment: config.Experiment, scores: Scores) -> dict[str, list[str]]:
+    """The runs of each panel, that without heatmaps first, by its name."""
+    found: dict[str, list[str]] = {}
+    for run, other in heatmaps.pairs(experiment).items():
+        if run in scores and other in scores:
+            found.setdefault(other, [other]).append(run)
+    return found
+
+
+def _curves(axis: plt.Axes, shown: Scores) -> None:
+    """A line a seed, a colour a run, the first black."""
+    for number, (name, seeds) in enumerate(shown.items()):
+        colour = f"C{number - 1}" if number else "black"
+        for seed, scores in enumerate(seeds):
+            label = None if seed else name
+            axis.plot(np.arange(1, len(scores) + 1), scores, ".-", lw=1, alpha=0.8, color=colour, label=label)
+    axis.set(xlabel="passes over the training faces, after the front's")
+    plots.whole_epochs(axis)
+    axis.legend(fontsize=7)
+
+
+def _side_by_side(axis: plt.Axes, shown: Scores) -> None:
+    """A dot a seed, a place a run, the first black; all after one pass."""
+    for number, seeds in enumerate(shown.values()):
+        colour = f"C{number - 1}" if number else "black"
+        axis.plot([number] * len(seeds), [scores[-1] for scores in seeds], "o", ms=5, alpha=0.8, color=colour)
+    axis.set_xticks(range(len(shown)), list(shown), rotation=45, ha="right", fontsize=8)
+    axis.set(xlabel="after one pass over the training faces, a dot a seed")
+    axis.margins(x=0.15)
+    axis.grid(axis="y", alpha=0.3)
+
+
+def write(experiment: config.Experiment) -> None:
+    """Write figures/heatmaps.png."""
+    save(draw(experiment), experiment.results / "figures" / f"{heatmaps.NAME}.png", 130)
