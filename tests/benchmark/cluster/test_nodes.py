@@ -36,7 +36,7 @@ def test_a_training_over_two_nodes_survives_the_loss_of_one(
         monkeypatch.chdir(make_project(tmp_path / name))
         change_params(runs={"long": {"epochs": 100}}, training={"seeds": 1})
     call = [sys.executable, "-m", "benchmark.run_all", "--only", "long", "--device", "cpu", "--cluster", "slurm"]
-    asked = ["--gpus", "0", "--nodes", "2", "--processes", "1", "--minutes", "3"]
+    asked = ["--gpus", "0", "--nodes", "2", "--processes", "1", "--minutes", "30"]
     number = jobs_of(subprocess.run([*call, *asked], capture_output=True, text=True, check=True).stdout)["long seed 0"]
     until(lambda: any(Path("work").glob("small-long-*/progress.json")))
     assert len(until(lambda: len(training()) > 1 and training())) == 2

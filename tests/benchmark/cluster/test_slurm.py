@@ -107,7 +107,7 @@ def test_the_tiny_experiment_ends_bit_equal_whatever_befalls_it(
         change_params(runs={"long": {"epochs": 300}}, training={"seeds": 1})
     monkeypatch.chdir(tmp_path / "jobs")
     call = [sys.executable, "-m", "benchmark.run_all", "--only", "long", "bicubic", "--device", "cpu"]
-    submitted = [*call, "--cluster", "slurm", "--gpus", "0", "--minutes", "3"]
+    submitted = [*call, "--cluster", "slurm", "--gpus", "0", "--minutes", "30"]
     numbers = jobs_of(subprocess.run(submitted, capture_output=True, text=True, check=True).stdout)
     assert set(numbers) == {"stn0", "long seed 0", "bicubic seed 0", "recognise", "report"}
     assert not weights.exists()
@@ -136,7 +136,7 @@ def test_one_training_in_two_processes_goes_on_in_two(tmp_path: Path, monkeypatc
         monkeypatch.chdir(make_project(tmp_path / name))
         change_params(runs={"long": {"epochs": 100}}, training={"seeds": 1})
     call = [sys.executable, "-m", "benchmark.run_all", "--only", "long", "--device", "cpu", "--cluster", "slurm"]
-    asked = ["--gpus", "0", "--processes", "2", "--minutes", "3"]
+    asked = ["--gpus", "0", "--processes", "2", "--minutes", "30"]
     numbers = jobs_of(subprocess.run([*call, *asked], capture_output=True, text=True, check=True).stdout)
     until(lambda: any(Path("work").glob("small-long-*/progress.json")))
     assert len(until(lambda: len(training()) > 1 and training())) == 2
