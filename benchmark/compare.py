@@ -12,7 +12,7 @@ import pandas as pd
 
 from benchmark import cli, config
 from benchmark.reporting import claims_page, measurements
-from benchmark.reporting.findings import ONE_SEED, Finding, Pair, Scores, estimate
+from benchmark.reporting.findings import ONE_SEED, Finding, Pair, Scores, estimate, shown
 from datasets.face import BadInput
 
 # Measure: title, with an arrow to where it is better, factor, digits.
@@ -64,12 +64,11 @@ def _row(pair: Pair, measure: str, scores: Scores) -> dict[str, str]:
 
 def _difference(found: Finding, factor: int, digits: int) -> dict[str, str]:
     keys = ("difference [95 %]", "p", "faces; seeds")
-    if found.effect is None or found.low is None or found.high is None:
+    if found.effect is None:
         return dict.fromkeys(keys, "–")
-    effect, low, high = (f"{factor * value:+.{digits}f}" for value in (found.effect, found.low, found.high))
     p = f"– ({ONE_SEED}: over faces alone)" if found.p_none is None else f"{found.p_none:.3f}"
     counts = f"{found.faces}; {claims_page.seeds_of(found.seeds)}"
-    return dict(zip(keys, (f"{effect} [{low}, {high}]", p, counts), strict=True))
+    return dict(zip(keys, (shown(found, factor, digits), p, counts), strict=True))
 
 
 if __name__ == "__main__":

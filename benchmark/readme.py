@@ -39,9 +39,9 @@ def _verdicts(experiments: list[config.Experiment]) -> list[str]:
     judged = {experiment.name: _claims(experiment)["claims"] for experiment in experiments}
     return [
         "What holds of the paper. Where a claim is of one pair of networks, the difference follows, positive where the "
-        "claim's direction is right, with its 95 % interval over faces and seeds, and the seeds of either. *Open*: no "
-        "difference and the paper's are both possible, or no run has the seeds to tell, and the interval is over faces "
-        "alone. A dash: runs that it needs have not been measured.",
+        "claim's direction is right, with its 95 % interval over people and seeds, and the seeds of either. *Open*: no "
+        "difference and the paper's are both possible, or no run has the seeds to tell, and the interval is over "
+        "people alone. A dash: runs that it needs have not been measured.",
         claims_page.compared(judged),
     ]
 

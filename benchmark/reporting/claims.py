@@ -52,14 +52,13 @@ def pairs_of(claim: dict[str, Any]) -> list[Pair]:
     else:
         better, than = ([v] if isinstance(v, str) else v for v in (claim["better"], claim["than"]))
         names = list(zip(better * len(than) if len(better) == 1 else better, than, strict=True))
-    margins = [_paper_margin(measure, *pair) for pair in names]
-    named = claim.get("by")
-    if "than_best_of" in claim:
-        least = min((m for m in margins if m is not None), default=None) if named is None else named
-        own = [None if margin == least else margin for margin in margins]
-        return [Pair(a, b, least, margin) for (a, b), margin in zip(names, own, strict=True)]
-    margins = margins if named is None else [named] * len(names)
-    return [Pair(a, b, margin) for (a, b), margin in zip(names, margins, strict=True)]
+    margins = asked = [_paper_margin(measure, *pair) for pair in names]
+    if "by" in claim:
+        asked = [claim["by"]] * len(names)
+    elif "than_best_of" in claim:
+        asked = [min((m for m in margins if m is not None), default=None)] * len(names)
+    own = [None if margin == wanted else margin for margin, wanted in zip(margins, asked, strict=True)]
+    return [Pair(*pair, wanted, margin) for pair, wanted, margin in zip(names, asked, own, strict=True)]
 
 
 def _paper_margin(measure: str, better: str, than: str) -> float | None:

@@ -100,6 +100,14 @@ class Scores:
         return self.spreads[self.kinds[run]] if run in self.kinds else FIXED
 
 
+def shown(found: Finding, factor: float = 1, digits: int = 2, note: str = "") -> str:
+    """Effect and interval as text, times `factor`, the note behind the interval; a dash where nothing was tested."""
+    if found.effect is None or found.low is None or found.high is None:
+        return "–"
+    effect, low, high = (f"{factor * value:+.{digits}f}" for value in (found.effect, found.low, found.high))
+    return f"{effect} [{low}, {high}{note}]"
+
+
 def examine(pairs: list[Pair], scores: Scores, lower: bool = False) -> list[Finding]:
     """Test the pairs of one claim together. lower: a lower score is better."""
     found = [estimate(pair, scores, lower) for pair in pairs]

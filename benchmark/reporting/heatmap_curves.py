@@ -48,13 +48,17 @@ def panels(experiment: config.Experiment, scores: Scores) -> dict[str, list[str]
     return found
 
 
+def _colour(number: int) -> str:
+    """Black for the first run of a panel, which sees no heatmaps."""
+    return f"C{number - 1}" if number else "black"
+
+
 def _curves(axis: plt.Axes, shown: Scores) -> None:
     """A line a seed, a colour a run, the first black."""
     for number, (name, seeds) in enumerate(shown.items()):
-        colour = f"C{number - 1}" if number else "black"
         for seed, scores in enumerate(seeds):
             label = None if seed else name
-            axis.plot(np.arange(1, len(scores) + 1), scores, ".-", lw=1, alpha=0.8, color=colour, label=label)
+            axis.plot(np.arange(1, len(scores) + 1), scores, ".-", lw=1, alpha=0.8, color=_colour(number), label=label)
     axis.set(xlabel="passes over the training faces, after the front's")
     plots.whole_epochs(axis)
     axis.legend(fontsize=7)
@@ -63,8 +67,8 @@ def _curves(axis: plt.Axes, shown: Scores) -> None:
 def _side_by_side(axis: plt.Axes, shown: Scores) -> None:
     """A dot a seed, a place a run, the first black; all after one pass."""
     for number, seeds in enumerate(shown.values()):
-        colour = f"C{number - 1}" if number else "black"
-        axis.plot([number] * len(seeds), [scores[-1] for scores in seeds], "o", ms=5, alpha=0.8, color=colour)
+        last = [scores[-1] for scores in seeds]
+        axis.plot([number] * len(last), last, "o", ms=5, alpha=0.8, color=_colour(number))
     axis.set_xticks(range(len(shown)), list(shown), rotation=45, ha="right", fontsize=8)
     axis.set(xlabel="after one pass over the training faces, a dot a seed")
     axis.margins(x=0.15)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from benchmark import cli, config
 from benchmark.reporting import measurements, tables
-from benchmark.reporting.findings import ONE_SEED, Finding, Pair, Scores, estimate
+from benchmark.reporting.findings import ONE_SEED, Finding, Pair, Scores, estimate, shown
 from methods.interface import parse_options
 from methods.mtun.options import Options
 
@@ -20,7 +20,7 @@ COMPONENTS = ("eyes", "nose", "mouth", "chin")
 NAME = "heatmaps"
 HEAD = (
     "Every run of MTUN that sees heatmaps, beside the run that differs in nothing else and sees none. *Gain*: over "
-    "that run, with the 95 % interval over faces and, where it is known, over seeds. *Landmark error*: of dlib on the "
+    "that run, with the 95 % interval over people and, where it is known, over seeds. *Landmark error*: of dlib on the "
     "SR faces, with heatmaps and without. *Given* heatmaps are the true ones, in training and in use. An HEB brings "
     "more than its heatmaps, parameters and a task to learn, so that estimated ones may gain more. *Empty* ones are "
     "zeros, through which nothing is learnt: such a network is the one without, from another initialisation."
@@ -103,18 +103,15 @@ def _gain(run: str, other: str, scores: Scores, measure: str = "psnr") -> str:
     """How much better the one is than the other in `measure`, as text."""
     _, factor, digits, lower = MEASURES[measure]
     found = estimate(Pair(run, other), scores, lower)
-    if found.effect is None or found.low is None or found.high is None:
-        return tables.DASH
-    seeds = f"; {ONE_SEED}" if found.reason == ONE_SEED else ""
-    effect, low, high = (f"{factor * value:+.{digits}f}" for value in (found.effect, found.low, found.high))
-    return f"{effect} [{low}, {high}{seeds}]"
+    return shown(found, factor, digits, f"; {ONE_SEED}" if found.reason == ONE_SEED else "")
 
 
 def bounds(experiment: config.Experiment) -> tuple[pd.DataFrame, list[str]]:
     """Gains of true, estimated and empty heatmaps, rows by run that sees none and measure; what follows in words."""
-    scores = {measure: Scores.load(experiment, measure) for measure in MEASURES}
-    names, rows, words = measurements.labels(experiment), [], []
-    for other, group in by_blind(experiment).items():
+    groups, names = by_blind(experiment), measurements.labels(experiment)
+    scores = {measure: Scores.load(experiment, measure) for measure in MEASURES} if groups else {}
+    rows, words = [], []
+    for other, group in groups.items():
         for measure, (title, *_) in MEASURES.items():
             if other in scores[measure].values:
                 rows.append(

@@ -83,9 +83,10 @@ def rows(experiment: config.Experiment) -> dict[str, pd.DataFrame]:
 
 
 def people(experiment: config.Experiment) -> pd.Series:
-    """Whose face each test face is, by its name; empty where nothing is measured."""
-    for table in rows(experiment).values():
-        return table.drop_duplicates("name").set_index("name")["person"]
+    """Whose face each test face is, by its name, from the first run that is measured; empty where none is."""
+    tables = (experiment.run(name).metrics.with_suffix(".csv") for name in experiment.runs)
+    for path in filter(Path.is_file, tables):
+        return read_rows(path).drop_duplicates("name").set_index("name")["person"]
     return pd.Series(dtype=str)
 
 

@@ -111,9 +111,10 @@ def _epochs(table: pd.DataFrame) -> np.ndarray:
 def by_yaw(experiment: config.Experiment) -> plt.Figure:
     """Mean PSNR in each yaw bin with its 95 % interval, a line a run, a panel a table of the paper."""
     tables = measurements.rows(experiment)
-    first = next(iter(tables.values())).drop_duplicates("name")["yaw_bin"]
-    bins = measurements.ordered_bins(first)
-    shown, people = panels(tables), measurements.people(experiment)
+    first = next(iter(tables.values())).drop_duplicates("name").set_index("name")
+    yaw_bins, people = first["yaw_bin"], first["person"]
+    bins = measurements.ordered_bins(yaw_bins)
+    shown = panels(tables)
     figure, axes = _grid(len(shown), sharey=True)
     for axis, (title, looks) in zip(axes, shown.items(), strict=True):
         for i, (name, look) in enumerate(looks.items()):
@@ -121,7 +122,7 @@ def by_yaw(experiment: config.Experiment) -> plt.Figure:
             mean, low, high = np.array([_interval(faces[group], people) for group in bins]).T
             places = np.arange(len(bins)) + 0.5 * ((i + 0.5) / len(looks) - 0.5)
             axis.errorbar(places, mean, [mean - low, high - mean], ms=4, lw=1, elinewidth=0.8, capsize=1.5, **look)
-        axis.set_xticks(range(len(bins)), [f"{group}°\n{(first == group).sum()} faces" for group in bins])
+        axis.set_xticks(range(len(bins)), [f"{group}°\n{(yaw_bins == group).sum()} faces" for group in bins])
         axis.set(xlabel="|yaw|", ylabel="PSNR, dB", title=title)
         _legend(axis)
     return finish(figure)
