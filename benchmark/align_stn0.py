@@ -1,4 +1,4 @@
-"""Train STN_0, which turns LR faces upright for the methods that cannot, and score it on the test faces' warps."""
+"""Train an STN_0, which turns LR faces upright for the methods that cannot; score it on the test faces' warps."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from benchmark import cli, config
+from benchmark.make import make_method
 from benchmark.provenance import data_hash, recorded
 from benchmark.scoring.estimates import rounded, warp_errors
 from benchmark.training import parallel
@@ -28,16 +29,21 @@ from methods.stn0 import STN0
 _BATCH = 64
 
 
-def work_of(experiment: config.Experiment) -> Path:
-    """The folder of STN_0's resume state."""
-    return work_folder(f"{experiment.name}-stn0", "stn0", experiment.params["stn0"], experiment.data)
+def work_of(aligner: config.Aligner) -> Path:
+    """The folder of its resume state."""
+    experiment, name = aligner.experiment, aligner.name
+    return work_folder(f"{experiment.name}-{name}", name, aligner.options, experiment.data)
 
 
-def stored(experiment: config.Experiment) -> bool:
-    """Whether STN_0's weights are there and are what this stage would store now, for all but changes of code."""
-    options = dataclasses.asdict(STN0(experiment.params["stn0"]).options)
-    expected = {"method": "stn0", "options": options, "data": data_hash(experiment.data)}
-    return recorded(experiment.results / "weights" / "stn0", expected)
+def stored(aligner: config.Aligner) -> bool:
+    """Whether its weights are there and are what this stage would store now, for all but changes of code."""
+    options = dataclasses.asdict(make_method(aligner).options)
+    return recorded(aligner.weights(), {**record_of(aligner), "options": options})
+
+
+def record_of(aligner: config.Aligner) -> dict[str, Any]:
+    """What beside its options decides what it computes."""
+    return {"method": aligner.name, "data": data_hash(aligner.experiment.data)}
 
 
 def score(method: STN0, test: Pairs) -> dict[str, Any]:
@@ -55,22 +61,22 @@ def main(args: argparse.Namespace) -> None:
     experiment = config.load(args.experiment)
     device = parallel.start(choose_device(args.device, experiment.threads))
     train, test = (Pairs.load(experiment.data / side) for side in ("train", "test"))
-    options = experiment.params["stn0"]
-    work = work_of(experiment)
-    context = Context(device, workdir=work, log=experiment.results / "logs" / "stn0.csv")
+    aligner = experiment.aligner(args.network)
+    work = work_of(aligner)
+    context = Context(device, workdir=work, log=aligner.log())
     torch.manual_seed(context.seed)
-    method = STN0(options)
-    record = {"method": "stn0", "data": data_hash(experiment.data)}
+    method = make_method(aligner)
+    assert isinstance(method, STN0)
+    record = record_of(aligner)
     settings = Settings(step=args.step, precision=experiment.precision, deadline=deadline)
     try:
-        weights = experiment.results / "weights" / "stn0"
-        fit_and_save(method, train, context, weights, experiment.stn0_provenance, record, settings)
+        fit_and_save(method, train, context, aligner.weights(), aligner.provenance(), record, settings)
     except OutOfTime as error:
         parallel.say(str(error))
         sys.exit(cli.OUT_OF_TIME)
     if parallel.main():
         errors = score(method, test)
-        with cli.whole_file(experiment.results / "metrics" / "stn0.json") as part:
+        with cli.whole_file(aligner.metrics) as part:
             part.write_text(json.dumps(errors, indent=1) + "\n")
         print(json.dumps(errors, indent=1))
     keep_last(work)
@@ -80,6 +86,7 @@ def main(args: argparse.Namespace) -> None:
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     options = cli.stage_parser(__doc__)
+    options.add_argument("--network", choices=config.ALIGNERS, default=config.ALIGNERS[0], help="see methods/stn0.py")
     options.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: CUDA if there is one")
     options.add_argument("--step", choices=get_args(Mode), default="auto", help="see train")
     options.add_argument("--seconds", type=float, help="see train")

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from benchmark import config
+from benchmark.make import make_method
 from datasets import degrade
 from datasets.batch import to_float, to_uint8
 from datasets.face import BadInput
@@ -20,16 +21,17 @@ _BATCH = 64
 
 
 def alignment(experiment: config.Experiment, how: str, device: torch.device) -> Align:
-    """How a run's LR faces are turned upright: "stn0", "oracle" or "none". BadInput where STN_0 is not trained."""
-    if how == "stn0":
-        return load_stn0(experiment, device)
+    """How a run's LR faces are turned upright, of config.ALIGNMENTS. BadInput where an STN_0 is not trained."""
+    if how in config.ALIGNERS:
+        return load_stn0(experiment.aligner(how), device)
     return oracle if how == "oracle" else unaligned
 
 
-def load_stn0(experiment: config.Experiment, device: torch.device) -> Align:
-    """The experiment's STN_0, which needs no warps; BadInput where it is not trained."""
-    method = STN0(experiment.params["stn0"])
-    method.load(experiment.results / "weights" / "stn0")
+def load_stn0(aligner: config.Aligner, device: torch.device) -> Align:
+    """An STN_0, which needs no warps; BadInput where it is not trained."""
+    method = make_method(aligner)
+    assert isinstance(method, STN0)
+    method.load(aligner.weights())
     method.to(device)
     return by_stn0(method)
 

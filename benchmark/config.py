@@ -11,7 +11,8 @@ import yaml
 
 from datasets.face import BadInput
 
-ALIGNMENTS = ("stn0", "oracle", "none")
+ALIGNERS = ("stn0", "stn0_told")  # the networks of methods/stn0.py
+ALIGNMENTS = (*ALIGNERS, "oracle", "none")
 Precision = Literal["auto", "float32", "bfloat16"]
 PARAMS = Path("params.yaml")
 ESTIMATES = "inspect.safetensors"  # the same bytes with every Python, which a compressed archive is not
@@ -36,10 +37,6 @@ class Experiment:
     @property
     def results(self) -> Path:
         return Path("results") / self.name
-
-    @property
-    def stn0_provenance(self) -> Path:
-        return self.results / "provenance" / "stn0.json"
 
     @property
     def threads(self) -> int | None:
@@ -68,8 +65,25 @@ class Experiment:
         align = item.pop("align", None)
         if align not in (None, *ALIGNMENTS):
             raise BadInput(f"{PARAMS}: run '{name}' has align: {align!r}; it is one of {', '.join(ALIGNMENTS)}")
+        if align in ALIGNERS:
+            self.aligner(align)
         seeds = min(item.pop("seeds", 1), self.params["training"]["seeds"])
         return Run(self, name, method, align, {**(budgets[method] or {}), **item}, list(range(seeds)))
+
+    def aligner(self, name: str) -> Aligner:
+        """The STN_0 of that name, of ALIGNERS; BadInput where the experiment has no options for it."""
+        if name not in self.params:
+            raise BadInput(f"{PARAMS}: no options of {name}: add it to experiments.{self.name}, as `stn0` is there")
+        return Aligner(self, name, name, "none", self.params[name] or {})
+
+    @property
+    def aligners(self) -> list[Aligner]:
+        """Every STN_0 that the experiment has options for."""
+        return [self.aligner(name) for name in ALIGNERS if name in self.params]
+
+    def training(self, name: str) -> Run:
+        """The run or STN_0 of that name."""
+        return self.aligner(name) if name in ALIGNERS else self.run(name)
 
 
 @dataclass(frozen=True)
@@ -84,7 +98,7 @@ class Run:
     seeds: list[int] = field(default_factory=lambda: [0])
 
     def alignment(self, wants: str) -> str:
-        """How the LR input is turned upright: "stn0", "oracle" or "none"; `wants` is the method's own wish."""
+        """How the LR input is turned upright, of ALIGNMENTS; `wants` is the method's own wish."""
         return self.align or ("stn0" if wants == "aligned" else "none")
 
     def weights(self, seed: int) -> Path:
@@ -127,6 +141,20 @@ class Run:
     def facts(self) -> Path:
         """What the numbers in `metrics` are of: data, seeds, and what each training recorded of its inputs."""
         return self.metrics.with_suffix(".facts.json")
+
+
+@dataclass(frozen=True)
+class Aligner(Run):
+    """An STN_0's training, as a run of one seed with files of its own. No method of the tables."""
+
+    def weights(self, seed: int = 0) -> Path:
+        return self.experiment.results / "weights" / self.name
+
+    def log(self, seed: int = 0) -> Path:
+        return self.experiment.results / "logs" / f"{self.name}.csv"
+
+    def provenance(self, seed: int = 0) -> Path:
+        return self.experiment.results / "provenance" / f"{self.name}.json"
 
 
 def load(experiment: str | None = None, path: Path = PARAMS) -> Experiment:

@@ -10,7 +10,8 @@ import pandas as pd
 import torch
 
 from benchmark import config
-from benchmark.grid import Training, method_of, needs_stn0, trainings_of
+from benchmark.grid import Training, trainings_of
+from benchmark.make import make_method
 from methods.interface import Context, TrainedMethod
 
 DEVICES = (1, 8, 64)
@@ -48,9 +49,9 @@ def markdown(target: config.Experiment) -> str:
         return f"{HEAD.format(target.name)}\n\n{NONE}"
     trainings = trainings_of(target)
     first = [t for t in trainings if t.seed == 0]  # making a network takes seconds
-    needing = {t.name for t in first if t.run and needs_stn0(t.run)}
-    waiting = {str(t) for t in trainings if t.name in needing}
-    phases = {t.name: epochs(t, target) for t in first}
+    aligners = {t.name: t.aligner for t in first}
+    waiting = {str(t): f"{aligners[t.name]} seed 0" for t in trainings if aligners[t.name]}
+    phases = {t.name: epochs(t) for t in first}
     rows, lines = [], []
     for device in found:
         if unknown := sorted(name for name, rounds in phases.items() if rounds.keys() - device.runs.get(name, {})):
@@ -71,9 +72,9 @@ def seconds(epochs: dict[str, int], speed: dict[str, float], faces: float) -> fl
     return sum(count * faces / speed[phase] for phase, count in epochs.items())
 
 
-def epochs(training: Training, experiment: config.Experiment) -> dict[str, int]:
+def epochs(training: Training) -> dict[str, int]:
     """Epochs of each phase; none of what is fitted in one go."""
-    method = method_of(training.name, experiment)
+    method = make_method(training.run)
     if not isinstance(method, TrainedMethod):
         return {}
     return {phase.name: phase.epochs for phase in method.phases(Context(torch.device("cpu")))}
@@ -85,10 +86,9 @@ def training_faces(experiment: config.Experiment, faces: int) -> float:
     return faces * (1 - fractions["test_fraction"]) * (1 - fractions["validation_fraction"])
 
 
-def wall(hours: dict[str, float], waiting: set[str], devices: int) -> float:
-    """Hours until the last training has ended on so many devices, one a device; those of `waiting` need STN_0."""
-    stn0 = hours.get("stn0 seed 0", 0.0)
-    ready = {name: stn0 if name in waiting else 0.0 for name in hours}
+def wall(hours: dict[str, float], waiting: dict[str, str], devices: int) -> float:
+    """Hours until the last training has ended on so many devices, one a device; `waiting`: the STN_0 that one needs."""
+    ready = {name: hours[waiting[name]] if name in waiting else 0.0 for name in hours}
     free = [0.0] * devices
     last = 0.0
     for name in sorted(ready, key=ready.__getitem__):

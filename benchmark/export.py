@@ -22,22 +22,34 @@ from datasets.face import BadInput
 from datasets.pairs import Pairs
 
 CPU = torch.device("cpu")
-FOLDERS = {"none": "lr_unaligned", "stn0": "lr_stn0", "oracle": "lr_oracle"}
+# How LR faces are turned upright, of config.ALIGNMENTS: their folder and what the protocol says of it.
+FOLDERS = {
+    "none": (
+        "lr_unaligned",
+        "LR faces, 16 x 16, 8-bit RGB: rotated within ±45°, scaled by 0.8 to 1, shifted within\n  ±5 % of their side.",
+    ),
+    "stn0": ("lr_stn0", "the same turned upright by STN_0, a network, as the paper's baselines get them."),
+    "stn0_told": (
+        "lr_stn0_told",
+        "by an STN_0 that has learnt from the true warps. A method that uses these says so.",
+    ),
+    "oracle": (
+        "lr_oracle",
+        "the same turned upright by their true warps. A method that uses these says so.",
+    ),
+}
 PROTOCOL = """# {experiment}: {faces} LR faces to upscale
 
 Data {hash}: {corpus}.
 
-- `test/lr_unaligned/NAME.png`: LR faces, 16 x 16, 8-bit RGB: rotated within ±45°, scaled by 0.8 to 1, shifted within
-  ±5 % of their side.
-- `test/lr_stn0/NAME.png`: the same turned upright by STN_0, a network, as the paper's baselines get them.{stn0}
-- `test/lr_oracle/NAME.png`: the same turned upright by their true warps. A method that uses these says so.
+{folders}
 - `test/faces.csv`: name, source and yaw of each. The HR faces stay with the benchmark.
 
-Of one of the three folders make an SR face a file: `NAME.png`, 128 x 128, 8-bit RGB, upright (eyes at (42, 52) and
+Of one of these folders make an SR face a file: `NAME.png`, 128 x 128, 8-bit RGB, upright (eyes at (42, 52) and
 (86, 52), mouth corners at (46.5, 98) and (81.5, 98)), and nothing else in the folder. Then, in params.yaml:
 
     runs:
-      theirs: {{method: images, folder: /path/to/sr}}    # with `align: oracle` where lr_oracle was used
+      theirs: {{method: images, folder: /path/to/sr}}    # and `align: oracle` or `stn0_told` where that was used
 
     python -m benchmark.run_all --experiment {experiment} --only theirs
     python -m benchmark.recognise --experiment {experiment}
@@ -47,7 +59,7 @@ Scores: PSNR and SSIM (11 x 11 Gaussian, σ 1.5) on the whole 8-bit image, RGB a
 bootstrap intervals, in which people are drawn with all their faces.
 {train}"""
 TRAIN = """
-Training: `train/hr/NAME.png` (128 x 128) with the same three folders of LR faces, one warp a face;
+Training: `train/hr/NAME.png` (128 x 128) with the same folders of LR faces, one warp a face;
 `train/landmarks.csv` (x and y of up to 68 points in pixels of hr); `train/faces.csv`, in which `validation` is 1 for
 the fold to choose hyper-parameters on. The test faces are for none of that.
 """
@@ -69,16 +81,18 @@ def main(arguments: argparse.Namespace) -> None:
     print(f"{arguments.to}: {', '.join(f'{len(pairs)} {side} faces' for side, pairs in sides.items())}; see README.md")
 
 
-def has_stn0(experiment: config.Experiment) -> bool:
-    return (experiment.results / "weights" / "stn0").is_dir()
+def ways(experiment: config.Experiment) -> dict[str, bool]:
+    """How the experiment's LR faces can be turned upright, and whether now: an STN_0 must have been trained."""
+    trained = {aligner.name: aligner.weights().is_dir() for aligner in experiment.aligners}
+    return {how: trained.get(how, True) for how in FOLDERS if how in trained or how not in config.ALIGNERS}
 
 
 def write_lr(experiment: config.Experiment, pairs: Pairs, folder: Path) -> None:
-    """Write the LR faces of `pairs` as they are, by STN_0 where it is trained, and by their true warps, in 8 bits."""
-    for how, name in FOLDERS.items():
-        if how != "stn0" or has_stn0(experiment):
+    """Write the LR faces of `pairs` as they are, by each STN_0 that is trained, and by their true warps, in 8 bits."""
+    for how, at_hand in ways(experiment).items():
+        if at_hand:
             faces = to_uint8(aligned_faces(pairs, alignment(experiment, how, CPU), CPU)).numpy()
-            write_images(faces, list(pairs.faces["name"]), folder / name)
+            write_images(faces, list(pairs.faces["name"]), folder / FOLDERS[how][0])
 
 
 def write_hr(pairs: Pairs, folder: Path) -> None:
@@ -99,6 +113,12 @@ def write_images(images: np.ndarray, names: list[str], folder: Path) -> None:
         Image.fromarray(np.ascontiguousarray(image)).save(folder / f"{name}.png")
 
 
+def folder_line(how: str, at_hand: bool) -> str:
+    """The protocol's line on a folder of LR faces."""
+    name, words = FOLDERS[how]
+    return f"- `test/{name}/NAME.png`: {words}{'' if at_hand else ' (Not here: STN_0 was not trained.)'}"
+
+
 def protocol(experiment: config.Experiment, faces: int, train: bool) -> str:
     """The README of an export."""
     return PROTOCOL.format(
@@ -106,7 +126,7 @@ def protocol(experiment: config.Experiment, faces: int, train: bool) -> str:
         hash=data_hash(experiment.data),
         corpus=experiment.params["corpus"],
         faces=faces,
-        stn0="" if has_stn0(experiment) else " (Not here: STN_0 was not trained.)",
+        folders="\n".join(folder_line(how, at_hand) for how, at_hand in ways(experiment).items()),
         train=TRAIN if train else "",
     )
 

@@ -13,32 +13,50 @@ import pandas as pd
 from benchmark import align_stn0, config, status, train
 from benchmark.make import make_method
 from benchmark.provenance import file_hash, says
-from methods import stn0
-from methods.interface import Method
 
-STN0 = "stn0"
 LOGS = Path("work/run_all")
 STORED, SKIPPED, FAILED, NOT_REACHED = "stored", "skipped", "failed", "not reached"
 
 
 @dataclass
 class Training:
-    """A run with a seed, or STN_0 where `run` is None; `state` is what this call made of it."""
+    """A run, or an STN_0, with a seed; `state` is what this call made of it."""
 
-    experiment: str
-    run: config.Run | None
+    run: config.Run
     seed: int
-    provenance: Path
     state: str = NOT_REACHED
 
     @property
     def name(self) -> str:
-        return self.run.name if self.run else STN0
+        return self.run.name
+
+    @property
+    def scores(self) -> bool:
+        """Whether it is of a run, which is scored."""
+        return not isinstance(self.run, config.Aligner)
+
+    @property
+    def aligner(self) -> str | None:
+        """Name of the STN_0 that it needs."""
+        how = self.run.alignment(make_method(self.run).wants)
+        return how if how in config.ALIGNERS else None
+
+    @property
+    def provenance(self) -> Path:
+        return self.run.provenance(self.seed)
 
     @property
     def log(self) -> Path:
         """What its stages print, where several trainings run at a time."""
-        return LOGS / f"{self.experiment}-{self.name}-seed{self.seed}.log"
+        return self._file("log")
+
+    @property
+    def error(self) -> Path:
+        """Where its last error is written; the file is removed where it is tried again."""
+        return self._file("error")
+
+    def _file(self, kind: str) -> Path:
+        return LOGS / f"{self.run.experiment.name}-{self.name}-seed{self.seed}.{kind}"
 
     def __str__(self) -> str:
         return f"{self.name} seed {self.seed}"
@@ -47,35 +65,25 @@ class Training:
 def trainings_of(
     experiment: config.Experiment, only: list[str] | None = None, seed: int | None = None
 ) -> list[Training]:
-    """Seed 0 of every run in the order of params.yaml, then seed 1, and so on; STN_0 before them if one needs it.
+    """Seed 0 of every run in the order of params.yaml, then seed 1, and so on; before them each STN_0 that one needs.
 
-    only: these runs, among which may be STN_0 itself; seed: this one alone.
+    only: these runs, among which may be an STN_0 itself; seed: this one alone.
     """
-    chosen = {name: experiment.run(name) for name in only or experiment.runs if name != STN0}
+    chosen = {name: experiment.training(name) for name in only or experiment.runs}
     runs = [chosen[name] for name in experiment.runs if name in chosen]
     pairs = [(run, number) for run in runs for number in run.seeds if seed in (None, number)]
     pairs.sort(key=itemgetter(1))
-    found = [Training(experiment.name, run, number, run.provenance(number)) for run, number in pairs]
-    # Every run is asked, so that wrong options are told before time is spent.
-    if sum(needs_stn0(run) for run in runs) or STN0 in (only or []):
-        return [Training(experiment.name, None, 0, experiment.stn0_provenance), *found]
-    return found
-
-
-def method_of(name: str, experiment: config.Experiment) -> Method:
-    """The method of the run of that name, or STN_0."""
-    return stn0.STN0(experiment.params["stn0"]) if name == STN0 else make_method(experiment.run(name))
-
-
-def needs_stn0(run: config.Run) -> bool:
-    return run.alignment(make_method(run).wants) == "stn0"
+    found = [Training(run, number) for run, number in pairs]
+    # Every run is asked, whatever the seed, so that wrong options are told before time is spent.
+    needed = {Training(run, 0).aligner for run in runs} | chosen.keys()
+    return [*(Training(experiment.aligner(name), 0) for name in config.ALIGNERS if name in needed), *found]
 
 
 def unscored(trainings: list[Training]) -> list[Training]:
-    """Those that metrics/ has no scores of, trained here or elsewhere; STN_0 where one of them needs it."""
-    left = [t for t in trainings if t.run and not known(t.run, t.seed)]
-    needed = any(needs_stn0(t.run) for t in left if t.run)
-    return [t for t in trainings if (t in left if t.run else needed)]
+    """Those that metrics/ has no scores of, trained here or elsewhere, and each STN_0 that one of them needs."""
+    left = [t for t in trainings if t.scores and not known(t.run, t.seed)]
+    needed = {t.aligner for t in left}
+    return [t for t in trainings if (t in left if t.scores else t.name in needed)]
 
 
 def known(run: config.Run, seed: int) -> bool:
@@ -86,16 +94,16 @@ def known(run: config.Run, seed: int) -> bool:
     return any(says(record, expected) for record in json.loads(run.facts.read_text())["training"])
 
 
-def stored(training: Training, experiment: config.Experiment) -> bool:
+def stored(training: Training) -> bool:
     """Whether the training's weights are there."""
     run = training.run
-    return train.stored(run, training.seed) if run else align_stn0.stored(experiment)
+    return align_stn0.stored(run) if isinstance(run, config.Aligner) else train.stored(run, training.seed)
 
 
-def work_of(training: Training, experiment: config.Experiment) -> Path:
+def work_of(training: Training) -> Path:
     """The folder of the training's resume state. Its name takes reading all code and VGG's weights."""
     run = training.run
-    return train.work_of(run, training.seed) if run else align_stn0.work_of(experiment)
+    return align_stn0.work_of(run) if isinstance(run, config.Aligner) else train.work_of(run, training.seed)
 
 
 def scored(run: config.Run) -> bool:
@@ -116,18 +124,12 @@ def fingerprint(run: config.Run) -> dict[str, str]:
     return {str(path): file_hash(path) for path in sorted(files)}
 
 
-def error_file(training: Training, experiment: config.Experiment) -> Path:
-    """Where the last error of a training is written; the file is removed where it is tried again."""
-    return LOGS / f"{experiment.name}-{training.name}-seed{training.seed}.error"
-
-
-def progress(trainings: list[Training], experiment: config.Experiment) -> pd.DataFrame:
+def progress(trainings: list[Training]) -> pd.DataFrame:
     """Where each training stands, a row each; see benchmark.status."""
     rows = []
     for t in trainings:
-        error = error_file(t, experiment)
-        last = error.read_text() if error.is_file() else ""
-        known = status.describe(stored(t, experiment), t.provenance, work_of(t, experiment))
+        last = t.error.read_text() if t.error.is_file() else ""
+        known = status.describe(stored(t), t.provenance, work_of(t))
         rows.append({"run": t.name, "seed": t.seed, **known, "last error": last})
     return pd.DataFrame(rows)
 

@@ -13,7 +13,7 @@ import torch
 from benchmark import config
 from benchmark.cluster import submit
 from benchmark.cluster.job import Job
-from benchmark.grid import STN0, Training, needs_stn0, scored, stored
+from benchmark.grid import Training, scored, stored
 from benchmark.make import make_method
 from benchmark.training import shared
 from benchmark.training.processes import slots
@@ -50,7 +50,7 @@ def run(experiment: config.Experiment, trainings: list[Training], args: argparse
 
 
 def jobs_of(experiment: config.Experiment, trainings: list[Training], args: argparse.Namespace) -> list[Job]:
-    """STN_0 and first phases that several trainings share, the trainings that are not stored and scored, the report."""
+    """What others wait for (STN_0s and shared first phases), the trainings not stored and scored yet, the report."""
 
     def call(training: Training, *more: str) -> tuple[str, ...]:
         which = ("--only", training.name, "--seed", str(training.seed), "--device", args.device)
@@ -59,16 +59,17 @@ def jobs_of(experiment: config.Experiment, trainings: list[Training], args: argp
             more += ("--nodes", str(args.nodes), "--processes", str(processes(args)))
         return command("run_all", experiment, *which, "--jobs", "1", "--logs", *(["--anew"] * args.anew), *more)
 
-    left = [t for t in trainings if args.anew or not (stored(t, experiment) and (t.run is None or scored(t.run)))]
-    first = [Job(STN0, call(t)) for t in left if t.run is None]
+    left = [t for t in trainings if args.anew or not (stored(t) and (not t.scores or scored(t.run)))]
+    first = [Job(t.name, call(t)) for t in left if not t.scores]
+    aligners = [job.name for job in first]
     phase_of: dict[str, str] = {}
-    for phase, sharers in shared_phases([t for t in left if args.anew or not stored(t, experiment)]):
+    for phase, sharers in shared_phases([t for t in left if args.anew or not stored(t)]):
         first.append(Job(f"{phase} of {sharers[0]}", call(sharers[0], "--until", phase)))
         phase_of |= {str(training): first[-1].name for training in sharers}
     rest = []
     for training in left:
-        if training.run:
-            needs = (STN0,) * bool(first and first[0].name == STN0 and needs_stn0(training.run))
+        if training.scores:
+            needs = tuple(name for name in aligners if name == training.aligner)
             needs += (phase_of[str(training)],) if str(training) in phase_of else ()
             rest.append(Job(str(training), call(training), needs))
     done = tuple(job.name for job in (*first, *rest))
@@ -101,7 +102,7 @@ def first_phase(training: Training) -> tuple[str, str] | None:
     stand for themselves in a later phase.
     """
     run = training.run
-    if run is None:
+    if not training.scores:
         return None
     torch.manual_seed(training.seed)  # as train does, before the weights are drawn
     method = make_method(run)

@@ -6,10 +6,13 @@ import dataclasses
 
 from benchmark import config
 from methods.interface import Method, create
+from methods.stn0 import NETWORKS
 
 
 def make_method(run: config.Run) -> Method:
     """The run's method; the experiment's recipe is its `recipe` option, where it has one that the run does not set."""
+    if isinstance(run, config.Aligner):
+        return NETWORKS[run.name](run.options)
     method = create(run.method, run.options)
     fields = {f.name for f in dataclasses.fields(method.Options)}
     if "recipe" in fields and "recipe" not in run.options:

@@ -24,7 +24,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from benchmark import cli, config, grid
+from benchmark import cli, config
 from benchmark.alignment import alignment
 from benchmark.make import make_method
 from benchmark.train import vgg_weights
@@ -33,39 +33,14 @@ from benchmark.training.fitting import choose_device
 from benchmark.training.progress import first_log
 from datasets.face import BadInput
 from datasets.pairs import Pairs
-from methods.interface import Context, Method, Phase, TrainedMethod
-from methods.stn0 import STN0
+from methods.interface import Context, Phase, TrainedMethod
 
 EXACT, TOLERANCE = 2, 0.01  # on older instructions than AVX2 the front's L_w is off by 0.0004 at update 2, 0.06 at 3
 MEAN = 0.1
 
 
-@dataclasses.dataclass(frozen=True)
-class STN0Run(config.Run):
-    """STN_0's training as if it were a run: of one seed, with files of its own."""
-
-    def weights(self, seed: int) -> Path:
-        return self.experiment.results / "weights" / grid.STN0
-
-    def log(self, seed: int) -> Path:
-        return self.experiment.results / "logs" / f"{grid.STN0}.csv"
-
-    def provenance(self, seed: int) -> Path:
-        return self.experiment.stn0_provenance
-
-
 class Enough(Exception):
     """As many updates as asked for have been made."""
-
-
-def training(experiment: config.Experiment, name: str) -> config.Run:
-    """The run of that name, or STN_0."""
-    return STN0Run(experiment, name, name, "none", {}) if name == grid.STN0 else experiment.run(name)
-
-
-def made(run: config.Run) -> Method:
-    """The method that the run trains."""
-    return STN0(run.experiment.params["stn0"]) if isinstance(run, STN0Run) else make_method(run)
 
 
 def compare(
@@ -100,7 +75,7 @@ def record(run: config.Run, seed: int) -> pd.DataFrame:
 
 def phases_of(run: config.Run) -> list[int]:
     """The phases that can be replayed: the first, and the second where what the first one left is stored."""
-    return [0, 1] if getattr(made(run).options, "freeze_front", False) else [0]
+    return [0, 1] if getattr(make_method(run).options, "freeze_front", False) else [0]
 
 
 def _long(table: pd.DataFrame) -> pd.DataFrame:
@@ -114,7 +89,7 @@ def replay(run: config.Run, seed: int, pairs: Pairs, number: int, updates: int) 
     Phases before it are left out: what it does not train itself is taken from the stored weights.
     """
     torch.manual_seed(seed)
-    method = made(run)
+    method = make_method(run)
     assert isinstance(method, TrainedMethod)
     rows: list[dict[str, Any]] = []
     build = method.phases
@@ -140,7 +115,7 @@ def replay(run: config.Run, seed: int, pairs: Pairs, number: int, updates: int) 
 
 def _restore_around(phase: Phase, method: TrainedMethod, run: config.Run, seed: int) -> None:
     """Give the parts of `method` that `phase` does not train their stored weights."""
-    stored = made(run)
+    stored = make_method(run)
     assert isinstance(stored, TrainedMethod)
     stored.load(run.weights(seed))
     trained = {tensor.data_ptr() for tensor in phase.module.state_dict().values()}
@@ -183,7 +158,7 @@ def _precision(run: config.Run, seed: int) -> config.Precision:
 
 def main(arguments: argparse.Namespace) -> None:
     experiment = config.load(arguments.experiment)
-    run = training(experiment, arguments.run)
+    run = experiment.training(arguments.run)
     table = compare(run, arguments.seed, Pairs.load(experiment.data / "train"), arguments.updates)
     wrong, worst = table[~table["within"]], table["off"].max()
     print(wrong.to_string(index=False) if len(wrong) else f"{run.name}: as recorded, the worst loss off by {worst:.1g}")

@@ -14,7 +14,7 @@ import time
 
 from benchmark import cli, config, jobs, status
 from benchmark.cluster.spread import Spread
-from benchmark.grid import LOGS, STN0, progress, table, trainings_of, unscored
+from benchmark.grid import LOGS, progress, table, trainings_of, unscored
 from benchmark.session import Session, say
 from benchmark.training.processes import slots
 from datasets.face import require_folder
@@ -30,7 +30,7 @@ def main(args: argparse.Namespace) -> None:
     if args.unscored:
         trainings = unscored(trainings)
     if args.status:
-        say(status.shown(progress(trainings, experiment)))
+        say(status.shown(progress(trainings)))
         return
     if args.cluster:
         sys.exit(jobs.run(experiment, trainings, args))
@@ -75,7 +75,7 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="only what metrics/ has no scores of: what was trained on another machine needs no weights here",
     )
-    only = f"these runs (default: all of params.yaml; {STN0} is STN_0)"
+    only = f"these runs (default: all of params.yaml), or STN_0 ({', '.join(config.ALIGNERS)})"
     options.add_argument("--only", nargs="+", metavar="RUN", help=only)
     options.add_argument("--seed", type=int, help="this seed (default: all)")
     options.add_argument("--until", metavar="PHASE", help="end each training after this phase, which others share")

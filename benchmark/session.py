@@ -22,9 +22,7 @@ from benchmark.grid import (
     SKIPPED,
     STORED,
     Training,
-    error_file,
     fingerprint,
-    needs_stn0,
     score_record,
     scored,
     stored,
@@ -65,7 +63,7 @@ class Session:
         self.late = False
 
     async def work(self, trainings: list[Training]) -> None:
-        """STN_0 first, if there; then the others. Those that need it are left out where it failed."""
+        """Each STN_0 first, if there; then the others. Those that need one are left out where it failed."""
         current = asyncio.current_task()
         assert current is not None
         loop = asyncio.get_running_loop()
@@ -73,11 +71,11 @@ class Session:
             if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
                 loop.add_signal_handler(number, current.cancel)
         loop.add_signal_handler(signal.SIGUSR2, self.pre_empt, current)
-        for stn0 in (t for t in trainings if t.run is None):
+        aligners = [t for t in trainings if not t.scores]
+        for stn0 in aligners:
             await self.take(deque([stn0]), self.slots[0])
-            if stn0.state == FAILED:
-                trainings = [t for t in trainings if t.run and not needs_stn0(t.run)]
-        pending = deque(t for t in trainings if t.run)
+        failed = {stn0.name for stn0 in aligners if stn0.state == FAILED}
+        pending = deque(t for t in trainings if t.scores and t.aligner not in failed)
         await asyncio.gather(*(self.take(pending, slot) for slot in self.slots))
 
     def pre_empt(self, current: asyncio.Task) -> None:
@@ -93,7 +91,7 @@ class Session:
             name = f"{self.experiment.name}-{training}".replace(" ", "-")
             claim = self.claims.take(name)
             if claim and await claim.keep(self.fit(training, slot)) is not None:
-                if training.run and training.state in (STORED, SKIPPED) and not self.until:
+                if training.scores and training.state in (STORED, SKIPPED) and not self.until:
                     await self.score(training.run, training, slot)
                 continue
             if self.left() < START_UP:
@@ -107,12 +105,13 @@ class Session:
 
     async def fit(self, training: Training, slot: dict[str, str]) -> bool:
         """Train, unless that was done before; whether the weights are there."""
-        run, seed = training.run, training.seed
-        if stored(training, self.experiment) and (not self.anew or self.made_here(training).is_file()):
+        name, seed = training.name, training.seed
+        if stored(training) and (not self.anew or self.made_here(training).is_file()):
             training.state = SKIPPED
             say(f"{training}: stored before, skipped")
             return True
-        arguments = ["train", "--run", run.name, "--seed", str(seed)] if run else ["align_stn0"]
+        which = ["--run", name, "--seed", str(seed)] if training.scores else ["--network", name]
+        arguments = ["train" if training.scores else "align_stn0", *which]
         if self.deadline < math.inf:
             arguments += ["--seconds", f"{max(0.0, self.left() - START_UP):.1f}"]
         stage = self.stage(training, slot, *arguments, "--device", self.device)
@@ -127,11 +126,11 @@ class Session:
 
     def made_here(self, training: Training) -> Path:
         """A file that is there once this folder's calls have brought the training to its end."""
-        return work_of(training, self.experiment) / MADE_HERE
+        return work_of(training) / MADE_HERE
 
     async def end_after(self, phase: str, training: Training, stage: Coroutine[Any, Any, bool]) -> bool:
         """End the stage once its training has gone beyond `phase`, whose outcome is kept then; whether it was so."""
-        began, work, task = time.time(), work_of(training, self.experiment), asyncio.ensure_future(stage)
+        began, work, task = time.time(), work_of(training), asyncio.ensure_future(stage)
         try:
             while not task.done():
                 await asyncio.wait({task}, timeout=LOOK)
@@ -166,8 +165,8 @@ class Session:
             self.late = True
             return False
         say(f"{training}: {name} starts")
-        began, error = time.monotonic(), error_file(training, self.experiment)
-        error.unlink(missing_ok=True)
+        began = time.monotonic()
+        training.error.unlink(missing_ok=True)
         command = [sys.executable, "-m", f"benchmark.{name}", "--experiment", self.experiment.name, *arguments]
         command = self.spread.command(command) if name in SPREAD else command
         code = await child(command, slot, training.log if self.logs else None)
@@ -177,8 +176,8 @@ class Session:
         elif code:
             training.state = FAILED
             self.failures.append(f"{training} ({name}, status {code})")
-            error.parent.mkdir(parents=True, exist_ok=True)
-            error.write_text(f"{name}, status {code}{last_line(training.log) if self.logs else ''}")
+            training.error.parent.mkdir(parents=True, exist_ok=True)
+            training.error.write_text(f"{name}, status {code}{last_line(training.log) if self.logs else ''}")
         return code == 0
 
     def left(self) -> float:

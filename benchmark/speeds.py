@@ -21,7 +21,8 @@ from tqdm import tqdm
 
 from benchmark import cli, config
 from benchmark.alignment import oracle
-from benchmark.grid import method_of, trainings_of
+from benchmark.grid import trainings_of
+from benchmark.make import make_method
 from benchmark.training.course import machine
 from benchmark.training.engine import Settings, train
 from benchmark.training.fitting import choose_device
@@ -44,9 +45,9 @@ def main(arguments: argparse.Namespace) -> None:
         raise BadInput(f"--updates {updates}: give 1 or more")
     settings = Settings(step=arguments.step, precision=experiment.precision)
     found = {}
-    names = dict.fromkeys(training.name for training in trainings_of(experiment, arguments.only))
-    for name in tqdm(names, unit="run"):
-        method = method_of(name, experiment)
+    runs = {training.name: training.run for training in trainings_of(experiment, arguments.only)}
+    for name, run in tqdm(runs.items(), unit="run"):
+        method = make_method(run)
         if isinstance(method, TrainedMethod):
             found[name] = measure(method, device, settings, updates)
             tqdm.write(f"{name}: " + ", ".join(f"{phase} {speed} images/s" for phase, speed in found[name].items()))

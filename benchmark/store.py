@@ -44,7 +44,7 @@ def shipped(experiment: config.Experiment) -> list[Shipped]:
     lock = stages()
     found = []
     for name in networks(experiment):
-        stage = "align_stn0" if name == "stn0" else f"train@{name}"
+        stage = "align_stn0" if name in config.ALIGNERS else f"train@{name}"
         outs = {Path(out["path"]): out["md5"] for out in lock.get(stage, {}).get("outs", [])}
         if (weights := experiment.results / "weights" / name) in outs:
             found.append(Shipped(stage, weights, outs[weights]))
@@ -152,13 +152,13 @@ def summary(experiment: config.Experiment, taken: list[Shipped]) -> str:
 def networks(experiment: config.Experiment) -> list[str]:
     """The runs whose method the engine trains, after STN_0."""
     runs = [name for name in experiment.runs if isinstance(make_method(experiment.run(name)), TrainedMethod)]
-    return ["stn0", *runs]
+    return [*(aligner.name for aligner in experiment.aligners), *runs]
 
 
 def _made(experiment: config.Experiment, name: str) -> list[dict[str, Any]]:
     """How each seed's training came about, as its provenance tells."""
-    run = None if name == "stn0" else experiment.run(name)
-    paths = [run.provenance(seed) for seed in run.seeds] if run else [experiment.stn0_provenance]
+    run = experiment.training(name)
+    paths = [run.provenance(seed) for seed in run.seeds]
     return [json.loads(path.read_text()) for path in paths if path.is_file()]
 
 

@@ -15,7 +15,7 @@ from datasets.pairs import Pairs
 
 ROOT = Path(__file__).parent.parent
 DEMO = config.load("demo", ROOT / config.PARAMS)
-TRAINED = [name for name in store.networks(DEMO) if first_log(ROOT / replay.training(DEMO, name).log(0)).is_file()]
+TRAINED = [name for name in store.networks(DEMO) if first_log(ROOT / DEMO.training(name).log(0)).is_file()]
 MEGABYTES = 40  # of the demo's networks together
 
 
@@ -46,7 +46,7 @@ def test_the_data_are_those_that_the_networks_were_trained_on(data: Path) -> Non
 
 @pytest.mark.parametrize("run", TRAINED)
 def test_first_updates_are_made_again(run: str, data: Path) -> None:
-    chosen = replay.training(DEMO, run)
+    chosen = DEMO.training(run)
     if not chosen.weights(0).is_dir():
         pytest.skip("the trained networks are not here; `python -m benchmark.store pull` brings them")
     table = replay.compare(chosen, 0, Pairs.load(data / "train"), phases=phases(run))
@@ -57,16 +57,14 @@ def test_first_updates_are_made_again(run: str, data: Path) -> None:
 
 def phases(run: str) -> list[int]:
     """Those of the run that no run before it has too, with the very losses."""
-    known = replay.phases_of(replay.training(DEMO, run))
-    earlier = [
-        other for other in TRAINED[: TRAINED.index(run)] if replay.phases_of(replay.training(DEMO, other)) == known
-    ]
+    known = replay.phases_of(DEMO.training(run))
+    earlier = [other for other in TRAINED[: TRAINED.index(run)] if replay.phases_of(DEMO.training(other)) == known]
     shared = any(front(other) == front(run) for other in earlier)
     return known[1:] if shared and len(known) > 1 else known
 
 
 def front(run: str) -> str:
-    table = replay.record(replay.training(DEMO, run), 0)
+    table = replay.record(DEMO.training(run), 0)
     return table[table["phase"] == table["phase"][0]].dropna(axis=1).to_csv()
 
 

@@ -40,7 +40,7 @@ def vgg_weights(experiment: config.Experiment) -> Path | None:
 
 def resolved(run: config.Run, method: Method, how: str) -> dict[str, Any]:
     """Everything that decides what the run computes, beside its code and data."""
-    stn0 = run.experiment.params["stn0"] if how == "stn0" else None
+    stn0 = run.experiment.aligner(how).options if how in config.ALIGNERS else None
     vgg = run.experiment.params["training"]["vgg"] if isinstance(method, TrainedMethod) else None
     return {
         "experiment": run.experiment.name,

@@ -20,6 +20,7 @@ PAPER_64: Layers = ("MP2", (5, 20), "MP2", (5, 20), "MP2")  # the paper, section
 AUTHORS_64: Layers = ("MP2", (5, 128), "MP2", (5, 20), "MP2", (3, 20))  # the authors' sibling code: 180 inputs
 AT_32: Layers = ("MP2", (5, 20), "MP2", (5, 20))  # the paper's locnet where 32 px leave 80 inputs
 AT_16: Layers = ((5, 20), "MP2", (5, 20))  # likewise at 16 px
+WARP_UNITS = (0.2, 0.05, 0.05, 0.05)  # rotation, scale, tx, ty: so chosen that trials learnt scale and shift early too
 
 
 def count(module: nn.Module) -> int:
@@ -136,6 +137,11 @@ class STN(nn.Module):
         """
         warp = self.estimate(source)
         return degrade.resample(source if features is None else features, warp), warp
+
+
+def L_w(warp: Tensor, target: Tensor) -> Tensor:
+    """How far an STN is off, which the paper has no loss for: mean squared error of warps (B, 4), in WARP_UNITS."""
+    return ((warp - target) / constant(WARP_UNITS, target.device)).square().mean()
 
 
 class Residual(nn.Module):

@@ -1,4 +1,8 @@
-"""STN_0: turns unaligned LR faces upright for the methods that cannot (paper, section 3.4). No method of the tables."""
+"""STN_0: turns unaligned LR faces upright for the methods that cannot (paper, section 3.4). No method of the tables.
+
+The paper does not state its loss, and what follows it gains or loses by that: STN0 learns from pixels alone, ToldSTN0
+from the true warps, as MTUN's own STNs do by L_w.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from torch import Tensor
 from datasets import degrade
 from datasets.batch import Batch
 from methods.interface import Context, Optimiser, Phase, TrainedMethod, check_lr
-from methods.layers import STN, Layers, evaluating, locnet
+from methods.layers import STN, L_w, Layers, evaluating, locnet
 
 # conv5 to 64, ReLU, MP2, conv5 to 20, ReLU: 16 -> 12 -> 6 -> 2 px, the 80 inputs of the paper's FC.
 LAYERS: Layers = ((5, 64), "MP2", (5, 20))
@@ -63,3 +67,14 @@ class STN0(TrainedMethod):
 
     def inspect(self, lr: Tensor) -> dict[str, Tensor]:
         return {"warp_stn0": self.align(check_lr(lr))[1]}
+
+
+class ToldSTN0(STN0):
+    """The same network told the true warps, which it is to estimate."""
+
+    def loss(self, batch: Batch, epoch: int) -> tuple[dict[str, Tensor], None]:
+        """L_w, as MTUN's STNs have it under recipe `tuned`."""
+        return {"L_w": L_w(self.module(batch.lr)[1], batch.warp)}, None
+
+
+NETWORKS = {"stn0": STN0, "stn0_told": ToldSTN0}

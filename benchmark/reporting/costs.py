@@ -20,8 +20,8 @@ DIGITS = {"parameters": 0, "training, s": 0, "images/s": 1, "threads": 0, "infer
 def numbers(experiment: config.Experiment) -> pd.DataFrame:
     """A row a run and seed with what provenance/ tells of it, STN_0 first; NaN and None where it tells nothing."""
     sizes, rows = measurements.parameters(experiment), []
-    if experiment.stn0_provenance.is_file():
-        rows.append({"run": "stn0", "seed": 0, **_training(experiment.stn0_provenance)})
+    aligners = [(aligner.name, aligner.provenance()) for aligner in experiment.aligners]
+    rows += [{"run": name, "seed": 0, **_training(path)} for name, path in aligners if path.is_file()]
     for name, known in measurements.measured(experiment).items():
         run = experiment.run(name)
         shared = {"parameters": sizes[name], "inference, ms a face": 1000 * inference(run)}
@@ -46,8 +46,8 @@ def hours(experiment: config.Experiment, trainings: pd.DataFrame) -> dict[int, f
     """Hours by seed of all `trainings`, of `numbers`. Phases of the very same times are one, which runs shared."""
     phases: dict[int, set[tuple[str, tuple[float, ...]]]] = {}
     for run, seed in trainings[["run", "seed"]].itertuples(index=False):
-        path = experiment.stn0_provenance if run == "stn0" else experiment.run(run).provenance(seed)
-        found = {(name, tuple(times)) for name, times in _read(path).get("epochs", {}).items()}
+        known = _read(experiment.training(run).provenance(seed))
+        found = {(name, tuple(times)) for name, times in known.get("epochs", {}).items()}
         phases.setdefault(seed, set()).update(found)
     return {seed: sum(sum(times) for _, times in found) / 3600 for seed, found in phases.items()}
 

@@ -1,4 +1,4 @@
-"""The losses of section 3.3, unweighted, on images in [-1, 1]; and L_w, which is not the paper's."""
+"""The losses of section 3.3, unweighted, on images in [-1, 1]. L_w, which is not the paper's, stands by the STN."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from methods.layers import Discriminator, constant
+from methods.layers import Discriminator
 from methods.vgg import VGGFeatures
-
-WARP_UNITS = (0.2, 0.05, 0.05, 0.05)  # rotation, scale, tx, ty: so chosen that trials learnt scale and shift early too
 
 
 def L_p(sr: Tensor, hr: Tensor) -> Tensor:
@@ -42,8 +40,3 @@ def L_D(critic: nn.Module, hr: Tensor, sr: Tensor) -> dict[str, Tensor]:
 def L_h(heatmaps: Sequence[Tensor], target: Tensor) -> Tensor:
     """Face structure loss, equation 5: mean squared error against (B, 4, S, S), summed over the stacks."""
     return torch.stack([F.mse_loss(maps, target) for maps in heatmaps]).sum()
-
-
-def L_w(warp: Tensor, target: Tensor) -> Tensor:
-    """How far the STN is off, which recipe `tuned` adds: mean squared error of warps (B, 4), in WARP_UNITS."""
-    return ((warp - target) / constant(WARP_UNITS, target.device)).square().mean()

@@ -13,7 +13,7 @@ from datasets import degrade
 from datasets.batch import Batch
 from datasets.face import BadInput
 from methods.interface import Context, Optimiser, Phase, TrainedMethod, check_lr
-from methods.layers import Discriminator, evaluating
+from methods.layers import Discriminator, L_w, evaluating
 from methods.mtun import losses
 from methods.mtun.generator import FRONT, Generator
 from methods.mtun.options import Options
@@ -89,7 +89,7 @@ class MTUN(TrainedMethod):
         def loss(batch: Batch, epoch: int) -> tuple[dict[str, Tensor], None]:
             aligned, warp = self.module.preview(batch.lr)
             target = 2 * degrade.resize(batch.hr, 64).clamp(0, 1) - 1
-            return {"L_w": losses.L_w(warp, batch.warp), "L_64": L_64 * losses.L_p(head(aligned).float(), target)}, None
+            return {"L_w": L_w(warp, batch.warp), "L_64": L_64 * losses.L_p(head(aligned).float(), target)}, None
 
         return Phase(
             name="front",
@@ -118,7 +118,7 @@ class MTUN(TrainedMethod):
             if critic is not None:
                 terms["L_U"] = self.beta(epoch) * losses.L_U(critic, estimates.sr)
             if self.recipe.warp_weight and not o.freeze_front:
-                terms["L_w"] = self.recipe.warp_weight * losses.L_w(estimates.warp, batch.warp)
+                terms["L_w"] = self.recipe.warp_weight * L_w(estimates.warp, batch.warp)
             if o.stacks:
                 terms["L_h"] = o.heatmap_weight * losses.L_h(estimates.heatmaps, self.target(batch))
             return terms, estimates.sr

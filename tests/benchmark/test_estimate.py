@@ -38,7 +38,7 @@ def measured(experiment: config.Experiment, **speed: dict[str, float]) -> None:
 
 
 def test_wall_time_on_few_devices_and_on_many() -> None:
-    waiting = {"bicubic seed 0", "turned seed 0"}
+    waiting = {"bicubic seed 0": "stn0 seed 0", "turned seed 0": "stn0 seed 0"}
     hours = {"stn0 seed 0": 2.0, "vdsr seed 0": 3.0, "vdsr seed 1": 3.0, "long seed 0": 4.0, "turned seed 0": 5.0}
     hours["bicubic seed 0"] = 0.0
     assert estimate.wall(hours, waiting, 1) == 17

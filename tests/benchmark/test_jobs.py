@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from pathlib import Path
 
 import pytest
 import yaml
 from small import make_project
 
-from benchmark import config, jobs, run_all
+from benchmark import config, jobs, run_all, train
 from benchmark.grid import Training, trainings_of
 from datasets.face import BadInput
 from methods.mtun import TINY
@@ -56,9 +57,22 @@ def test_stn0_and_a_shared_first_phase_come_first_and_the_report_last(experiment
     assert found["report"] == ("recognise",)
 
 
+def test_each_stn0_is_made_for_those_that_need_it(experiment: config.Experiment) -> None:
+    told = {"bicubic_told": {"method": "bicubic", "align": "stn0_told"}}
+    with pytest.raises(BadInput, match=r"no options of stn0_told: add it to experiments\.small"):
+        trainings_of(dataclasses.replace(experiment, runs=RUNS | told))
+    params = {**experiment.params, "stn0_told": {"epochs": 1}}
+    experiment = dataclasses.replace(experiment, params=params, runs=RUNS | told)
+    found = planned(experiment)
+    assert list(found)[:2] == ["stn0", "stn0_told"]
+    assert (found["bicubic seed 0"], found["bicubic_told seed 0"]) == (("stn0",), ("stn0_told",))
+    assert [str(t) for t in trainings_of(experiment, ["bicubic_told"])] == ["stn0_told seed 0", "bicubic_told seed 0"]
+    assert train.expected(experiment.run("bicubic_told"), 0)["stn0"] == {"epochs": 1}
+
+
 def test_what_is_done_needs_no_job(experiment: config.Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
     done = {"stn0", "ours", "free"}
-    monkeypatch.setattr(jobs, "stored", lambda training, experiment: training.name in done)
+    monkeypatch.setattr(jobs, "stored", lambda training: training.name in done)
     monkeypatch.setattr(jobs, "scored", lambda run: run.name != "free")
     found = planned(experiment)
     assert found["bicubic seed 0"] == ()
@@ -97,8 +111,6 @@ def test_wrong_numbers_are_told(experiment: config.Experiment, words: tuple[str,
 
 def test_paper_shares_its_fronts_by_seed_and_kind() -> None:
     paper = config.load("standin", Path(__file__).parents[2] / "params.yaml")
-    trainings = [
-        Training("paper", paper.run(name), 0, Path()) for name in ("ours", "ours_s1", "no_heb_p", "vdsr", "srgan")
-    ]
+    trainings = [Training(paper.run(name), 0) for name in ("ours", "ours_s1", "no_heb_p", "vdsr", "srgan")]
     names = [[str(training) for training in sharers] for _, sharers in jobs.shared_phases(trainings)]
     assert names == [["ours seed 0", "ours_s1 seed 0", "no_heb_p seed 0"]]

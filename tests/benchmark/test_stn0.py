@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import tiny
@@ -12,7 +13,7 @@ import torch
 
 from benchmark import align_stn0, config
 from benchmark.align_stn0 import score
-from benchmark.alignment import load_stn0
+from benchmark.alignment import alignment, load_stn0
 from benchmark.scoring.estimates import warp_errors
 from benchmark.training.engine import Settings, train
 from datasets import degrade
@@ -20,7 +21,7 @@ from datasets.batch import to_float, to_uint8
 from datasets.face import BadInput
 from datasets.pairs import Pairs
 from methods.interface import Context, discover
-from methods.stn0 import STN0
+from methods.stn0 import NETWORKS, STN0, ToldSTN0
 
 CPU = torch.device("cpu")
 
@@ -47,6 +48,15 @@ def test_errors_of_a_warp() -> None:
     assert errors["scale_percent"] == pytest.approx(100 * 0.1 / 2, rel=1e-4)
 
 
+def test_the_told_one_learns_from_warps_alone() -> None:
+    method = ToldSTN0()
+    warp = torch.tensor([[0.2, 1.0, 0.0, 0.0], [0.0, 0.9, 0.0, 0.05]])  # one unit of rotation; two of scale, one of ty
+    batch = SimpleNamespace(lr=torch.rand(2, 3, 16, 16), warp=warp)  # no HR face, which it must not look at
+    terms, _ = method.loss(batch, 0)  # type: ignore[arg-type]
+    assert terms.keys() == {"L_w"}
+    assert terms["L_w"].item() == pytest.approx((1 + 4 + 1) / 8, rel=1e-5)
+
+
 def look_alikes(n: int, seed: int) -> Pairs:
     """Faces that are one lop-sided pattern with a little of their own, so that their pose shows."""
     generator = torch.Generator().manual_seed(seed)
@@ -59,9 +69,10 @@ def look_alikes(n: int, seed: int) -> Pairs:
     return Pairs(hr.numpy(), lr.numpy(), warp.numpy(), base.landmarks, base.visible, base.faces)
 
 
-def test_learns_to_undo_warps(tmp_path: Path) -> None:
+@pytest.mark.parametrize("network", NETWORKS.values())
+def test_learns_to_undo_warps(network: type[STN0], tmp_path: Path) -> None:
     torch.manual_seed(0)
-    method = STN0({"epochs": 20, "batch_size": 16})
+    method = network({"epochs": 20, "batch_size": 16})
     # Mirrored, a lop-sided pattern is another pattern: too much for a test's time.
     phase = method.phases(Context(CPU))[0]
     method.phases = lambda context: [phase.__class__(**{**vars(phase), "flip": False})]  # type: ignore[method-assign]
@@ -90,9 +101,38 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def aligner(name: str = "stn0") -> config.Aligner:
+    return config.load().aligner(name)
+
+
+def test_each_network_has_files_of_its_own(project: Path) -> None:
+    told = ["--device", "cpu", "--network", "stn0_told"]
+    with pytest.raises(BadInput, match=r"no options of stn0_told: add it to experiments\.tiny"):
+        align_stn0.main(align_stn0.parser().parse_args(told))
+    text = (project / "params.yaml").read_text()
+    (project / "params.yaml").write_text(text.replace('"methods"', '"stn0_told": {"epochs": 1}, "methods"'))
+    align_stn0.main(align_stn0.parser().parse_args(told))
+    assert align_stn0.stored(aligner("stn0_told"))
+    assert not align_stn0.stored(aligner())
+    made = {str(path.relative_to(project / "results/tiny")) for path in (project / "results/tiny").rglob("*.*")}
+    assert made == {
+        "weights/stn0_told/weights.safetensors",
+        "weights/stn0_told/config.json",
+        "logs/stn0_told.csv",
+        "logs/stn0_told.first.csv",
+        "metrics/stn0_told.json",
+        "provenance/stn0_told.json",
+    }
+    lr = torch.rand(2, 3, 16, 16)
+    stored = ToldSTN0()
+    stored.load(project / "results/tiny/weights/stn0_told")
+    stored.to(CPU)
+    assert torch.equal(alignment(config.load(), "stn0_told", CPU)(lr, None), stored.align(lr)[0])
+
+
 def test_stage_stores_weights_and_score(project: Path) -> None:
     with pytest.raises(BadInput, match=r"weights/stn0/weights.safetensors: no weights"):
-        load_stn0(config.load(), CPU)
+        load_stn0(aligner(), CPU)
     align_stn0.main(align_stn0.parser().parse_args(["--device", "cpu"]))
     results = project / "results/tiny"
     errors = json.loads((results / "metrics/stn0.json").read_text())
@@ -103,7 +143,7 @@ def test_stage_stores_weights_and_score(project: Path) -> None:
     assert len((results / "logs/stn0.csv").read_text().splitlines()) == 2
 
     lr = torch.rand(2, 3, 16, 16)
-    align = load_stn0(config.load(), CPU)
+    align = load_stn0(aligner(), CPU)
     stored = STN0()
     stored.load(results / "weights/stn0")
     stored.to(CPU)
@@ -115,21 +155,21 @@ def test_time_limit_leaves_with_its_own_status_and_goes_on(project: Path, capsys
     arguments = ["--device", "cpu", "--seconds"]
     with pytest.raises(SystemExit, match="75"):
         align_stn0.main(align_stn0.parser().parse_args([*arguments, "0"]))
-    assert not align_stn0.stored(config.load())
+    assert not align_stn0.stored(aligner())
     align_stn0.main(align_stn0.parser().parse_args([*arguments, "600"]))
     assert "going on from" in capsys.readouterr().out
-    assert align_stn0.stored(config.load())
+    assert align_stn0.stored(aligner())
 
 
 @pytest.mark.parametrize("change", ["lr", "data"])
 def test_is_stored_only_as_params_and_data_stand(change: str, project: Path) -> None:
     align_stn0.main(align_stn0.parser().parse_args(["--device", "cpu"]))
-    assert align_stn0.stored(config.load())
+    assert align_stn0.stored(aligner())
     if change == "lr":
         (project / "params.yaml").write_text((project / "params.yaml").read_text().replace("8}", '8, "lr": 0.5}'))
     else:
         (project / "data/tiny/manifest.json").write_text('{"hash": "other faces"}')
-    assert not align_stn0.stored(config.load())
+    assert not align_stn0.stored(aligner())
 
 
 def test_round_trip(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import yaml
 from benchmark import config, store
 from datasets.face import BadInput
 
-BUDGET = {"training": {"seeds": 1}, "methods": {"vdsr": {}, "cbn": {}, "nearest": {}}}
+BUDGET = {"stn0": {}, "training": {"seeds": 1}, "methods": {"vdsr": {}, "cbn": {}, "nearest": {}}}
 PARAMS = {
     "experiment": "small",
     "experiments": {"small": BUDGET, "other": BUDGET},

@@ -20,7 +20,7 @@ from datasets.batch import Batch, DeviceFaces, to_float
 from datasets.components import component_of
 from datasets.face import BadInput
 from methods.interface import Context, Phase
-from methods.layers import PlainDropout2d, count
+from methods.layers import WARP_UNITS, L_w, PlainDropout2d, count
 from methods.mtun import TINY, losses
 from methods.mtun.autoencoder import Deconv
 from methods.mtun.generator import Generator
@@ -332,11 +332,11 @@ def test_options_override_the_recipe() -> None:
 # ------------------------------------------------------------------------------------------------ the STN
 def test_loss_of_the_stn_is_a_mean_of_squares_in_its_units() -> None:
     target = torch.tensor([[0.1, 0.9, 0.0, 0.05], [0.0, 1.0, 0.0, 0.0]])
-    assert losses.L_w(target, target) == 0
-    for column, unit in enumerate(losses.WARP_UNITS):
+    assert L_w(target, target) == 0
+    for column, unit in enumerate(WARP_UNITS):
         off = target.clone()
         off[1, column] -= 2 * unit  # a square of 4 in one of 8 numbers
-        assert losses.L_w(off, target).item() == pytest.approx(0.5)
+        assert L_w(off, target).item() == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("name", ["paper", "authors"])

@@ -33,7 +33,9 @@ def test_cost_counts_parameters_and_seconds(toy: config.Experiment) -> None:
 
 
 def test_every_seed_has_a_row_and_stn0_comes_first(toy: config.Experiment) -> None:
-    toy.stn0_provenance.write_text(json.dumps({"seconds": 5.0, "images_per_second": 7.0, "device": "a GPU"}))
+    toy.aligner("stn0").provenance().write_text(
+        json.dumps({"seconds": 5.0, "images_per_second": 7.0, "device": "a GPU"})
+    )
     text = costs.markdown(toy)
     assert len(lines(text, "Ours")) == 2
     assert lines(text, "stn0") == [["stn0", "0", "–", "5", "7.0", "a GPU", "–", "–", "–"]]
@@ -46,7 +48,7 @@ def test_a_phase_that_runs_share_is_counted_once(toy: config.Experiment) -> None
 
     for path in toy.results.glob("provenance/*/seed*.json"):
         trained(path)
-    trained(toy.stn0_provenance, stn0=[360.0])
+    trained(toy.aligner("stn0").provenance(), stn0=[360.0])
     trained(toy.run("ours").provenance(0), front=[1800.0, 1800.0], mtun=[720.0])
     trained(toy.run("ours_no_skip").provenance(0), front=[1800.0, 1800.0], mtun=[360.0])
     trained(toy.run("ours").provenance(1), front=[1800.0, 1801.0], mtun=[359.0])
