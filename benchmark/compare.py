@@ -13,18 +13,9 @@ import pandas as pd
 from benchmark import cli, config
 from benchmark.reporting import claims_page, measurements
 from benchmark.reporting.findings import ONE_SEED, Finding, Pair, Scores, estimate, shown
+from benchmark.reporting.measures import MEASURES, Measure
 from datasets.face import BadInput
 
-# Measure: title, with an arrow to where it is better, factor, digits.
-MEASURES = {
-    "psnr": ("PSNR, dB ↑", 1, 2),
-    "ssim": ("SSIM ↑", 1, 4),
-    "psnr_y": ("PSNR on Y, dB ↑", 1, 2),
-    "ssim_y": ("SSIM on Y ↑", 1, 4),
-    "distance": ("identity distance ↓", 1, 3),
-    "nme": ("landmark error, % ↓", 100, 2),
-    "vgg": ("VGG-19 distance ↓", 1, 3),
-}
 NOTE = (
     "Difference: the first run minus the second; where less is better (arrow down), a negative one speaks for the "
     "first. Several measures are several chances: name the one that decides before you look."
@@ -51,24 +42,25 @@ def table(experiment: config.Experiment, first: str, second: str) -> pd.DataFram
     # Without VGG-19's weights no run has its distance, without `recognise` none has a landmark error.
     known = [measure for measure, runs in tables.items() if any(part[measure].notna().any() for part in runs.values())]
     pair = Pair(first, second)
-    return pd.DataFrame([_row(pair, measure, Scores.of(tables[measure], measure, people, kinds)) for measure in known])
+    rows = [_row(pair, MEASURES[name], Scores.of(tables[name], name, people, kinds)) for name in known]
+    return pd.DataFrame(rows)
 
 
-def _row(pair: Pair, measure: str, scores: Scores) -> dict[str, str]:
-    title, factor, digits = MEASURES[measure]
-    row = {"": title}
+def _row(pair: Pair, measure: Measure, scores: Scores) -> dict[str, str]:
+    row = {"": f"{measure.title} {'↓' if measure.lower else '↑'}"}
     for run in (pair.better, pair.than):
-        row[run] = f"{factor * scores.values[run].mean():.{digits}f}" if run in scores.values else "–"
-    return row | _difference(estimate(pair, scores), factor, digits)
+        known = scores.values.get(run)
+        row[run] = "–" if known is None else f"{measure.factor * known.mean():.{measure.digits}f}"
+    return row | _difference(estimate(pair, scores), measure)
 
 
-def _difference(found: Finding, factor: int, digits: int) -> dict[str, str]:
+def _difference(found: Finding, measure: Measure) -> dict[str, str]:
     keys = ("difference [95 %]", "p", "faces; seeds")
     if found.effect is None:
         return dict.fromkeys(keys, "–")
     p = f"– ({ONE_SEED}: over faces alone)" if found.p_none is None else f"{found.p_none:.3f}"
     counts = f"{found.faces}; {claims_page.seeds_of(found.seeds)}"
-    return dict(zip(keys, (shown(found, factor, digits), p, counts), strict=True))
+    return dict(zip(keys, (shown(found, measure), p, counts), strict=True))
 
 
 if __name__ == "__main__":

@@ -55,6 +55,7 @@ def _answer(experiment: config.Experiment) -> list[str]:
         f"**{claims_page.summary(counts, experiment)}** ([each with its interval]({folder}/claims.md)). "
         f"{tables.conditions(experiment)} Further: [by yaw, by source, on Y, identity, landmarks, size]"
         f"({folder}/tables/supplement.md), [what the heatmaps bring]({folder}/heatmaps.md), "
+        f"[what alignment is worth]({folder}/alignment.md), "
         f"[deviations]({folder}/tables/deviations.md), [costs](results/costs.md)."
     )
     shown = [f"![Paper and measured, {experiment.name}]({chart.as_posix()})"] if chart.exists() else []

@@ -14,6 +14,7 @@ import matplotlib.pyplot as plt
 from benchmark import cli, config
 from benchmark.make import make_method
 from benchmark.reporting import (
+    alignment,
     architecture,
     claims,
     claims_page,
@@ -49,7 +50,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def write_text(experiment: config.Experiment, target: Path) -> list[dict[str, Any]]:
-    """Write tables/, plots/, claims.json, claims.md and heatmaps.md into `target`; returns the judged claims."""
+    """Write tables/, plots/, claims.json and the pages beside it into `target`; returns the judged claims."""
     with cli.whole_folder(target / "tables") as folder:
         write_tables(experiment, folder)
     with cli.whole_folder(target / "plots") as folder:
@@ -58,6 +59,7 @@ def write_text(experiment: config.Experiment, target: Path) -> list[dict[str, An
     claims.write(judged, experiment, target)
     claims_page.write(judged, experiment, target)
     heatmaps.write(experiment, target)
+    alignment.write(experiment, target)
     return judged
 
 

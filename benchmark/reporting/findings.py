@@ -11,6 +11,7 @@ import pandas as pd
 
 from benchmark import config
 from benchmark.reporting import measurements
+from benchmark.reporting.measures import Measure
 from benchmark.scoring.paired import FIXED, Spread, difference, spread
 from benchmark.scoring.verdicts import OPEN, REPRODUCED, holm, side, verdict
 
@@ -100,12 +101,19 @@ class Scores:
         return self.spreads[self.kinds[run]] if run in self.kinds else FIXED
 
 
-def shown(found: Finding, factor: float = 1, digits: int = 2, note: str = "") -> str:
-    """Effect and interval as text, times `factor`, the note behind the interval; a dash where nothing was tested."""
+def shown(found: Finding, measure: Measure, note: str = "") -> str:
+    """Effect and interval as text, the note behind the interval; a dash where nothing was tested."""
     if found.effect is None or found.low is None or found.high is None:
         return "–"
-    effect, low, high = (f"{factor * value:+.{digits}f}" for value in (found.effect, found.low, found.high))
+    numbers = (measure.factor * value for value in (found.effect, found.low, found.high))
+    effect, low, high = (f"{number:+.{measure.digits}f}" for number in numbers)
     return f"{effect} [{low}, {high}{note}]"
+
+
+def gain(run: str, other: str, scores: Scores, measure: Measure) -> str:
+    """How much better the one run is than the other, as text with its interval; see `shown`."""
+    found = estimate(Pair(run, other), scores, measure.lower)
+    return shown(found, measure, f"; {ONE_SEED}" if found.reason == ONE_SEED else "")
 
 
 def examine(pairs: list[Pair], scores: Scores, lower: bool = False) -> list[Finding]:

@@ -10,7 +10,8 @@ import pandas as pd
 
 from benchmark import cli, config
 from benchmark.reporting import measurements, tables
-from benchmark.reporting.findings import ONE_SEED, Finding, Pair, Scores, estimate, shown
+from benchmark.reporting.findings import Finding, Pair, Scores, estimate, gain
+from benchmark.reporting.measures import MEASURES, Measure
 from methods.interface import parse_options
 from methods.mtun.options import Options
 
@@ -37,12 +38,7 @@ OF_ESTIMATES = (
     "(`tuned`), true warps teach every STN alike, with heatmaps and without; so the better alignment that the paper "
     "ascribes to L_h can show under the recipes `paper` and `authors` alone."
 )
-# Measure: title, factor, digits, whether less is better.
-MEASURES = {
-    "psnr": ("PSNR, dB", 1, 2, False),
-    "ssim": ("SSIM", 1, 3, False),
-    "nme": ("landmark error, %", 100, 2, True),
-}
+BOUNDED = ("psnr", "ssim", "nme")  # measures of `bounds`
 
 
 def seen(experiment: config.Experiment) -> dict[str, Options]:
@@ -83,7 +79,7 @@ def gains(experiment: config.Experiment) -> pd.DataFrame:
     rows = []
     for run, other in measured_pairs(experiment).items():
         row = {"Run": names[run], "Heatmaps": _kind(options[run]), "Beside": names[other]}
-        row |= {"PSNR": f"{known[run]['psnr']:.2f}", "Gain in PSNR [95 %]": _gain(run, other, scores)}
+        row |= {"PSNR": f"{known[run]['psnr']:.2f}", "Gain in PSNR [95 %]": gain(run, other, scores, MEASURES["psnr"])}
         row["Gain in SSIM"] = f"{known[run]['ssim'] - known[other]['ssim']:+.3f}"
         row["Landmark error, %"] = " and ".join(tables.number(found.get(name, np.nan), 2) for name in (run, other))
         rows.append(row)
@@ -99,24 +95,15 @@ def _kind(options: Options) -> str:
     return f"{kind}, σ {options.sigma:g}"
 
 
-def _gain(run: str, other: str, scores: Scores, measure: str = "psnr") -> str:
-    """How much better the one is than the other in `measure`, as text."""
-    _, factor, digits, lower = MEASURES[measure]
-    found = estimate(Pair(run, other), scores, lower)
-    return shown(found, factor, digits, f"; {ONE_SEED}" if found.reason == ONE_SEED else "")
-
-
 def bounds(experiment: config.Experiment) -> tuple[pd.DataFrame, list[str]]:
     """Gains of true, estimated and empty heatmaps, rows by run that sees none and measure; what follows in words."""
     groups, names = by_blind(experiment), measurements.labels(experiment)
-    scores = {measure: Scores.load(experiment, measure) for measure in MEASURES} if groups else {}
+    scores = {measure: Scores.load(experiment, measure) for measure in BOUNDED} if groups else {}
     rows, words = [], []
     for other, group in groups.items():
-        for measure, (title, *_) in MEASURES.items():
-            if other in scores[measure].values:
-                rows.append(
-                    {"Beside": names[other], "Gain in": title} | _bounds(other, group, scores[measure], measure)
-                )
+        for measure in (measure for measure in BOUNDED if other in scores[measure].values):
+            row = {"Beside": names[other], "Gain in": MEASURES[measure].title}
+            rows.append(row | _bounds(other, group, scores[measure], MEASURES[measure]))
         left = estimate(Pair(group.get("true", ""), group.get("estimated", "")), scores["psnr"])
         words += [f"Beside {names[other]}: {sentence}" for sentence in follows(left)]
     return pd.DataFrame(rows), words
@@ -132,13 +119,13 @@ def by_blind(experiment: config.Experiment) -> dict[str, dict[str, str]]:
     return {other: group for other, group in groups.items() if group.keys() & {"true", "zero"}}
 
 
-def _bounds(other: str, group: dict[str, str], scores: Scores, measure: str) -> dict[str, str]:
+def _bounds(other: str, group: dict[str, str], scores: Scores, measure: Measure) -> dict[str, str]:
     """A row of `bounds`: gains over `other`, and of the group's runs over each other."""
     true, estimated, empty = (group.get(kind, "") for kind in BOUNDS)
-    gained = {title: _gain(group.get(kind, ""), other, scores, measure) for kind, title in BOUNDS.items()}
-    gained["Left"] = _gain(true, estimated, scores, measure)
-    gained["Content, true"] = _gain(true, empty, scores, measure)
-    return gained | {"Content, estimated": _gain(estimated, empty, scores, measure)}
+    gained = {title: gain(group.get(kind, ""), other, scores, measure) for kind, title in BOUNDS.items()}
+    gained["Left"] = gain(true, estimated, scores, measure)
+    gained["Content, true"] = gain(true, empty, scores, measure)
+    return gained | {"Content, estimated": gain(estimated, empty, scores, measure)}
 
 
 def _is_standard(options: Options) -> bool:

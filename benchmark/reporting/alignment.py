@@ -1,0 +1,125 @@
+"""alignment.md: what turning the faces upright is worth, each method behind each way to do it, and beside Ours."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmark import cli, config
+from benchmark.reporting import measurements, tables
+from benchmark.reporting.findings import UNMEASURED, Finding, Pair, Scores, estimate, gain
+from benchmark.reporting.measures import MEASURES
+
+NAME, OURS = "alignment", "ours"
+WAYS = {"none": "not turned", "stn0": "STN_0", "stn0_told": "STN_0, told", "oracle": "true warps"}
+HEAD = (
+    "The methods that cannot turn a face get it turned upright by STN_0, of which the paper says no more than that "
+    "it is a network. Here it learns from pixels alone. *Told*: the same network has learnt from the true warps, as "
+    "MTUN's own STNs do where the recipe has L_w. *True warps*: no error of alignment at all, which nobody has in use. "
+    "What a method scores behind them bounds what is lost by aligning it."
+)
+OF_SCORES = "PSNR in dB and SSIM, means over faces and seeds; below, the errors of what turned the faces."
+OF_OURS = (
+    "Ours over each, with the 95 % interval over people and, where it is known, over seeds: positive where Ours is "
+    "better. A comparison that turns with the alignment is one of alignment."
+)
+NONE = "No method has been measured behind two ways to turn faces upright."
+ERRORS = {"rotation_degrees": ("Rotation, °", 2), "shift_percent": ("Shift, %", 2), "scale_percent": ("Scale, %", 2)}
+SHOWN = {name: MEASURES[name] for name in ("psnr", "ssim")}
+
+
+def groups(experiment: config.Experiment) -> dict[str, dict[str, str]]:
+    """Measured runs that differ in their alignment alone, two or more: by the group's label the run of each of WAYS."""
+    known, names = measurements.measured(experiment), measurements.labels(experiment)
+    found: dict[str, dict[str, str]] = {}
+    for run in map(experiment.run, known):
+        key = json.dumps([run.method, run.options], sort_keys=True)
+        found.setdefault(key, {})[known[run.name]["training"][0]["align"]] = run.name
+    several = [ways for ways in found.values() if len(ways) > 1]
+    return {names[ways.get("stn0", next(iter(ways.values())))]: ways for ways in several}
+
+
+def scores(experiment: config.Experiment) -> pd.DataFrame:
+    """PSNR and SSIM as text: a row a group, a column a way."""
+    known = measurements.measured(experiment)
+    rows = []
+    for label, ways in groups(experiment).items():
+        cells = {title: _scores(known[ways[way]]) if way in ways else tables.DASH for way, title in WAYS.items()}
+        rows.append({"Method": label, **cells})
+    return pd.DataFrame(rows)
+
+
+def _scores(known: dict[str, Any]) -> str:
+    return " / ".join(f"{known[name]:.{measure.digits}f}" for name, measure in SHOWN.items())
+
+
+def errors(experiment: config.Experiment) -> pd.DataFrame:
+    """Mean errors on the test faces of what turns them upright, as text: of nothing, each STN_0, and Ours' own STN."""
+    found: dict[str, dict[str, float]] = {}
+    for aligner in (aligner for aligner in experiment.aligners if aligner.metrics.is_file()):
+        known = json.loads(aligner.metrics.read_text())
+        found |= {WAYS["none"]: known["identity"], WAYS[aligner.name]: known["stn0"]}
+    if ours := measurements.measured(experiment).get(OURS):
+        seeds = [seed["warp_stn"] for seed in ours["estimates"].values() if "warp_stn" in seed]
+        found["Ours' own STN"] = {key: pd.DataFrame(seeds)[key].mean() for key in ERRORS} if seeds else {}
+    rows = [
+        {"": name} | {title: tables.number(known.get(key, np.nan), digits) for key, (title, digits) in ERRORS.items()}
+        for name, known in found.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def over(experiment: config.Experiment) -> pd.DataFrame:
+    """How much better Ours is than each group behind each way, as text: a row a group and measure."""
+    loaded = {name: Scores.load(experiment, name) for name in SHOWN}
+    rows = []
+    for label, ways in groups(experiment).items():
+        for name, measure in SHOWN.items():
+            turned = {title: ways.get(way, "") for way, title in WAYS.items() if way != "none"}
+            cells = {title: gain(OURS, run, loaded[name], measure) for title, run in turned.items()}
+            rows.append({"Ours over": label, "in": measure.title, **cells})
+    return pd.DataFrame(rows)
+
+
+def turns(experiment: config.Experiment) -> list[str]:
+    """Sentences on the groups that Ours is better than behind one way to turn faces, and worse than behind another."""
+    loaded = Scores.load(experiment, "psnr")
+    words = []
+    for label, ways in groups(experiment).items():
+        found = {way: estimate(Pair(OURS, run), loaded) for way, run in ways.items() if way != "none"}
+        sides = {way: _side(finding) for way, finding in found.items() if not finding.reason.startswith(UNMEASURED)}
+        behind = [WAYS[way] for way, side in sides.items() if side < 0]
+        if behind and len(behind) < len(sides):
+            rest = [WAYS[way] for way, side in sides.items() if side >= 0]
+            words.append(f"In PSNR Ours is worse than {label} behind {_and(behind)}, not behind {_and(rest)}.")
+    return words
+
+
+def _side(finding: Finding) -> int:
+    """1 where the effect's interval is above 0, -1 where it is below, 0 where it holds 0 or is not to be had."""
+    if finding.low is None or finding.high is None:
+        return 0
+    return int(finding.low > 0) - int(finding.high < 0)
+
+
+def _and(words: list[str]) -> str:
+    return " and ".join(words)
+
+
+def write(experiment: config.Experiment, target: Path) -> None:
+    """Write alignment.md."""
+    parts = [f"# What alignment is worth\n\nExperiment {experiment.name}: {tables.describe(experiment)}."]
+    if groups(experiment):
+        parts += [HEAD, OF_SCORES, _markdown(scores(experiment)), _markdown(errors(experiment))]
+        if OURS in measurements.measured(experiment):
+            parts += [OF_OURS, _markdown(over(experiment)), *turns(experiment)]
+    with cli.whole_file(target / f"{NAME}.md") as part:
+        part.write_text("\n\n".join(parts if len(parts) > 1 else [*parts, NONE]) + "\n")
+
+
+def _markdown(table: pd.DataFrame) -> str:
+    return table.to_markdown(index=False, disable_numparse=True)
