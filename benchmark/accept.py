@@ -64,7 +64,7 @@ def accept(experiment: config.Experiment, folder: Path = ACCEPTED) -> pd.DataFra
     measured = measurements.measured(experiment)
     runs = {run: {measure: summary[measure] for measure in TOLERANCE} for run, summary in measured.items()}
     if not runs:
-        raise BadInput(f"{experiment.results}/metrics: no run has been evaluated; run `dvc repro` first")
+        raise BadInput(f"{experiment.results}/metrics: no run has been evaluated; run `dvc repro` or `run_all` first")
     with cli.whole_file(folder / f"{experiment.name}.json") as part:
         part.write_text(json.dumps({"runs": runs}, indent=1) + "\n")
     return table[~(table["moved"].abs() < 1e-6)]

@@ -13,15 +13,19 @@ from pathlib import Path
 from benchmark import config
 from datasets.face import BadInput
 
+INTERRUPTED = 130  # exit status, as shells have it for Ctrl-C
 OUT_OF_TIME = 75  # exit status: nothing failed, run the same command again
 
 
 def run(main: Callable[[argparse.Namespace], None], parser: argparse.ArgumentParser) -> None:
-    """Parse, run `main`, and exit: 2 with one line for bad input or a full disk, a traceback for a bug."""
+    """Parse, run `main`, and exit: 2 with a line for bad input or a full disk, 130 at Ctrl-C, a traceback for a bug."""
     try:
         main(parser.parse_args())
     except BadInput as error:
         sys.exit(_fail(str(error)))
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        sys.exit(INTERRUPTED)
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise

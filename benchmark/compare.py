@@ -58,7 +58,7 @@ def _difference(found: Finding, measure: Measure) -> dict[str, str]:
     keys = ("difference [95 %]", "p", "faces; seeds")
     if found.effect is None:
         return dict.fromkeys(keys, "–")
-    p = f"– ({ONE_SEED}: over faces alone)" if found.p_none is None else f"{found.p_none:.3f}"
+    p = f"– ({ONE_SEED}: over faces alone)" if found.p_none is None else claims_page.chance(found.p_none)
     counts = f"{found.faces}; {claims_page.seeds_of(found.seeds)}"
     return dict(zip(keys, (shown(found, measure), p, counts), strict=True))
 

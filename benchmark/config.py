@@ -67,7 +67,9 @@ class Experiment:
             raise BadInput(f"{PARAMS}: run '{name}' has align: {align!r}; it is one of {', '.join(ALIGNMENTS)}")
         if align in ALIGNERS:
             self.aligner(align)
-        seeds = min(item.pop("seeds", 1), self.params["training"]["seeds"])
+        seeds = item.pop("seeds", 1)
+        if method != "images":  # whose trainings have been paid for elsewhere
+            seeds = min(seeds, self.params["training"]["seeds"])
         return Run(self, name, method, align, {**(budgets[method] or {}), **item}, list(range(seeds)))
 
     def aligner(self, name: str) -> Aligner:
@@ -160,13 +162,30 @@ class Aligner(Run):
 def load(experiment: str | None = None, path: Path = PARAMS) -> Experiment:
     """Read the experiment `experiment` (default: the file's own choice, or $EXPERIMENT) from params.yaml."""
     try:
-        params = yaml.safe_load(path.read_text())
+        with path.open() as file:
+            params = yaml.load(file, _Loader)
     except OSError as error:
         raise BadInput(f"{path}: {error.strerror}; run from the project's folder") from error
     except yaml.YAMLError as error:
         raise BadInput(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+    if missing := [key for key in ("experiment", "experiments", "runs") if key not in (params or {})]:
+        raise BadInput(f"{path}: lacks {', '.join(missing)}; `git checkout {path}` brings it back")
     name = experiment or os.environ.get("EXPERIMENT") or params["experiment"]
     if name not in params["experiments"]:
         raise BadInput(f"{path}: no experiment '{name}'; it has {', '.join(params['experiments'])}")
     block = params["experiments"][name]
+    if missing := [key for key in ("training", "methods") if key not in block]:
+        raise BadInput(f"{path}: experiments.{name} lacks {', '.join(missing)}; see the other experiments")
     return Experiment(name, block, params["runs"] | (block.get("runs") or {}))
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which a key that stands twice is an error, where the second would silently take the first one's place."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
+                raise yaml.constructor.ConstructorError(None, None, f"`{key.value}:` a second time", key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)

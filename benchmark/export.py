@@ -46,10 +46,11 @@ Data {hash}: {corpus}.
 - `test/faces.csv`: name, source and yaw of each. The HR faces stay with the benchmark.
 
 Of one of these folders make an SR face a file: `NAME.png`, 128 x 128, 8-bit RGB, upright (eyes at (42, 52) and
-(86, 52), mouth corners at (46.5, 98) and (81.5, 98)), and nothing else in the folder. Then, in params.yaml:
+(86, 52), mouth corners at (46.5, 98) and (81.5, 98)), and nothing else in the folder. Then, in params.yaml, in the
+block `{experiment}` that is there, where `align` says which of the folders it was, {ways}:
 
     runs:
-      theirs: {{method: images, folder: /path/to/sr}}    # and `align: oracle` or `stn0_told` where that was used
+      theirs: {{method: images, folder: /path/to/sr, align: none}}
 
     python -m benchmark.run_all --experiment {experiment} --only theirs
     python -m benchmark.recognise --experiment {experiment}
@@ -126,6 +127,7 @@ def protocol(experiment: config.Experiment, faces: int, train: bool) -> str:
         hash=data_hash(experiment.data),
         corpus=experiment.params["corpus"],
         faces=faces,
+        ways=" or ".join(f"`{how}`" for how in ways(experiment)),
         folders="\n".join(folder_line(how, at_hand) for how, at_hand in ways(experiment).items()),
         train=TRAIN if train else "",
     )

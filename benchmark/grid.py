@@ -20,10 +20,14 @@ STORED, SKIPPED, FAILED, NOT_REACHED = "stored", "skipped", "failed", "not reach
 
 @dataclass
 class Training:
-    """A run, or an STN_0, with a seed; `state` is what this call made of it."""
+    """A run, or an STN_0, with a seed; `state` is what this call made of it.
+
+    asked: whether it was asked for, and is not only what another one needs.
+    """
 
     run: config.Run
     seed: int
+    asked: bool = True
     state: str = NOT_REACHED
 
     @property
@@ -76,7 +80,8 @@ def trainings_of(
     found = [Training(run, number) for run, number in pairs]
     # Every run is asked, whatever the seed, so that wrong options are told before time is spent.
     needed = {Training(run, 0).aligner for run in runs} | chosen.keys()
-    return [*(Training(experiment.aligner(name), 0) for name in config.ALIGNERS if name in needed), *found]
+    aligners = [experiment.aligner(name) for name in config.ALIGNERS if name in needed]
+    return [*(Training(aligner, 0, not only or aligner.name in only) for aligner in aligners), *found]
 
 
 def unscored(trainings: list[Training]) -> list[Training]:

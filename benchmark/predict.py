@@ -21,10 +21,13 @@ from benchmark.make import make_method
 from benchmark.train import stored
 from benchmark.training.course import machine
 from benchmark.training.fitting import choose_device
+from datasets import degrade
 from datasets.batch import DeviceFaces, to_uint8
+from datasets.face import BadInput
 from datasets.pairs import Pairs
 from methods.interface import Method
 
+SR = (3, degrade.HR, degrade.HR)
 BATCH = 16  # the fastest on a CPU: larger ones leave the caches
 
 
@@ -79,6 +82,8 @@ def predict(method: Method, lr: Tensor, pairs: Pairs, folder: Path, label: str) 
         tell(start)
         began = time.perf_counter()
         faces, estimated = method.upscale_and_inspect(part)
+        if faces.shape != (len(part), *SR):
+            raise BadInput(f"{label}: upscale gives {tuple(faces.shape)}, not {(len(part), *SR)}; mend the method")
         sr = to_uint8(faces).cpu().numpy()
         seconds += time.perf_counter() - began
         for name, image in zip(names[start:], sr, strict=False):

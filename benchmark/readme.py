@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark import accept, cli, config
-from benchmark.reporting import claims_page, measurements, tables
+from benchmark.reporting import alignment, claims_page, measurements, tables
 from datasets.face import BadInput
 
 README = Path("README.md")
@@ -47,7 +47,7 @@ def _verdicts(experiments: list[config.Experiment]) -> list[str]:
 
 
 def _answer(experiment: config.Experiment) -> list[str]:
-    """The count of verdicts, where to read on, and the chart of the paper's scores and ours."""
+    """The count of verdicts, where to read on, what turns with the alignment, and the chart of all scores."""
     counts = _claims(experiment)["verdicts"]
     folder = experiment.results.as_posix()
     chart = experiment.results / "figures" / CHART
@@ -59,7 +59,7 @@ def _answer(experiment: config.Experiment) -> list[str]:
         f"[deviations]({folder}/tables/deviations.md), [costs](results/costs.md)."
     )
     shown = [f"![Paper and measured, {experiment.name}]({chart.as_posix()})"] if chart.exists() else []
-    return [f"### `{experiment.name}`", text, *shown]
+    return [f"### `{experiment.name}`", text, *alignment.turns(experiment), *shown]
 
 
 def _tables(experiment: config.Experiment) -> list[str]:

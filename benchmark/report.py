@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
+import pandas as pd
 
 from benchmark import cli, config
 from benchmark.make import make_method
@@ -38,15 +39,28 @@ def main(arguments: argparse.Namespace) -> None:
     experiment = config.load(arguments.experiment)
     scored = measurements.rows(experiment)
     if not scored:
-        raise BadInput(f"{experiment.results}/metrics: no run has been evaluated; run `dvc repro` first")
+        command = f"python -m benchmark.run_all --experiment {experiment.name}"
+        raise BadInput(f"{experiment.results}/metrics: no run has been evaluated; run `{command}` first")
     for run in (run for run in experiment.runs if run not in scored):
         print(f"{run}: not evaluated, left out")
     judged = write_text(experiment, experiment.results)
-    gallery = Gallery.load(experiment, scored)
-    drawn = draw(experiment, gallery)
+    drawn = draw(experiment, gallery := gallery_of(experiment, scored))
     html.write(experiment, gallery, judged, drawn)
     print((experiment.results / "tables" / "table1.md").read_text())
     print((experiment.results / "claims.md").read_text().splitlines()[0])
+
+
+def gallery_of(experiment: config.Experiment, scored: dict[str, pd.DataFrame]) -> Gallery | None:
+    """The faces to draw; None without them, and where figures of more runs are there than images are."""
+    gallery = Gallery.load(experiment, scored)
+    if gallery is None:
+        print(f"{experiment.data}/test: no faces here; figures 1, 3, 4 and 5 and the report's faces are left out")
+        return None
+    missing = [run for run in scored if not gallery.has(run)]
+    if missing and (experiment.results / "figures" / "all.png").is_file():
+        print(f"{experiment.results}/sr: no images of {', '.join(missing)}; figures of faces are left as they are")
+        return None
+    return gallery
 
 
 def write_text(experiment: config.Experiment, target: Path) -> list[dict[str, Any]]:
@@ -73,9 +87,7 @@ def write_tables(experiment: config.Experiment, folder: Path) -> None:
 
 def draw(experiment: config.Experiment, gallery: Gallery | None) -> list[Path]:
     """Write figures/; returns those without faces: Figure 2 and the plots."""
-    if gallery is None:
-        print(f"{experiment.data}/test: no faces here; figures 1, 3, 4 and 5 and the report's faces are left out")
-    else:
+    if gallery is not None:
         figures.write(gallery)
     heatmap_curves.write(experiment)
     drawn = plots.write(experiment)

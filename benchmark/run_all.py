@@ -17,9 +17,7 @@ from benchmark.cluster.spread import Spread
 from benchmark.grid import LOGS, progress, table, trainings_of, unscored
 from benchmark.session import Session, say
 from benchmark.training.processes import slots
-from datasets.face import require_folder
-
-INTERRUPTED = 130  # exit status, as shells have it for Ctrl-C
+from datasets.face import BadInput, require_folder
 
 
 def main(args: argparse.Namespace) -> None:
@@ -27,6 +25,8 @@ def main(args: argparse.Namespace) -> None:
     experiment = config.load(args.experiment)
     require_folder(experiment.data / "train", f"run `python -m benchmark.prepare --experiment {experiment.name}` first")
     trainings = trainings_of(experiment, args.only, args.seed)
+    if not trainings:
+        raise BadInput(f"--seed {args.seed}: no such run has it; see `seeds` and training.seeds in {config.PARAMS}")
     if args.unscored:
         trainings = unscored(trainings)
     if args.status:
@@ -43,7 +43,7 @@ def main(args: argparse.Namespace) -> None:
         asyncio.run(session.work(trainings))
     except asyncio.CancelledError:
         print("stopped; the same command goes on from here", file=sys.stderr)
-        sys.exit(cli.OUT_OF_TIME if session.late else INTERRUPTED)
+        sys.exit(cli.OUT_OF_TIME if session.late else cli.INTERRUPTED)
     done = table(trainings)
     say(done.to_string(index=False, na_rep="–", float_format="{:.1f}".format))
     say(f"{done['seconds'].sum():.0f} s of training; this call took {time.monotonic() - began:.0f} s")
@@ -69,7 +69,11 @@ def parser() -> argparse.ArgumentParser:
         help="trainings at a time (default: one a CUDA device, or as many as have training.threads cores each, or one)",
     )
     options.add_argument("--status", action="store_true", help="say how far each training is, and do nothing")
-    options.add_argument("--anew", action="store_true", help="train what is stored, but was not trained here, too")
+    options.add_argument(
+        "--anew",
+        action="store_true",
+        help="train what is stored, but was not trained here, too; with --only nothing else",
+    )
     options.add_argument(
         "--unscored",
         action="store_true",

@@ -106,7 +106,7 @@ class Session:
     async def fit(self, training: Training, slot: dict[str, str]) -> bool:
         """Train, unless that was done before; whether the weights are there."""
         name, seed = training.name, training.seed
-        if stored(training) and (not self.anew or self.made_here(training).is_file()):
+        if stored(training) and (not (self.anew and training.asked) or self.made_here(training).is_file()):
             training.state = SKIPPED
             say(f"{training}: stored before, skipped")
             return True
@@ -176,8 +176,11 @@ class Session:
         elif code:
             training.state = FAILED
             self.failures.append(f"{training} ({name}, status {code})")
+            said = last_line(training.log) if self.logs else ""
             training.error.parent.mkdir(parents=True, exist_ok=True)
-            training.error.write_text(f"{name}, status {code}{last_line(training.log) if self.logs else ''}")
+            training.error.write_text(f"{name}, status {code}{said}")
+            if said:
+                say(f"{training}{said} (all of it: {training.log})")
         return code == 0
 
     def left(self) -> float:

@@ -36,7 +36,7 @@ class Pairs:
     @classmethod
     def load(cls, folder: Path) -> Pairs:
         """Map the arrays of `folder`; BadInput where it is missing or its parts disagree in length."""
-        require_folder(folder, "run `dvc repro prepare` (or `python -m benchmark.prepare`) first")
+        require_folder(folder, f"run `python -m benchmark.prepare --experiment {folder.parent.name}` first")
         arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in ARRAYS}
         # Rows are addressed by position everywhere, so the names must not be read as numbers.
         faces = pd.read_csv(folder / "faces.csv", dtype=dict.fromkeys(TEXTS, str), keep_default_na=False)

@@ -135,7 +135,8 @@ def check_lr(lr: Tensor) -> Tensor:
 
 def parse_options(options_type: type, given: Mapping[str, Any], owner: str) -> Any:
     """Build the frozen options dataclass; BadInput for a name it lacks or a value of another type."""
-    hints = typing.get_type_hints(options_type)
+    settable = {option.name for option in dataclasses.fields(options_type) if option.init}
+    hints = {name: hint for name, hint in typing.get_type_hints(options_type).items() if name in settable}
     for name, value in given.items():
         if name not in hints:
             raise BadInput(f"params.yaml: {owner} has no option '{name}'; it has {', '.join(hints) or 'none'}")

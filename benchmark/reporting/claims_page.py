@@ -17,8 +17,10 @@ METHOD = (
     "with people drawn whole, and over seeds, with the least degrees of freedom (d.f.) of these parts. Intervals are "
     "those of one pair alone; the p values are corrected by Holm for the pairs of their claim, and decide at 5 %. "
     "Between claims nothing is corrected: of twenty true ones, one may be lost by chance, and several rest on the same "
-    "runs. The rules stand in `benchmark/reference/claims.yaml`. STN_0, which turns faces upright for many runs, is "
-    "trained once: what another of its trainings would change is in none of these."
+    "runs. A difference is positive where the claim's direction is right, whichever way the measure runs; a margin of "
+    "the paper's, the difference of two rounded numbers, is known to 0.01. The rules stand in "
+    "`benchmark/reference/claims.yaml`. STN_0, which turns faces upright for many runs, is trained once: what another "
+    "of its trainings would change is in none of these."
 )
 
 
@@ -116,7 +118,7 @@ def label(run: str) -> str:
 def cells(test: dict[str, Any], measure: str) -> list[str]:
     """A finding as the texts of a table's row: the pair, then HEAD."""
     title = f"{label(test['better'])} over {label(test['than'])}"
-    measured = [effect(test, measure), _chance(test["p_none"]), _chance(test["p_paper"])]
+    measured = [effect(test, measure), chance(test["p_none"]), chance(test["p_paper"])]
     counts = "–" if test["effect"] is None else f"{test['faces']}; {seeds_of(test['seeds'])}; {test['dof']:.0f}"
     return [title, margin(test, measure), *measured, counts, said(test)]
 
@@ -144,7 +146,7 @@ def seeds_of(counts: Iterable[int]) -> str:
     return " and ".join(map(str, counts))
 
 
-def _chance(p: float | None) -> str:
+def chance(p: float | None) -> str:
     """A p value, or a dash."""
     if p is None:
         return "–"

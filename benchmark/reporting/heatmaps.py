@@ -24,7 +24,8 @@ HEAD = (
     "that run, with the 95 % interval over people and, where it is known, over seeds. *Landmark error*: of dlib on the "
     "SR faces, with heatmaps and without. *Given* heatmaps are the true ones, in training and in use. An HEB brings "
     "more than its heatmaps, parameters and a task to learn, so that estimated ones may gain more. *Empty* ones are "
-    "zeros, through which nothing is learnt: such a network is the one without, from another initialisation."
+    "zeros, through which nothing is learnt: such a network is the one without, from another initialisation. Of twenty "
+    "such intervals one misses by chance: they are not corrected for their number."
 )
 NONE = "No run that sees heatmaps has been measured together with the one that sees none."
 OF_BOUNDS = (

@@ -165,5 +165,6 @@ def logs(experiment: config.Experiment) -> dict[str, list[pd.DataFrame]]:
 
 def epochs(experiment: config.Experiment) -> dict[str, int]:
     """Passes over the training faces, all phases together, of each measured run that trains a network, by its log."""
-    shown = trained(experiment).keys() & measured(experiment).keys()
+    ours = {run for run in trained(experiment) if experiment.run(run).method != "images"}
+    shown = ours & measured(experiment).keys()
     return {run: len(tables[0]) for run, tables in logs(experiment).items() if run in shown}

@@ -39,6 +39,11 @@ def test_full_disk_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     assert capsys.readouterr().err == "error: hr.npy: the disk is full; free some space and run the stage again\n"
 
 
+def test_interruption_is_one_word(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    assert exit_code(KeyboardInterrupt(), monkeypatch) == cli.INTERRUPTED
+    assert capsys.readouterr().err == "stopped\n"
+
+
 @pytest.mark.parametrize("error", [ValueError("a bug"), PermissionError(errno.EACCES, "denied")])
 def test_bug_keeps_its_traceback(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["stage"])
@@ -184,4 +189,28 @@ def test_file_that_is_missing_or_no_yaml_is_one_line(params: Path) -> None:
     assert "\n" not in str(error.value)
     params.unlink()
     with pytest.raises(BadInput, match=r"params\.yaml: No such file.*project's folder"):
+        config.load()
+
+
+def test_a_key_that_stands_twice_is_an_error(params: Path) -> None:
+    before = params.read_text()
+    params.write_text(before + "runs:\n  theirs: {method: images}\n")
+    with pytest.raises(BadInput, match=rf"`runs:` a second time in \"params.yaml\", line {before.count(chr(10)) + 1},"):
+        config.load()
+
+
+def test_anchors_and_merges_are_no_second_time(params: Path) -> None:
+    merged = "runs:\n  ours: &ours {method: mtun, width: 8}\n  wide: {<<: *ours, width: 16}\n"
+    params.write_text(yaml.safe_dump({**PARAMS, "runs": None}).replace("runs: null\n", merged))
+    assert config.load().run("wide").options["width"] == 16
+
+
+@pytest.mark.parametrize(
+    ("lacking", "says"), [("runs", r"params\.yaml: lacks runs"), ("methods", r"experiments\.small lacks methods")]
+)
+def test_what_params_lacks_is_named(lacking: str, says: str, params: Path) -> None:
+    content = yaml.safe_load(params.read_text())
+    del (content if lacking == "runs" else content["experiments"]["small"])[lacking]
+    params.write_text(yaml.safe_dump(content))
+    with pytest.raises(BadInput, match=says):
         config.load()

@@ -10,6 +10,7 @@ import pytest
 from scipy import stats
 
 from benchmark import compare, config
+from benchmark.reporting import claims_page
 from datasets.face import BadInput
 
 
@@ -40,7 +41,7 @@ def test_runs_that_draw_nothing_are_compared_by_a_paired_t_test(strangers: confi
     wanted = stats.ttest_rel(a, b)
     interval = wanted.confidence_interval()
     assert numbers(row["difference [95 %]"]) == pytest.approx([(a - b).mean(), interval.low, interval.high], abs=0.005)
-    assert float(row["p"]) == pytest.approx(wanted.pvalue, abs=0.0005)
+    assert row["p"] == claims_page.chance(wanted.pvalue)
     assert row["faces; seeds"] == "12; 1 and 1"
     assert (float(row["bicubic"]), float(row["nearest"])) == pytest.approx((a.mean(), b.mean()), abs=0.005)
 
@@ -65,7 +66,7 @@ def test_images_from_elsewhere_are_a_trained_network_unless_they_say_otherwise(t
         return compare.table(toy, "theirs", "bicubic").set_index("").loc["PSNR, dB ↑", "p"]
 
     assert p() == "– (one seed: over faces alone)"
-    assert 0 <= float(p(trained=False)) <= 1
+    assert re.fullmatch(r"< 0\.001|[01]\.\d{3}", p(trained=False))
 
 
 def test_a_run_without_scores_is_named(toy: config.Experiment) -> None:
@@ -83,3 +84,8 @@ def test_measures_that_no_run_has_are_left_out(toy: config.Experiment) -> None:
         "PSNR on Y, dB ↑",
         "SSIM on Y ↑",
     ]
+
+
+@pytest.mark.parametrize(("p", "shown"), [(0.01234, "0.012"), (0.00099, "< 0.001"), (1.0, "1.000"), (None, "–")])
+def test_a_chance_is_never_shown_as_none(p: float | None, shown: str) -> None:
+    assert claims_page.chance(p) == shown

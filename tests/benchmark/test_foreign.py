@@ -104,7 +104,7 @@ def test_several_trainings_lie_in_a_folder_each(project: Path) -> None:
     for seed, source in enumerate(("lr_oracle", "lr_unaligned")):
         subprocess.run([sys.executable, "-I", "-c", PROGRAM, f"out/test/{source}", f"sr{seed}"], check=True)
     params = yaml.safe_load(yaml.safe_dump(PARAMS))
-    params["experiments"]["tiny"]["training"]["seeds"] = 2
+    assert params["experiments"]["tiny"]["training"]["seeds"] == 1  # of ours: theirs have been trained
     params["runs"]["theirs"] |= {"folder": "sr{seed}", "seeds": 2}
     Path("params.yaml").write_text(yaml.safe_dump(params))
     run(project, *(f"benchmark.{stage} --run theirs" for stage in ("train", "predict", "evaluate")))
@@ -225,3 +225,8 @@ def test_absent_folder_is_named(project: Path, monkeypatch: pytest.MonkeyPatch, 
 def test_foreign_images_upscale_no_other_face(pairs: Pairs) -> None:
     with pytest.raises(BadInput, match="test set alone"):
         create("images", {"folder": "sr"}).upscale(torch.zeros(1, 3, 16, 16))
+
+
+def test_what_images_find_out_themselves_is_no_option() -> None:
+    with pytest.raises(BadInput, match=r"Images has no option 'content'; it has folder, trained$"):
+        create("images", {"folder": "sr", "content": "abc"})

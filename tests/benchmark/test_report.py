@@ -89,9 +89,28 @@ def test_a_fresh_clone_rebuilds_all_but_the_faces(reported: Path, tmp_path: Path
     assert "Ours over Ours†" in page
 
 
+def test_figures_are_not_made_poorer(reported: Path, tmp_path: Path) -> None:
+    """Where images of some runs are missing, figures that show them stay."""
+    root = tmp_path / "clone"
+    shutil.copytree(reported, root, ignore=shutil.ignore_patterns("weights"))
+    results = root / "results" / "toy"
+    shutil.rmtree(results / "sr" / "bicubic")
+    output = run(root, "benchmark.report")
+    assert "no images of bicubic; figures of faces are left as they are" in output
+    for name in ("all", "fig1", "fig5"):
+        assert (results / "figures" / f"{name}.png").read_bytes() == (
+            reported / "results" / "toy" / "figures" / f"{name}.png"
+        ).read_bytes()
+    (results / "figures" / "all.png").unlink()  # as in a project that is under way
+    assert "figures of faces are left as they are" not in run(root, "benchmark.report")
+    assert (results / "figures" / "all.png").is_file()
+
+
 def test_nothing_measured_says_what_to_do(toy: config.Experiment) -> None:
     shutil.rmtree(toy.results)
-    with pytest.raises(BadInput, match=r"results/toy/metrics: no run has been evaluated; run `dvc repro` first"):
+    with pytest.raises(
+        BadInput, match=r"results/toy/metrics: no run has been evaluated; run `python -m benchmark.run_all"
+    ):
         report.main(argparse.Namespace(experiment=None))
 
 

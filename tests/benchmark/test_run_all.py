@@ -136,6 +136,21 @@ def test_anew_trains_what_was_not_trained_here(trained: Path, capfd: pytest.Capt
     assert started(capfd.readouterr().out) == ["vdsr seed 0: train"]
 
 
+def test_anew_with_names_leaves_stn0_alone(trained: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    for name in ("stn0", "bicubic"):
+        [training] = [t for t in grid.trainings_of(config.load()) if t.name == name]
+        shutil.rmtree(grid.work_of(training), ignore_errors=True)
+    assert call("--only", "bicubic", "--anew") == 0
+    assert started(capfd.readouterr().out)[0] == "bicubic seed 0: train"
+    assert call("--only", "stn0", "--anew") == 0
+    assert started(capfd.readouterr().out) == ["stn0 seed 0: align_stn0"]
+
+
+def test_seed_that_no_run_has_is_refused(project: Path) -> None:
+    with pytest.raises(BadInput, match="--seed 7: no such run has it"):
+        run_all.main(run_all.parser().parse_args(["--only", "vdsr", "--seed", "7"]))
+
+
 def test_what_was_scored_elsewhere_is_not_trained_again(trained: Path, capfd: pytest.CaptureFixture[str]) -> None:
     shutil.rmtree("results/small/weights")  # as in a checkout of what another machine has trained
     shutil.rmtree("work")
@@ -241,7 +256,7 @@ def test_no_training_outlives_the_command(project: Path, number: int) -> None:
     parent.send_signal(number)
     try:
         status = {signal.SIGKILL: -signal.SIGKILL, signal.SIGUSR2: cli.OUT_OF_TIME}  # the latter is a scheduler's
-        assert parent.wait(30) == status.get(signal.Signals(number), run_all.INTERRUPTED)
+        assert parent.wait(30) == status.get(signal.Signals(number), cli.INTERRUPTED)
         wait_for(lambda: ended(child))
     finally:
         parent.kill()

@@ -28,7 +28,7 @@ from datasets.batch import to_float, to_uint8
 from datasets.face import BadInput
 from datasets.heatmaps import heatmaps
 from datasets.pairs import Pairs
-from methods.interface import Method, create
+from methods.interface import Method, create, discover
 
 PARAMS = {
     "experiment": "tiny",
@@ -124,6 +124,14 @@ def test_predict_writes_what_the_method_gives_for_every_face(
             np.testing.assert_array_equal(read(folder / f"{face}.png"), image)
         assert len(list(folder.glob("*.png"))) == len(held_out)
         assert not (folder / config.ESTIMATES).exists()
+
+
+def test_faces_of_another_size_are_refused(experiment: config.Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
+    store("unaligned")
+    monkeypatch.setattr(discover()["bicubic"], "upscale", lambda self, lr: lr)
+    with pytest.raises(BadInput, match=r"unaligned: upscale gives \(16, 3, 16, 16\), not \(16, 3, 128, 128\)"):
+        run_predict("unaligned")
+    assert not experiment.run("unaligned").images(0).exists()
 
 
 def test_oracle_alignment_scores_higher_than_none(experiment: config.Experiment) -> None:

@@ -20,6 +20,8 @@ RUNS = {
     "bicubic_oracle": ({"method": "bicubic", "align": "oracle"}, 5.0),
     "other_bicubic": ({"method": "nearest", "align": "none"}, 90.0),
     "unmeasured": ({"method": "nearest", "align": "oracle"}, None),
+    "theirs": ({"method": "images", "folder": "", "align": "oracle"}, 40.0),  # made by who knows what
+    "their_other": ({"method": "images", "folder": ""}, 50.0),
     "wide": ({"method": "mtun", "width": 8, "align": "oracle"}, 10.0),  # no other alignment of this width
 }
 
@@ -27,6 +29,7 @@ RUNS = {
 @pytest.fixture
 def turned(toy: config.Experiment) -> config.Experiment:
     params = yaml.safe_load(Path("params.yaml").read_text())
+    params["experiments"]["toy"]["methods"]["images"] = {}
     params["experiments"]["toy"] |= {"runs": {name: item for name, (item, _) in RUNS.items()}, "stn0_told": {}}
     Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     experiment = config.load()
@@ -60,7 +63,7 @@ def test_ours_is_compared_with_each(turned: config.Experiment) -> None:
         assert table.loc[("Bicubic", "PSNR, dB"), title].startswith(f"{effect:+.2f} [")
     assert table.loc[("nearest", "SSIM"), "true warps"] == "–"
     assert alignment.turns(turned) == [
-        "In PSNR Ours is worse than Bicubic behind true warps, not behind STN_0 and STN_0, told."
+        "In PSNR Ours is worse than Bicubic behind `true warps`, not behind `STN_0` or `STN_0, told`."
     ]
 
 
