@@ -22,12 +22,13 @@ STORED, SKIPPED, FAILED, NOT_REACHED = "stored", "skipped", "failed", "not reach
 class Training:
     """A run, or an STN_0, with a seed; `state` is what this call made of it.
 
-    asked: whether it was asked for, and is not only what another one needs.
+    aligner: name of the STN_0 that it needs. anew: whether to train it though it is stored, if that was not done here.
     """
 
     run: config.Run
     seed: int
-    asked: bool = True
+    aligner: str | None = None
+    anew: bool = False
     state: str = NOT_REACHED
 
     @property
@@ -38,12 +39,6 @@ class Training:
     def scores(self) -> bool:
         """Whether it is of a run, which is scored."""
         return not isinstance(self.run, config.Aligner)
-
-    @property
-    def aligner(self) -> str | None:
-        """Name of the STN_0 that it needs."""
-        how = self.run.alignment(make_method(self.run).wants)
-        return how if how in config.ALIGNERS else None
 
     @property
     def provenance(self) -> Path:
@@ -67,21 +62,27 @@ class Training:
 
 
 def trainings_of(
-    experiment: config.Experiment, only: list[str] | None = None, seed: int | None = None
+    experiment: config.Experiment, only: list[str] | None = None, seed: int | None = None, anew: bool = False
 ) -> list[Training]:
     """Seed 0 of every run in the order of params.yaml, then seed 1, and so on; before them each STN_0 that one needs.
 
-    only: these runs, among which may be an STN_0 itself; seed: this one alone.
+    only: these runs, among which may be an STN_0 itself; seed: this one alone; anew: of what is asked for.
     """
     chosen = {name: experiment.training(name) for name in only or experiment.runs}
     runs = [chosen[name] for name in experiment.runs if name in chosen]
     pairs = [(run, number) for run in runs for number in run.seeds if seed in (None, number)]
     pairs.sort(key=itemgetter(1))
-    found = [Training(run, number) for run, number in pairs]
     # Every run is asked, whatever the seed, so that wrong options are told before time is spent.
-    needed = {Training(run, 0).aligner for run in runs} | chosen.keys()
-    aligners = [experiment.aligner(name) for name in config.ALIGNERS if name in needed]
-    return [*(Training(aligner, 0, not only or aligner.name in only) for aligner in aligners), *found]
+    needs = {run.name: aligner_of(run) for run in runs}
+    found = [Training(run, number, needs[run.name], anew) for run, number in pairs]
+    aligners = [experiment.aligner(name) for name in config.ALIGNERS if name in {*needs.values(), *chosen}]
+    return [*(Training(it, 0, anew=anew and (not only or it.name in only)) for it in aligners), *found]
+
+
+def aligner_of(run: config.Run) -> str | None:
+    """Name of the STN_0 that a run needs."""
+    how = run.alignment(make_method(run).wants)
+    return how if how in config.ALIGNERS else None
 
 
 def unscored(trainings: list[Training]) -> list[Training]:

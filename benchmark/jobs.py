@@ -57,14 +57,13 @@ def jobs_of(experiment: config.Experiment, trainings: list[Training], args: argp
         if args.cluster == "slurm":
             more += ("--seconds", str(60 * args.minutes - submit.SPARE))
             more += ("--nodes", str(args.nodes), "--processes", str(processes(args)))
-        return command("run_all", experiment, *which, "--jobs", "1", "--logs", *(["--anew"] * args.anew), *more)
+        return command("run_all", experiment, *which, "--jobs", "1", "--logs", *(["--anew"] * training.anew), *more)
 
-    anew = {str(t) for t in trainings if args.anew and t.asked}
-    left = [t for t in trainings if str(t) in anew or not (stored(t) and (not t.scores or scored(t.run)))]
+    left = [t for t in trainings if t.anew or not (stored(t) and (not t.scores or scored(t.run)))]
     first = [Job(t.name, call(t)) for t in left if not t.scores]
     aligners = [job.name for job in first]
     phase_of: dict[str, str] = {}
-    for phase, sharers in shared_phases([t for t in left if str(t) in anew or not stored(t)]):
+    for phase, sharers in shared_phases([t for t in left if t.anew or not stored(t)]):
         first.append(Job(f"{phase} of {sharers[0]}", call(sharers[0], "--until", phase)))
         phase_of |= {str(training): first[-1].name for training in sharers}
     rest = []

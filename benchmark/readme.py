@@ -12,6 +12,7 @@ from typing import Any
 
 from benchmark import accept, cli, config
 from benchmark.reporting import alignment, claims_page, measurements, tables
+from benchmark.reporting.findings import Scores
 from datasets.face import BadInput
 
 README = Path("README.md")
@@ -59,7 +60,7 @@ def _answer(experiment: config.Experiment) -> list[str]:
         f"[deviations]({folder}/tables/deviations.md), [costs](results/costs.md)."
     )
     shown = [f"![Paper and measured, {experiment.name}]({chart.as_posix()})"] if chart.exists() else []
-    return [f"### `{experiment.name}`", text, *alignment.turns(experiment), *shown]
+    return [f"### `{experiment.name}`", text, *alignment.turns(experiment, Scores.load(experiment, "psnr")), *shown]
 
 
 def _tables(experiment: config.Experiment) -> list[str]:

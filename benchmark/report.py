@@ -44,7 +44,8 @@ def main(arguments: argparse.Namespace) -> None:
     for run in (run for run in experiment.runs if run not in scored):
         print(f"{run}: not evaluated, left out")
     judged = write_text(experiment, experiment.results)
-    drawn = draw(experiment, gallery := gallery_of(experiment, scored))
+    gallery = gallery_of(experiment, scored)
+    drawn = draw(experiment, gallery)
     html.write(experiment, gallery, judged, drawn)
     print((experiment.results / "tables" / "table1.md").read_text())
     print((experiment.results / "claims.md").read_text().splitlines()[0])

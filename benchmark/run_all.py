@@ -24,7 +24,7 @@ def main(args: argparse.Namespace) -> None:
     began = time.monotonic()
     experiment = config.load(args.experiment)
     require_folder(experiment.data / "train", f"run `python -m benchmark.prepare --experiment {experiment.name}` first")
-    trainings = trainings_of(experiment, args.only, args.seed)
+    trainings = trainings_of(experiment, args.only, args.seed, args.anew)
     if not trainings:
         raise BadInput(f"--seed {args.seed}: no such run has it; see `seeds` and training.seeds in {config.PARAMS}")
     if args.unscored:
@@ -38,7 +38,7 @@ def main(args: argparse.Namespace) -> None:
     spread = Spread(args.nodes, args.processes or 1, experiment.threads or jobs.CPUS)
     spread.require_slurm()
     places = [{}] if spread.several else slots(args.device, args.jobs, experiment.threads)
-    session = Session(experiment, args.device, places, deadline, args.anew, args.until, args.logs, spread)
+    session = Session(experiment, args.device, places, deadline, args.until, args.logs, spread)
     try:
         asyncio.run(session.work(trainings))
     except asyncio.CancelledError:

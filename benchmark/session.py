@@ -51,13 +51,12 @@ class Session:
         device: str,
         slots: list[dict[str, str]],
         deadline: float,
-        anew: bool = False,
         until: str | None = None,
         logs: bool = False,
         spread: Spread = ALONE,
     ):
         self.experiment, self.device, self.slots, self.deadline = experiment, device, slots, deadline
-        self.anew, self.until, self.logs = anew, until, logs or len(slots) > 1
+        self.until, self.logs = until, logs or len(slots) > 1
         self.claims, self.spread = Claims(LOGS / "claims"), spread
         self.failures: list[str] = []
         self.late = False
@@ -106,7 +105,7 @@ class Session:
     async def fit(self, training: Training, slot: dict[str, str]) -> bool:
         """Train, unless that was done before; whether the weights are there."""
         name, seed = training.name, training.seed
-        if stored(training) and (not (self.anew and training.asked) or self.made_here(training).is_file()):
+        if stored(training) and (not training.anew or self.made_here(training).is_file()):
             training.state = SKIPPED
             say(f"{training}: stored before, skipped")
             return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark import cli, config
-from benchmark.reporting import measurements, tables
+from benchmark.reporting import measurements, supplement, tables
 from benchmark.reporting.findings import ONE_SEED, UNMEASURED, Finding, Pair, Scores, estimate, gain
 from benchmark.reporting.measures import MEASURES
 
@@ -31,7 +32,6 @@ OF_OURS = (
     "number."
 )
 NONE = "No method has been measured behind two ways to turn faces upright."
-ERRORS = {"rotation_degrees": ("Rotation, °", 2), "shift_percent": ("Shift, %", 2), "scale_percent": ("Scale, %", 2)}
 SHOWN = {name: MEASURES[name] for name in ("psnr", "ssim")}
 
 
@@ -70,18 +70,18 @@ def errors(experiment: config.Experiment) -> pd.DataFrame:
         known = json.loads(aligner.metrics.read_text())
         found |= {WAYS["none"]: known["identity"], WAYS[aligner.name]: known["stn0"]}
     if ours := measurements.measured(experiment).get(OURS):
-        seeds = [seed["warp_stn"] for seed in ours["estimates"].values() if "warp_stn" in seed]
-        found["Ours' own STN"] = {key: pd.DataFrame(seeds)[key].mean() for key in ERRORS} if seeds else {}
+        means = supplement.estimates(ours["estimates"])
+        found["Ours' own STN"] = {key: means.get((key, "warp_stn"), np.nan) for key in supplement.WARPS}
+    titles = supplement.WARPS.items()
     rows = [
-        {"": name} | {title: tables.number(known.get(key, np.nan), digits) for key, (title, digits) in ERRORS.items()}
+        {"": name} | {title: tables.number(known[key], digits) for key, (title, digits) in titles}
         for name, known in found.items()
     ]
     return pd.DataFrame(rows)
 
 
-def over(experiment: config.Experiment) -> pd.DataFrame:
-    """How much better Ours is than each group behind each way, as text: a row a group and measure."""
-    loaded = {name: Scores.load(experiment, name) for name in SHOWN}
+def over(experiment: config.Experiment, loaded: Mapping[str, Scores]) -> pd.DataFrame:
+    """How much better Ours is than each group behind each way, as text: a row a group and measure of SHOWN."""
     rows = []
     for label, ways in groups(experiment).items():
         for name, measure in SHOWN.items():
@@ -91,12 +91,11 @@ def over(experiment: config.Experiment) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def turns(experiment: config.Experiment) -> list[str]:
+def turns(experiment: config.Experiment, psnr: Scores) -> list[str]:
     """Sentences on the groups that Ours is worse than behind one way to turn faces, and not behind another."""
-    loaded = Scores.load(experiment, "psnr")
     words = []
     for label, ways in groups(experiment).items():
-        found = {way: estimate(Pair(OURS, run), loaded) for way, run in ways.items() if way != "none"}
+        found = {way: estimate(Pair(OURS, run), psnr) for way, run in ways.items() if way != "none"}
         worse = {way: _worse(finding) for way, finding in found.items() if not finding.reason.startswith(UNMEASURED)}
         behind = [WAYS[way] for way, so in worse.items() if so]
         if behind and len(behind) < len(worse):
@@ -120,7 +119,8 @@ def write(experiment: config.Experiment, target: Path) -> None:
     if groups(experiment):
         parts += [HEAD, OF_SCORES, _markdown(scores(experiment)), _markdown(errors(experiment))]
         if OURS in measurements.measured(experiment):
-            parts += [OF_OURS, _markdown(over(experiment)), *turns(experiment)]
+            loaded = {name: Scores.load(experiment, name) for name in SHOWN}
+            parts += [OF_OURS, _markdown(over(experiment, loaded)), *turns(experiment, loaded["psnr"])]
     with cli.whole_file(target / f"{NAME}.md") as part:
         part.write_text("\n\n".join(parts if len(parts) > 1 else [*parts, NONE]) + "\n")
 

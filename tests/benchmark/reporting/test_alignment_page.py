@@ -56,13 +56,13 @@ def test_scores_are_the_means_of_metrics(turned: config.Experiment) -> None:
 
 
 def test_ours_is_compared_with_each(turned: config.Experiment) -> None:
-    table = alignment.over(turned).set_index(["Ours over", "in"])
-    scores = Scores.load(turned, "psnr")
+    loaded = {name: Scores.load(turned, name) for name in alignment.SHOWN}
+    table, scores = alignment.over(turned, loaded).set_index(["Ours over", "in"]), loaded["psnr"]
     for title, run in (("STN_0", "bicubic"), ("STN_0, told", "bicubic_told"), ("true warps", "bicubic_oracle")):
         effect = estimate(Pair("ours", run), scores).effect
         assert table.loc[("Bicubic", "PSNR, dB"), title].startswith(f"{effect:+.2f} [")
     assert table.loc[("nearest", "SSIM"), "true warps"] == "–"
-    assert alignment.turns(turned) == [
+    assert alignment.turns(turned, scores) == [
         "In PSNR Ours is worse than Bicubic behind `true warps`, not behind `STN_0` or `STN_0, told`."
     ]
 
@@ -77,7 +77,7 @@ def test_errors_of_each_aligner_and_of_ours(turned: config.Experiment, tmp_path:
     measured("stn0", 2.0)
     measured("stn0_told", 1.0)
     table = alignment.errors(turned).set_index("")
-    assert table["Rotation, °"].to_dict() == {
+    assert table["Rotation error, °"].to_dict() == {
         "not turned": "20.00",
         "STN_0": "2.00",
         "STN_0, told": "1.00",
@@ -85,7 +85,7 @@ def test_errors_of_each_aligner_and_of_ours(turned: config.Experiment, tmp_path:
     }
     alignment.write(turned, tmp_path)
     page = (tmp_path / "alignment.md").read_text()
-    assert "| STN_0, told   | 1.00          | 3.00       | 10.00      |" in page
+    assert "| STN_0, told   | 1.00                | 3.00             | 10.00            |" in page
 
 
 def test_one_alignment_alone_leaves_nothing_to_compare(toy: config.Experiment, tmp_path: Path) -> None:
