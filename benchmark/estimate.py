@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -12,6 +13,7 @@ import torch
 from benchmark import config
 from benchmark.grid import Training, trainings_of
 from benchmark.make import make_method
+from benchmark.reporting.tables import DASH
 from methods.interface import Context, TrainedMethod
 
 DEVICES = (1, 8, 64)
@@ -23,6 +25,7 @@ HEAD = (
     "`run_all`, STN_0 before those that need it. The critical path is the time on as many devices as there are "
     "trainings."
 )
+SPEEDS = "Images a second, as measured:"
 NONE = "No device's speed has been measured yet."
 
 
@@ -44,7 +47,7 @@ def speeds(experiment: config.Experiment) -> list[Speeds]:
 
 
 def markdown(target: config.Experiment) -> str:
-    """The estimate for `target`: a row a device and number of faces."""
+    """The estimate for `target`, a row a device and number of faces, and the speeds below that it was made from."""
     if not (found := speeds(target)):
         return f"{HEAD.format(target.name)}\n\n{NONE}"
     trainings = trainings_of(target)
@@ -64,7 +67,18 @@ def markdown(target: config.Experiment) -> str:
             walls["critical path, hours"] = wall(hours, waiting, len(hours))
             rows.append({"faces": label, "device": device.device, "device hours": sum(hours.values()), **walls})
     table = pd.DataFrame(rows).to_markdown(index=False, floatfmt=",.1f") if rows else ""
-    return "\n\n".join(part for part in (HEAD.format(target.name), table, *lines) if part)
+    known = by_run(found).astype(object)
+    measured = known.where(known.notna(), DASH).to_markdown(index=False, floatfmt=",.1f")
+    return "\n\n".join(part for part in (HEAD.format(target.name), table, *lines, SPEEDS, measured) if part)
+
+
+def by_run(found: Sequence[Speeds]) -> pd.DataFrame:
+    """The speeds, a row a run and phase, a column a device; NaN where one has not been measured."""
+    columns = {
+        device.device: pd.Series({(run, phase): v for run, of in device.runs.items() for phase, v in of.items()})
+        for device in found
+    }
+    return pd.concat(columns, axis=1).rename_axis(["run", "phase"]).reset_index()
 
 
 def seconds(epochs: dict[str, int], speed: dict[str, float], faces: float) -> float:

@@ -53,11 +53,22 @@ def test_hours_follow_from_epochs_faces_and_speeds(experiment: config.Experiment
     assert "On GPU, bfloat16 the speeds of turned have not been measured." in estimate.markdown(experiment)
     measured(experiment, **known, turned={"pixel": 0.5})
     rows = [line for line in estimate.markdown(experiment).splitlines() if line.startswith("| 30,000")]
+    last = estimate.markdown(experiment).splitlines()[-1]
+    assert [cell.strip() for cell in last.split("|")[1:-1]] == ["turned", "pixel", "0.5"]
     # 30,000 faces, 18,000 of them trained on: 5 hours an epoch at one a second; long has 6 epochs, the others one.
     sums = 5 / 1 + 2 * 5 / 2 + 6 * 5 / 3 + 5 / 0.5
     longest = 5 + 10
     cells = [float(cell) for cell in rows[0].split("|")[3:-1]]
     assert cells == [sums, sums, longest, longest, longest]
+
+
+def test_speeds_stand_side_by_side_run_by_run() -> None:
+    here = estimate.Speeds("here", {"stn0": {"stn0": 9.0}, "srgan": {"mse": 3.0, "gan": 1.0}})
+    there = estimate.Speeds("there", {"srgan": {"mse": 6.0, "gan": 2.0}, "cbn": {"cascades": 4.0}})
+    table = estimate.by_run([here, there]).set_index(["run", "phase"])
+    assert list(table.index) == [("stn0", "stn0"), ("srgan", "mse"), ("srgan", "gan"), ("cbn", "cascades")]
+    assert table["there"].isna().tolist() == [True, False, False, False]
+    assert table.loc[("srgan", "gan")].tolist() == [1.0, 2.0]
 
 
 def test_a_phase_takes_its_own_time() -> None:
