@@ -1,11 +1,12 @@
-"""A run's method, made as the experiment wants it: what train fits, predict loads and Figure 2 draws."""
+"""A run's method, made as the experiment wants it, and all that it was made from."""
 
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 from benchmark import config
-from methods.interface import Method, create
+from methods.interface import Method, TrainedMethod, create
 from methods.stn0 import NETWORKS
 
 
@@ -19,3 +20,19 @@ def make_method(run: config.Run) -> Method:
         recipe = run.experiment.params["training"]["recipe"]
         method = create(run.method, {"recipe": recipe, **run.options})
     return method
+
+
+def resolved(run: config.Run, method: Method) -> dict[str, Any]:
+    """Everything that decides what the run computes, beside its code and data."""
+    how = run.alignment(method.wants)
+    stn0 = run.experiment.aligner(how).options if how in config.ALIGNERS else None
+    vgg = run.experiment.params["training"]["vgg"] if isinstance(method, TrainedMethod) else None
+    return {
+        "experiment": run.experiment.name,
+        "run": run.name,
+        "method": run.method,
+        "options": dataclasses.asdict(method.options),
+        "align": how,
+        "stn0": stn0,
+        "vgg": vgg,
+    }

@@ -14,6 +14,7 @@ import pandas as pd
 
 from benchmark import cli, config
 from benchmark.make import make_method
+from benchmark.outdated import outdated
 from benchmark.reporting import (
     alignment,
     architecture,
@@ -83,7 +84,10 @@ def write_tables(experiment: config.Experiment, folder: Path) -> None:
     for table in tables.TITLES:
         tables.write(table, experiment, folder)
     supplement.write(experiment, folder)
-    deviations.write(experiment, folder)
+    old = outdated(experiment)
+    for run, lines in old.items():
+        print(f"{run}: scored with other settings than today's ({'; '.join(lines)}); run_all makes it anew")
+    deviations.write(experiment, folder, old)
 
 
 def draw(experiment: config.Experiment, gallery: Gallery | None) -> list[Path]:

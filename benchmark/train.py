@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import sys
 import time
 from pathlib import Path
@@ -14,7 +13,7 @@ import yaml
 
 from benchmark import cli, config
 from benchmark.alignment import aligned_pairs, alignment
-from benchmark.make import make_method
+from benchmark.make import make_method, resolved
 from benchmark.provenance import data_hash, file_hash, recorded
 from benchmark.training import parallel
 from benchmark.training.engine import OutOfTime, Settings
@@ -22,7 +21,7 @@ from benchmark.training.fitting import choose_device, fit_and_save, keep_last, w
 from benchmark.training.step import Mode
 from datasets.face import BadInput
 from datasets.pairs import Pairs
-from methods.interface import Context, Method, TrainedMethod
+from methods.interface import Context, TrainedMethod
 
 
 def vgg_weights(experiment: config.Experiment) -> Path | None:
@@ -38,26 +37,9 @@ def vgg_weights(experiment: config.Experiment) -> Path | None:
     return Path(value)
 
 
-def resolved(run: config.Run, method: Method, how: str) -> dict[str, Any]:
-    """Everything that decides what the run computes, beside its code and data."""
-    stn0 = run.experiment.aligner(how).options if how in config.ALIGNERS else None
-    vgg = run.experiment.params["training"]["vgg"] if isinstance(method, TrainedMethod) else None
-    return {
-        "experiment": run.experiment.name,
-        "run": run.name,
-        "method": run.method,
-        "options": dataclasses.asdict(method.options),
-        "align": how,
-        "stn0": stn0,
-        "vgg": vgg,
-    }
-
-
 def expected(run: config.Run, seed: int) -> dict[str, Any]:
     """What the seed's record says if it was trained as this stage would train it now, for all but changes of code."""
-    method = make_method(run)
-    record = resolved(run, method, run.alignment(method.wants))
-    return {**record, "seed": seed, "data": data_hash(run.experiment.data)}
+    return {**resolved(run, make_method(run)), "seed": seed, "data": data_hash(run.experiment.data)}
 
 
 def stored(run: config.Run, seed: int) -> bool:
@@ -68,7 +50,7 @@ def stored(run: config.Run, seed: int) -> bool:
 def work_of(run: config.Run, seed: int) -> Path:
     """The folder of the seed's resume state."""
     method = make_method(run)
-    record = resolved(run, method, run.alignment(method.wants))
+    record = resolved(run, method)
     # The file's content too: a checkpoint of a training that came to its end must not outlive what it was made from.
     vgg = vgg_weights(run.experiment) if isinstance(method, TrainedMethod) else None
     decisive = {**record, "vgg_hash": file_hash(vgg) if vgg and vgg.is_file() else None}
@@ -79,13 +61,12 @@ def fit_seed(run: config.Run, seed: int, pairs: Pairs, device: torch.device, set
     """Fit the run with one seed; returns the folder of its resume state."""
     torch.manual_seed(seed)
     method = make_method(run)
-    how = run.alignment(method.wants)
-    record = resolved(run, method, how)
+    record = resolved(run, method)
     parallel.say(yaml.safe_dump({**record, "seed": seed}, sort_keys=False).rstrip())
     work = work_of(run, seed)
     shared = work_folder("shared", run.method, {}, run.experiment.data)
     context = Context(device, seed, work, run.log(seed), shared)
-    align = alignment(run.experiment, how, device)
+    align = alignment(run.experiment, record["align"], device)
     if isinstance(method, TrainedMethod):
         context.align, context.vgg = align, vgg_weights(run.experiment)
         if device.type == "cpu":  # on CUDA reading takes longer than making

@@ -28,6 +28,8 @@ from datasets.pairs import Pairs
 
 # Unaligned LR faces (B, 3, 16, 16) in [0, 1] and their true warps (B, 4), None where not known, to upright ones.
 Align = Callable[[Tensor, Tensor | None], Tensor]
+# How params.yaml writes the types that options have.
+WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text", types.NoneType: "null"}
 
 
 def unaligned(lr: Tensor, warp: Tensor | None) -> Tensor:
@@ -141,7 +143,7 @@ def parse_options(options_type: type, given: Mapping[str, Any], owner: str) -> A
         if name not in hints:
             raise BadInput(f"params.yaml: {owner} has no option '{name}'; it has {', '.join(hints) or 'none'}")
         if not _fits(value, hints[name]):
-            raise BadInput(f"params.yaml: {owner} option {name}: {value!r} is not {hints[name]}")
+            raise BadInput(f"params.yaml: {owner} option {name}: {value!r} is not {_words(hints[name])}")
     return options_type(**given)
 
 
@@ -156,6 +158,16 @@ def _fits(value: Any, hint: Any) -> bool:
     return isinstance(value, int | float if hint is float else typing.get_origin(hint) or hint)
 
 
+def _words(hint: Any) -> str:
+    """An option's type as params.yaml writes it."""
+    members = typing.get_args(hint)
+    if isinstance(hint, types.UnionType):
+        return " or ".join(_words(member) for member in members)
+    if typing.get_origin(hint) is Literal:
+        return " or ".join(map(repr, members))
+    return WORDS.get(hint, str(hint))
+
+
 def names() -> list[str]:
     """The folders of methods, sorted."""
     import methods
@@ -165,14 +177,22 @@ def names() -> list[str]:
 
 def discover() -> dict[str, type[Method]]:
     """Every method by the name of its folder."""
-    return {name: importlib.import_module(f"methods.{name}").METHOD for name in names()}
+    return {name: _class(name) for name in names()}
 
 
 def create(name: str, options: Mapping[str, Any] | None = None) -> Method:
     """Make the method `name` with these options; BadInput lists the known ones."""
     if name not in names():
         raise BadInput(f"params.yaml: no method '{name}'; methods/ has {', '.join(names())}")
-    return importlib.import_module(f"methods.{name}").METHOD(options)
+    return _class(name)(options)
+
+
+def _class(name: str) -> type[Method]:
+    """What the folder `name` offers as METHOD; BadInput where that is no class."""
+    offered = getattr(importlib.import_module(f"methods.{name}"), "METHOD", None)
+    if not isinstance(offered, type):
+        raise BadInput(f"methods/{name}/__init__.py: no class METHOD; name the method's class there, METHOD = ...")
+    return offered
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -96,18 +97,22 @@ def _usual(name: str, key: str, recipe: str) -> Any:
     return getattr(recipes.recipe(recipe), key, None) if value is None and recipes else value
 
 
-def write(experiment: config.Experiment, folder: Path) -> None:
-    """Write deviations.md: what the experiment sets, the protocol's, the baselines' and the recipes' deviations."""
+def write(experiment: config.Experiment, folder: Path, outdated: Mapping[str, list[str]] | None = None) -> None:
+    """Write deviations.md: what the experiment sets, the protocol's, the baselines' and the recipes' deviations.
+
+    outdated: by run, in what its scores are not of today's settings.
+    """
     with cli.whole_file(folder / "deviations.md") as part:
-        part.write_text(page(experiment))
+        part.write_text(page(experiment, outdated or {}))
 
 
-def page(experiment: config.Experiment) -> str:
+def page(experiment: config.Experiment, outdated: Mapping[str, list[str]]) -> str:
     """deviations.md: a line on the experiment, then tables, each below what it holds."""
     noted = notes()
     protocol, ours = (noted[noted["Method"] == about].drop(columns="Method") for about in (PROTOCOL, OURS))
     parts = [
         _protocol(experiment),
+        *_outdated(outdated),
         f"What it sets of its methods for all runs (recipe `{experiment.params['training']['recipe']}`):",
         _markdown(settings(experiment)),
         "Where the paper and this project differ in the protocol, which all methods share:",
@@ -128,6 +133,12 @@ def _protocol(experiment: config.Experiment) -> str:
     blocks = (experiment.params["prepare"], {**experiment.params["training"], "precision": experiment.precision})
     values = "; ".join(", ".join(f"{key} {_text(value)}" for key, value in block.items()) for block in blocks)
     return f"Experiment {experiment.name}: {tables.describe(experiment)}. Of the protocol it sets {values}."
+
+
+def _outdated(runs: Mapping[str, list[str]]) -> list[str]:
+    """A warning where scores are not of today's settings."""
+    listed = [f"- {run}: {'; '.join(lines)}" for run, lines in runs.items()]
+    return ["**Scores that were made with other settings than today's:**", "\n".join(listed)] if listed else []
 
 
 def _markdown(table: pd.DataFrame) -> str:

@@ -17,6 +17,7 @@ from matplotlib.text import Text
 from pipeline import run
 
 from benchmark import config, report
+from benchmark.outdated import outdated
 from benchmark.reporting import claims, costs, figures, html, measurements, plots
 from benchmark.reporting.gallery import Gallery
 from datasets.face import BadInput
@@ -122,6 +123,27 @@ def test_a_run_that_is_not_evaluated_is_said_and_left_out(
     report.main(argparse.Namespace(experiment=None))
     assert "nearest: not evaluated, left out" in capsys.readouterr().out
     assert "| nearest " not in (toy.results / "tables" / "supplement.md").read_text()
+
+
+def test_scores_of_other_settings_are_said_to_be_such(toy: config.Experiment, capsys: pytest.CaptureFixture) -> None:
+    assert outdated(toy) == {}
+    text = Path("params.yaml").read_text()
+    Path("params.yaml").write_text(
+        text.replace("width: 4", "width: 8").replace("  nearest:\n", "  nearest:\n    align: none\n")
+    )
+    (toy.data / "manifest.json").write_text('{"hash": "made up"}')
+    changed = config.load()
+    wide = ["width 4, now 8"]
+    assert outdated(changed) == {
+        "nearest": ["align stn0, now none", "stn0 {'epochs': 1, 'batch_size': 4}, now None"],
+        "ours_no_skip": wide,
+        "ours": wide,
+    }
+    (toy.data / "manifest.json").write_text('{"hash": "new"}')
+    assert outdated(changed)["bicubic"] == ["other faces than those in data/toy"]
+    report.write_text(changed, toy.results)
+    assert "ours: scored with other settings than today's (width 4, now 8; other faces" in capsys.readouterr().out
+    assert "- ours: width 4, now 8; other faces" in (toy.results / "tables" / "deviations.md").read_text()
 
 
 def test_page_of_fifty_faces_and_twentysix_runs_stays_small(

@@ -18,11 +18,10 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from benchmark import config, evaluate, predict
-from benchmark.make import make_method
+from benchmark.make import make_method, resolved
 from benchmark.scoring.estimates import score_estimates, warp_errors
 from benchmark.scoring.metrics import COLUMNS
 from benchmark.scoring.statistics import summarise
-from benchmark.train import resolved
 from datasets import degrade
 from datasets.batch import to_float, to_uint8
 from datasets.face import BadInput
@@ -71,7 +70,7 @@ def store(name: str, seed: int = 0) -> Method:
     folder = run.weights(seed)
     folder.mkdir(parents=True, exist_ok=True)
     method.save(folder)
-    record = resolved(run, method, run.alignment(method.wants))
+    record = resolved(run, method)
     (folder / "config.json").write_text(json.dumps({**record, "seed": seed, "data": "abc"}))
     return method
 

@@ -162,6 +162,27 @@ def test_unknown_option_is_refused(name: str) -> None:
         create(name, {"no_such_option": 1})
 
 
+@pytest.mark.parametrize(
+    ("name", "option", "line"),
+    [
+        ("mtun", {"adversarial": "no"}, "MTUN option adversarial: 'no' is not true or false"),
+        ("mtun", {"epochs": "1"}, "MTUN option epochs: '1' is not a whole number or null"),
+        ("vdsr", {"depth": True}, "VDSR option depth: True is not a whole number"),
+        ("vdsr", {"colour": "grey"}, "VDSR option colour: 'grey' is not 'y' or 'rgb'"),
+    ],
+)
+def test_value_of_another_type_is_refused_in_words(name: str, option: dict[str, Any], line: str) -> None:
+    with pytest.raises(BadInput, match=f"^params.yaml: {line}$"):
+        create(name, option)
+
+
+def test_folder_that_names_no_class_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("methods.bicubic.METHOD")
+    for look in (discover, lambda: create("bicubic")):
+        with pytest.raises(BadInput, match="^methods/bicubic/__init__.py: no class METHOD; "):
+            look()
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_missing_weights_are_reported(name: str, tmp_path: Path, fit_once) -> None:
     fit_once(name).save(tmp_path)

@@ -74,7 +74,7 @@ def test_rows_name_options_that_there_are() -> None:
 
 
 def test_page_holds_every_row_below_what_it_is_about(toy: config.Experiment) -> None:
-    page = cells(deviations.page(toy))
+    page = cells(deviations.page(toy, {}))
     noted = deviations.notes().to_numpy().tolist()
     protocol, ours = ([row[1:] for row in noted if row[0] == about] for about in ("protocol", "mtun"))
     baselines = [row for row in noted if row[0] not in ("protocol", "mtun")]
@@ -85,9 +85,16 @@ def test_page_holds_every_row_below_what_it_is_about(toy: config.Experiment) -> 
         assert page[start : start + len(table)] == table
 
 
+def test_page_warns_of_scores_of_other_settings(toy: config.Experiment) -> None:
+    warning = "**Scores that were made with other settings than today's:**"
+    assert warning not in deviations.page(toy, {})
+    lines = deviations.page(toy, {"bicubic": ["width 32, now 16", "align none, now stn0"]}).splitlines()
+    assert lines[lines.index(warning) + 2] == "- bicubic: width 32, now 16; align none, now stn0"
+
+
 def test_page_says_what_the_experiment_sets_of_the_protocol(toy: config.Experiment) -> None:
     toy.params["prepare"] = {"annotator": "fan", "test_fraction": 0.25}
-    first = deviations.page(toy).splitlines()[0]
+    first = deviations.page(toy, {}).splitlines()[0]
     assert first.startswith("Experiment toy: synthetic. Of the protocol it sets annotator fan, test_fraction 0.25; ")
     assert "vgg none, precision auto." in first
 
