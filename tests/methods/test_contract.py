@@ -179,7 +179,7 @@ def test_value_of_another_type_is_refused_in_words(name: str, option: dict[str, 
 def test_folder_that_names_no_class_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr("methods.bicubic.METHOD")
     for look in (discover, lambda: create("bicubic")):
-        with pytest.raises(BadInput, match="^methods/bicubic/__init__.py: no class METHOD; "):
+        with pytest.raises(BadInput, match=r"^methods/bicubic/__init__\.py: no class METHOD; "):
             look()
 
 
