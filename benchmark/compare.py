@@ -37,12 +37,11 @@ def table(experiment: config.Experiment, first: str, second: str) -> pd.DataFram
                 f"{run.metrics}: missing; "
                 f"run `python -m benchmark.run_all --experiment {experiment.name} --only {run.name}` first"
             )
-    people, kinds = measurements.people(experiment), measurements.trained(experiment)
     tables = {measure: measurements.of_measure(experiment, measure) for measure in MEASURES}
     # Without VGG-19's weights no run has its distance, without `recognise` none has a landmark error.
     known = [measure for measure, runs in tables.items() if any(part[measure].notna().any() for part in runs.values())]
     pair = Pair(first, second)
-    rows = [_row(pair, MEASURES[name], Scores.of(tables[name], name, people, kinds)) for name in known]
+    rows = [_row(pair, MEASURES[name], Scores.of(experiment, tables[name], name)) for name in known]
     return pd.DataFrame(rows)
 
 
@@ -58,8 +57,8 @@ def _difference(found: Finding, measure: Measure) -> dict[str, str]:
     keys = ("difference [95 %]", "p", "faces; seeds")
     if found.effect is None:
         return dict.fromkeys(keys, "–")
-    p = f"– ({ONE_SEED}: over faces alone)" if found.p_none is None else claims_page.chance(found.p_none)
-    counts = f"{found.faces}; {claims_page.seeds_of(found.seeds)}"
+    p = f"– ({ONE_SEED}: over people alone)" if found.p_none is None else claims_page.chance(found.p_none)
+    counts = f"{found.faces}; {claims_page.seeds_of(found.seeds, found.paired)}"
     return dict(zip(keys, (shown(found, measure), p, counts), strict=True))
 
 

@@ -22,19 +22,21 @@ FACES = {"30,000, as in the paper": 30_000, "202,599, CelebA whole": 202_599}
 HEAD = (
     "## Estimate for `{}`\n\nEach phase's epochs times all training faces over the images a second that it was "
     "measured at, whole networks on a few batches (`python -m benchmark.speeds`); trainings in the order of "
-    "`run_all`, STN_0 before those that need it. The critical path is the time on as many devices as there are "
-    "trainings."
+    "`run_all`, STN_0 before those that need it. Training alone: not the faces' preparation, nor scoring. TDAE, which "
+    "trains on near-frontal faces, is counted as if it saw all. The critical path is the time on as many devices as "
+    "there are trainings."
 )
-SPEEDS = "Images a second, as measured:"
+SPEEDS = "Images a second, as measured"
 NONE = "No device's speed has been measured yet."
 
 
 @dataclass(frozen=True)
 class Speeds:
-    """Images a second that a device trains at, by run and phase."""
+    """Images a second that a device trains at, by run and phase. how: of which code, and by which kind of step."""
 
     device: str
     runs: dict[str, dict[str, float]]
+    how: str = ""
 
 
 def speeds(experiment: config.Experiment) -> list[Speeds]:
@@ -42,7 +44,8 @@ def speeds(experiment: config.Experiment) -> list[Speeds]:
     found = []
     for path in sorted((experiment.results / "speeds").glob("*.json")):
         known = json.loads(path.read_text())
-        found.append(Speeds(known["device"], known["images_per_second"]))
+        how = f"{known['device']}: step {known['step']}, commit {str(known['commit'])[:7]}"
+        found.append(Speeds(known["device"], known["images_per_second"], how))
     return found
 
 
@@ -67,9 +70,10 @@ def markdown(target: config.Experiment) -> str:
             walls["critical path, hours"] = wall(hours, waiting, len(hours))
             rows.append({"faces": label, "device": device.device, "device hours": sum(hours.values()), **walls})
     table = pd.DataFrame(rows).to_markdown(index=False, floatfmt=",.1f") if rows else ""
+    said = f"{SPEEDS} ({'; '.join(device.how for device in found)}):"
     known = by_run(found).astype(object)
     measured = known.where(known.notna(), DASH).to_markdown(index=False, floatfmt=",.1f")
-    return "\n\n".join(part for part in (HEAD.format(target.name), table, *lines, SPEEDS, measured) if part)
+    return "\n\n".join(part for part in (HEAD.format(target.name), table, *lines, said, measured) if part)
 
 
 def by_run(found: Sequence[Speeds]) -> pd.DataFrame:

@@ -40,20 +40,22 @@ def _verdicts(experiments: list[config.Experiment]) -> list[str]:
     judged = {experiment.name: _claims(experiment)["claims"] for experiment in experiments}
     return [
         "What holds of the paper. Where a claim is of one pair of networks, the difference follows, positive where the "
-        "claim's direction is right, with its 95 % interval over people and seeds, and the seeds of either. *Open*: no "
-        "difference and the paper's are both possible, or no run has the seeds to tell, and the interval is over "
-        "people alone. A dash: runs that it needs have not been measured.",
+        "claim's direction is right, with its 95 % interval over people and seeds, and the seeds of either, *paired* "
+        "where both went on from the same fronts. *Not reproduced*: the paper's margin is excluded, and no difference "
+        "is seen; *contradicted*: it is the other way round. *Open*: no difference and the paper's are both possible, "
+        "or no run has the seeds to tell, and the interval is over people alone. A dash: the paper gives no margin, or "
+        "runs that the claim needs have not been measured.",
         claims_page.compared(judged),
     ]
 
 
 def _answer(experiment: config.Experiment) -> list[str]:
     """The count of verdicts, where to read on, what turns with the alignment, and the chart of all scores."""
-    counts = _claims(experiment)["verdicts"]
+    judged = _claims(experiment)["claims"]
     folder = experiment.results.as_posix()
     chart = experiment.results / "figures" / CHART
     text = (
-        f"**{claims_page.summary(counts, experiment)}** ([each with its interval]({folder}/claims.md)). "
+        f"**{claims_page.summary(judged, experiment)}** ([each with its interval]({folder}/claims.md)). "
         f"{tables.conditions(experiment)} Further: [by yaw, by source, on Y, identity, landmarks, size]"
         f"({folder}/tables/supplement.md), [what the heatmaps bring]({folder}/heatmaps.md), "
         f"[what alignment is worth]({folder}/alignment.md), "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -91,10 +91,15 @@ def judge(experiment: config.Experiment, path: Path = CLAIMS) -> list[dict[str, 
     return [judge_claim(claim, scores[claim["measure"]]) for claim in claims]
 
 
-def count(judged: list[dict[str, Any]]) -> dict[str, int]:
+def count(judged: Iterable[dict[str, Any]]) -> dict[str, int]:
     """How many claims have each verdict; those that are open since a run is missing are counted apart."""
     found = [UNMEASURED if unmeasured(claim) else claim["verdict"] for claim in judged]
     return {verdict: found.count(verdict) for verdict in (*VERDICTS, UNMEASURED)}
+
+
+def in_words(claim: dict[str, Any]) -> bool:
+    """Whether the paper says so; else it is a table of the paper alone that shows it."""
+    return not str(claim["section"]).startswith("Table")
 
 
 def unmeasured(claim: dict[str, Any]) -> bool:
@@ -102,14 +107,24 @@ def unmeasured(claim: dict[str, Any]) -> bool:
     return claim["verdict"] == OPEN and str(claim["reason"]).startswith(UNMEASURED)
 
 
-def spreads(experiment: config.Experiment, measures: Iterable[str]) -> dict[str, dict[str, tuple[Spread, list[str]]]]:
-    """By measure and kind of run: the spread between seeds that the tests go by, and the runs that it is measured on.
+@dataclass(frozen=True)
+class Between:
+    """What seeds change of a measure in one kind of run: in all, beside a shared front, and the runs that it is of."""
 
-    {} where no run has several seeds.
-    """
+    seeds: Spread
+    front: Spread | None
+    runs: list[str]
+
+
+def spreads(experiment: config.Experiment, measures: Iterable[str]) -> dict[str, dict[str, Between]]:
+    """By measure and kind of run: the spread between seeds that the tests go by; {} where no run has several seeds."""
     found = {measure: Scores.load(experiment, measure) for measure in measures}
     return {
-        measure: {kind: (known, scores.several[kind]) for kind, known in scores.spreads.items() if known}
+        measure: {
+            kind: Between(known, scores.left[kind], scores.several[kind])
+            for kind, known in scores.spreads.items()
+            if known
+        }
         for measure, scores in found.items()
     }
 
@@ -117,10 +132,7 @@ def spreads(experiment: config.Experiment, measures: Iterable[str]) -> dict[str,
 def write(judged: list[dict[str, Any]], experiment: config.Experiment, folder: Path) -> None:
     """Write claims.json: the judged claims of the experiment, their count by verdict, and what they rest on."""
     rests = spreads(experiment, dict.fromkeys(claim["measure"] for claim in judged))
-    between = {
-        measure: {kind: asdict(known) | {"runs": runs} for kind, (known, runs) in found.items()}
-        for measure, found in rests.items()
-    }
+    between = {measure: {kind: asdict(known) for kind, known in found.items()} for measure, found in rests.items()}
     head = {"experiment": experiment.name, "drawn": measurements.drawn(experiment), "confidence": CONFIDENCE}
     content = head | {"verdicts": count(judged), "seeds": between, "claims": judged}
     with cli.whole_file(folder / "claims.json") as part:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -12,7 +12,7 @@ import pandas as pd
 from benchmark import config
 from benchmark.reporting import measurements
 from benchmark.reporting.measures import Measure
-from benchmark.scoring.paired import FIXED, Spread, difference, spread
+from benchmark.scoring.paired import FIXED, Spread, difference, left, spread
 from benchmark.scoring.verdicts import OPEN, REPRODUCED, holm, side, verdict
 
 ROUNDING = 0.01  # of the difference of two numbers with two decimals, as the paper prints them
@@ -38,6 +38,7 @@ class Finding:
     """What was measured of a pair. effect > 0 where `better` is better; None where untested, with the reason.
 
     p_none, p_paper: of no effect and of the paper's margin, corrected for the pairs of the claim; None: not tested.
+    paired: compared front by front, over the seeds whose front both runs went on from.
     """
 
     better: str
@@ -53,34 +54,54 @@ class Finding:
     dof: float | None = None
     faces: int = 0
     seeds: tuple[int, int] = (0, 0)
+    paired: bool = False
     reason: str = ""
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Scores of two runs, (faces, seeds), and what another training would change of either; None where not known.
+
+    paired: the seeds are those whose front both went on from.
+    """
+
+    a: np.ndarray
+    b: np.ndarray
+    spreads: tuple[Spread | None, Spread | None]
+    paired: bool = False
 
 
 @dataclass(frozen=True)
 class Scores:
     """One measure of every measured run, (faces, seeds) in one order of faces.
 
-    people: whose face each is, in that order; kinds: of the trained runs, as measurements.trained gives them.
+    people: whose face each is, in that order. kinds: of the trained runs, as measurements.trained gives them.
+    fronts: of each training of a run, in the order of its seeds, what tells its front from others; None if not known.
     """
 
     values: Mapping[str, np.ndarray]
     people: np.ndarray
     kinds: Mapping[str, str]
+    fronts: Mapping[str, Sequence[Hashable | None]] = field(default_factory=dict)
 
     @classmethod
     def load(cls, experiment: config.Experiment, measure: str) -> Scores:
         """The experiment's scores in `measure`, from metrics/ or recognition/."""
-        people, kinds = measurements.people(experiment), measurements.trained(experiment)
-        return cls.of(measurements.of_measure(experiment, measure), measure, people, kinds)
+        return cls.of(experiment, measurements.of_measure(experiment, measure), measure)
 
     @classmethod
-    def of(
-        cls, tables: Mapping[str, pd.DataFrame], measure: str, people: pd.Series, kinds: Mapping[str, str]
-    ) -> Scores:
-        """The scores in `measure` of these tables, a run each; `people` by the face's name."""
+    def of(cls, experiment: config.Experiment, tables: Mapping[str, pd.DataFrame], measure: str) -> Scores:
+        """The scores in `measure` of these tables, a run each."""
+        people = measurements.people(experiment)
         grids = {run: measurements.scores(table, measure) for run, table in tables.items()}
         names = next(iter(grids.values())).index if grids else people.index
-        return cls({run: grid.to_numpy() for run, grid in grids.items()}, people[names].to_numpy(), kinds)
+        fronts = {
+            run: measurements.fronts(experiment.run(run), grid.columns.to_numpy())
+            for run, grid in grids.items()
+            if run in experiment.runs
+        }
+        values = {run: grid.to_numpy() for run, grid in grids.items()}
+        return cls(values, people[names].to_numpy(), measurements.trained(experiment), fronts)
 
     @cached_property
     def several(self) -> dict[str, list[str]]:
@@ -96,9 +117,30 @@ class Scores:
         """By kind of the measured runs: the spread between seeds, pooled over its runs; None where none has several."""
         return {kind: spread(self.values[run] for run in runs) for kind, runs in self.several.items()}
 
+    @cached_property
+    def left(self) -> dict[str, Spread | None]:
+        """By kind of the measured runs: what of that spread is left between trainings that share their front."""
+        cells: dict[str, list[tuple[str, Hashable, float]]] = {kind: [] for kind in self.several}
+        for run, values in self.values.items():
+            if run in self.kinds:
+                fronts = zip(self.fronts.get(run, ()), values.mean(0), strict=False)
+                cells[self.kinds[run]] += [(run, front, mean) for front, mean in fronts if front is not None]
+        return {kind: left(found) for kind, found in cells.items()}
+
     def spread(self, run: str) -> Spread | None:
         """The spread between the seeds of a measured run; None where it is not known."""
         return self.spreads[self.kinds[run]] if run in self.kinds else FIXED
+
+    def sides(self, run: str, other: str) -> Sides:
+        """What of two measured runs is compared: where some of their trainings share a front, these, front by front."""
+        a, b = self.values[run], self.values[other]
+        if run in self.kinds and self.kinds[run] == self.kinds.get(other):
+            there = {front: column for column, front in enumerate(self.fronts.get(other, ())) if front is not None}
+            both = [(column, there[front]) for column, front in enumerate(self.fronts.get(run, ())) if front in there]
+            if both and (beside := self.left[self.kinds[run]]):
+                here, there_too = map(list, zip(*both, strict=True))
+                return Sides(a[:, here], b[:, there_too], (beside, beside), paired=True)
+        return Sides(a, b, (self.spread(run), self.spread(other)))
 
 
 def shown(found: Finding, measure: Measure, note: str = "") -> str:
@@ -130,17 +172,19 @@ def estimate(pair: Pair, scores: Scores, lower: bool = False) -> Finding:
     absent = [run for run in (pair.better, pair.than) if run not in scores.values]
     if absent:
         return replace(blank, reason=f"{UNMEASURED}: {', '.join(absent)}")
-    a, b = scores.values[pair.better], scores.values[pair.than]
-    blank = replace(blank, faces=len(a), seeds=(a.shape[1], b.shape[1]))
     if len(set(scores.people)) < 2:
         return replace(blank, reason="one person's faces have no interval")
-    of_a, of_b = scores.spread(pair.better), scores.spread(pair.than)
-    effect = difference(a, b, scores.people, of_a or FIXED, of_b or FIXED)
+    sides = scores.sides(pair.better, pair.than)
+    one_seed = None in sides.spreads
+    spreads = (None, None) if one_seed else sides.spreads  # the interval of one seed is over people alone
+    effect = difference(sides.a, sides.b, scores.people, *(of or FIXED for of in spreads))
     effect = replace(effect, mean=-effect.mean) if lower else effect
     low, high = effect.interval
+    counts = (sides.a.shape[1], sides.b.shape[1])
+    blank = replace(blank, faces=len(sides.a), seeds=counts, paired=sides.paired)
     measured = replace(blank, effect=effect.mean, low=low, high=high, dof=effect.dof)
-    if of_a is None or of_b is None:
-        return replace(measured, reason=ONE_SEED)  # the interval is over faces alone
+    if one_seed:
+        return replace(measured, reason=ONE_SEED)
     p_paper = None if pair.paper is None else effect.p(_nearest(effect.mean, pair.paper))
     return replace(measured, p_none=effect.p(0), p_paper=p_paper)
 

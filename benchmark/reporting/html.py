@@ -45,7 +45,7 @@ def write(
         tables=[_table(number, experiment) for number in tables.TITLES],
         supplement=_supplement(experiment),
         claims=[_claim(claim) for claim in judged],
-        summary=claims_page.summary(claims.count(judged), experiment),
+        summary=claims_page.summary(judged, experiment),
         head=claims_page.HEAD,
         verdicts=claims.count(judged),
         chart=[_plot(path) for path in plots if path.stem == "paper"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,19 @@ def trained(experiment: config.Experiment) -> dict[str, str]:
                 found[name] = name
         elif issubclass(methods.get(run.method, TrainedMethod), TrainedMethod):  # a method from elsewhere: trained
             found[name] = run.method if run.options.get("adversarial", True) else f"{run.method} without L_U"
+    return found
+
+
+def fronts(run: config.Run, seeds: Iterable[int]) -> list[tuple[Any, ...] | None]:
+    """What tells the first phase of each training of a run from any other: trainings that share it have it alike.
+
+    It is the phase's name and its epochs' seconds, which go along when another run takes the phase over; None without
+    provenance.
+    """
+    found: list[tuple[Any, ...] | None] = []
+    for path in map(run.provenance, seeds):
+        epochs = json.loads(path.read_text()).get("epochs", {}) if path.is_file() else {}
+        found += [(phase, *seconds) for phase, seconds in list(epochs.items())[:1]] or [None]
     return found
 
 

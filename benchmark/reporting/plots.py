@@ -14,9 +14,8 @@ import pandas as pd
 from benchmark import config
 from benchmark.reporting import measurements
 from benchmark.reporting.figures import save
-from benchmark.reporting.findings import Scores
+from benchmark.reporting.findings import Pair, Scores, estimate
 from benchmark.reporting.tables import MEASURES, TITLES, compare, rows_of
-from benchmark.scoring.paired import FIXED, difference
 from benchmark.scoring.statistics import mean_interval
 
 mpl.use("Agg")
@@ -136,7 +135,7 @@ def _interval(faces: pd.Series, people: pd.Series) -> tuple[float, float, float]
 def differences(experiment: config.Experiment) -> plt.Figure | None:
     """PSNR of each run minus that of Ours, face by face: a box over faces, and the mean with its interval below it.
 
-    The interval is over faces, and over seeds where any run has several.
+    The interval is that of the claims: over people and, where it is known, over seeds.
     """
     scores = Scores.load(experiment, "psnr")
     if REFERENCE_RUN not in scores.values or len(scores.values) < 2:
@@ -144,16 +143,16 @@ def differences(experiment: config.Experiment) -> plt.Figure | None:
     style, reference = styles(experiment), scores.values[REFERENCE_RUN]
     others = {name: values for name, values in scores.values.items() if name != REFERENCE_RUN}
     order = sorted(others, key=lambda name: float(others[name].mean()))
-    between = {name: scores.spread(name) or FIXED for name in scores.values}
     figure, axis = plt.subplots(figsize=(8, 1.2 + 0.32 * len(order)))
     gaps = [others[name].mean(1) - reference.mean(1) for name in order]
     boxes = axis.boxplot(gaps, orientation="horizontal", widths=0.55, patch_artist=True, flierprops={"ms": 1.5})
     for place, name in enumerate(order, start=1):
         boxes["boxes"][place - 1].set(facecolor=style[name]["color"], alpha=0.6)
-        effect = difference(others[name], reference, scores.people, between[name], between[REFERENCE_RUN])
-        low, high = effect.interval
-        bounds = [[effect.mean - low], [high - effect.mean]]
-        axis.errorbar(effect.mean, place - 0.38, xerr=bounds, fmt="k.", ms=4, lw=1, capsize=2)
+        found = estimate(Pair(name, REFERENCE_RUN), scores)
+        if found.effect is None or found.low is None or found.high is None:
+            continue
+        bounds = [[found.effect - found.low], [found.high - found.effect]]
+        axis.errorbar(found.effect, place - 0.38, xerr=bounds, fmt="k.", ms=4, lw=1, capsize=2)
     axis.axvline(0, color="black", lw=0.8)
     axis.set_yticks(range(1, len(order) + 1), [style[name]["label"] for name in order], fontsize=8)
     axis.set(xlabel="PSNR minus that of Ours, dB: faces (box), mean with 95 % interval (dot)")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark import cli, config
-from benchmark.reporting.measurements import REFERENCE, epochs, measured
+from benchmark.reporting.measurements import REFERENCE, epochs, measured, people
 
 DASH = "–"
 MEASURES = {"psnr": ("PSNR", 2), "ssim": ("SSIM", 3)}
@@ -103,23 +103,30 @@ def conditions(experiment: config.Experiment) -> str:
     parts = [
         f"Experiment {experiment.name}: {describe(experiment)}",
         f"recipe {training['recipe']}",
-        f"{_span(faces)} test faces",
+        f"{_span(faces)} test faces{_of_people(experiment)}",
         f"seeds: {_span(seeds)}",
         *budgets(experiment),
         f"VGG-19 weights: {' and '.join(vgg) or _vgg(training['vgg'])}",
         *sorted(note for key, note in notes if key != "vgg"),
     ]
     return "; ".join(parts) + (
-        ". Epochs: passes over the training faces, all phases together. Intervals are over people; what another seed "
-        "would change is in the claims' alone. Marked: best and second of the paper's rows, those with oracle "
-        "alignment aside."
+        ". Epochs: passes over the training faces, all phases together, a front that runs share too. Intervals are "
+        "over people; what another seed would change is in the claims' alone. Differences are of the numbers before "
+        "they are rounded. Marked: best and second of the paper's rows, those with oracle alignment aside; rows that "
+        "the paper does not have stand below, by their run's name."
     )
+
+
+def _of_people(experiment: config.Experiment) -> str:
+    """Of how many people the test faces are, since intervals rest on their number; "" where no face's row is there."""
+    counts = people(experiment).value_counts()
+    return f" of {counts.size} people, at most {counts.max()} of one" if counts.size else ""
 
 
 def budgets(experiment: config.Experiment) -> list[str]:
     """What the experiment sets of the paper's network, if anything: its width, epochs and the like."""
     options = experiment.params["methods"].get("mtun") or {}
-    return [f"mtun with {', '.join(f'{key} {value}' for key, value in options.items())}"] if options else []
+    return [f"mtun's options: {', '.join(f'{key} {value}' for key, value in options.items())}"] if options else []
 
 
 def describe(experiment: config.Experiment) -> str:
@@ -155,17 +162,13 @@ def markdown(numbers: pd.DataFrame) -> str:
 
 
 def ranks(numbers: pd.DataFrame) -> dict[str, list[int]]:
-    """Rank of each row by ours, 1 the best; 0 where not ranked or not run."""
-    return {
-        f"{title}, here [95 %]": numbers[f"{measure}_ours"]
-        .where(numbers["ranked"])
-        .round(digits)
-        .rank(ascending=False, method="min")
-        .fillna(0)
-        .astype(int)
-        .tolist()
-        for measure, (title, digits) in MEASURES.items()
-    }
+    """Rank of each row by ours, 1 the best; 0 where not ranked or not run, or where no other is."""
+    found = {}
+    for measure, (title, digits) in MEASURES.items():
+        scores = numbers[f"{measure}_ours"].where(numbers["ranked"]).round(digits)
+        ranked = scores.rank(ascending=False, method="min") if scores.count() > 1 else 0 * scores
+        found[f"{title}, here [95 %]"] = ranked.fillna(0).astype(int).tolist()
+    return found
 
 
 def _mark(text: pd.DataFrame, ranks: dict[str, list[int]], best: str, second: str) -> pd.DataFrame:

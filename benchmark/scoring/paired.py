@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,10 +44,37 @@ class Effect:
 
 
 def spread(runs: Iterable[np.ndarray]) -> Spread | None:
-    """The variance between seeds pooled over runs (faces, seeds); None where no run has several seeds."""
+    """The variance between seeds pooled over runs (faces, seeds); None where no run has several seeds.
+
+    The runs have the same seeds, which decide on more than one run's weights: on the order of faces, their warps,
+    phases that runs share. So the degrees of freedom are those of the run that has the most seeds, not the sum.
+    """
     means = [run.mean(0) for run in runs if run.shape[1] > 1]
-    dof = sum(len(seeds) - 1 for seeds in means)
-    return Spread(float(sum(((seeds - seeds.mean()) ** 2).sum() for seeds in means) / dof), dof) if means else None
+    if not means:
+        return None
+    squares = sum(((seeds - seeds.mean()) ** 2).sum() for seeds in means)
+    return Spread(float(squares / sum(len(seeds) - 1 for seeds in means)), max(map(len, means)) - 1)
+
+
+def left(cells: Sequence[tuple[str, Hashable, float]]) -> Spread | None:
+    """The variance of mean scores that neither the run nor the block explains; None where nothing is left to tell.
+
+    cells: run, block and mean score of each training. The layout is one of randomised blocks: effects of runs and of
+    blocks add up, and some cells may be missing.
+    """
+    design = np.column_stack([_indicators(run for run, _, _ in cells), _indicators(block for _, block, _ in cells)])
+    scores = np.array([score for _, _, score in cells])
+    dof = len(cells) - int(np.linalg.matrix_rank(design)) if cells else 0
+    if not dof:
+        return None
+    fitted = design @ np.linalg.lstsq(design, scores, rcond=None)[0]
+    return Spread(float(((scores - fitted) ** 2).sum() / dof), dof)
+
+
+def _indicators(labels: Iterable[Hashable]) -> np.ndarray:
+    """(N, groups): a 1 in the column of each label."""
+    known = list(labels)
+    return np.array([[label == group for group in dict.fromkeys(known)] for label in known], float)
 
 
 def over_people(gaps: np.ndarray, people: np.ndarray) -> tuple[float, float]:

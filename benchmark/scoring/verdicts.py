@@ -9,8 +9,9 @@ import numpy as np
 
 from benchmark.scoring.statistics import CONFIDENCE
 
-REPRODUCED, SMALLER, NOT_REPRODUCED, OPEN = "reproduced", "smaller than claimed", "not reproduced", "open"
-VERDICTS = (REPRODUCED, SMALLER, NOT_REPRODUCED, OPEN)
+REPRODUCED, SMALLER, OPEN = "reproduced", "smaller than claimed", "open"
+NOT_REPRODUCED, CONTRADICTED = "not reproduced", "contradicted"
+VERDICTS = (REPRODUCED, SMALLER, NOT_REPRODUCED, CONTRADICTED, OPEN)
 Side = Literal[-1, 0, 1]
 
 
@@ -33,12 +34,12 @@ def verdict(direction: Side, size: Side | None) -> str:
     |:------------------|:---------------------|:---------------|:---------------|:---------------|
     | better (1)        | smaller than claimed | reproduced     | reproduced     | reproduced     |
     | can't tell (0)    | not reproduced       | open           | reproduced     | open           |
-    | worse (-1)        | not reproduced       | not reproduced | not reproduced | not reproduced |
+    | worse (-1)        | contradicted         | contradicted   | contradicted   | contradicted   |
 
     What lies above a margin is above nothing too, even where the correction for several pairs leaves that untold.
     """
     if direction == -1:
-        return NOT_REPRODUCED
+        return CONTRADICTED
     if direction == 0 and size != 1:
         return NOT_REPRODUCED if size == -1 else OPEN
     return SMALLER if size == -1 else REPRODUCED
@@ -46,7 +47,7 @@ def verdict(direction: Side, size: Side | None) -> str:
 
 def overall(verdicts: Sequence[str]) -> str:
     """The verdict on a claim from those on its pairs: the worst, where what is open is worse than what is smaller."""
-    return next(v for v in (NOT_REPRODUCED, OPEN, SMALLER, REPRODUCED) if v in verdicts)
+    return next(v for v in (CONTRADICTED, NOT_REPRODUCED, OPEN, SMALLER, REPRODUCED) if v in verdicts)
 
 
 def holm(p: Sequence[float]) -> list[float]:

@@ -65,7 +65,7 @@ def test_images_from_elsewhere_are_a_trained_network_unless_they_say_otherwise(t
         toy.runs["theirs"] = {"method": "images", "folder": "sr", **options}
         return compare.table(toy, "theirs", "bicubic").set_index("").loc["PSNR, dB ↑", "p"]
 
-    assert p() == "– (one seed: over faces alone)"
+    assert p() == "– (one seed: over people alone)"
     assert re.fullmatch(r"< 0\.001|[01]\.\d{3}", p(trained=False))
 
 

@@ -33,7 +33,7 @@ def measured(experiment: config.Experiment, **speed: dict[str, float]) -> None:
     """Runs that train on a GPU at these images a second, by phase."""
     path = experiment.results / "speeds" / "GPU.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    facts = {"device": "GPU, bfloat16", "images_per_second": speed}
+    facts = {"device": "GPU, bfloat16", "step": "graph", "commit": None, "images_per_second": speed}
     path.write_text(json.dumps(facts))
 
 

@@ -6,8 +6,19 @@ import numpy as np
 import pytest
 from scipy.stats import binom, bootstrap, ttest_ind, ttest_rel
 
-from benchmark.scoring.paired import FIXED, Effect, Spread, difference, over_people, spread
-from benchmark.scoring.verdicts import NOT_REPRODUCED, OPEN, REPRODUCED, SMALLER, Side, holm, overall, side, verdict
+from benchmark.scoring.paired import FIXED, Effect, Spread, difference, left, over_people, spread
+from benchmark.scoring.verdicts import (
+    CONTRADICTED,
+    NOT_REPRODUCED,
+    OPEN,
+    REPRODUCED,
+    SMALLER,
+    Side,
+    holm,
+    overall,
+    side,
+    verdict,
+)
 
 RNG = np.random.default_rng(3)
 
@@ -22,8 +33,8 @@ RNG = np.random.default_rng(3)
         (0.10, 0.30, 0.45, SMALLER),
         (-0.004, 0.02, 1.80, NOT_REPRODUCED),  # what structure_loss_p once called open
         (-0.20, 0.20, 0.45, NOT_REPRODUCED),
-        (-0.30, -0.10, 0.45, NOT_REPRODUCED),
-        (-0.30, -0.10, None, NOT_REPRODUCED),
+        (-0.30, -0.10, 0.45, CONTRADICTED),
+        (-0.30, -0.10, None, CONTRADICTED),
         (-0.20, 0.60, 0.45, OPEN),
         (-0.20, 0.60, None, OPEN),
     ],
@@ -40,7 +51,7 @@ def test_cases(low: float, high: float, paper: float | None, expected: str) -> N
     [
         (1, [SMALLER, REPRODUCED, REPRODUCED, REPRODUCED]),
         (0, [NOT_REPRODUCED, OPEN, REPRODUCED, OPEN]),
-        (-1, [NOT_REPRODUCED] * 4),
+        (-1, [CONTRADICTED] * 4),
     ],
 )
 def test_the_whole_table(direction: Side, of_sizes: list[str]) -> None:
@@ -55,6 +66,7 @@ def test_the_whole_table(direction: Side, of_sizes: list[str]) -> None:
         ([REPRODUCED, SMALLER], SMALLER),
         ([SMALLER, OPEN, REPRODUCED], OPEN),
         ([OPEN, REPRODUCED, NOT_REPRODUCED], NOT_REPRODUCED),
+        ([NOT_REPRODUCED, CONTRADICTED, REPRODUCED], CONTRADICTED),
     ],
 )
 def test_a_claim_is_as_good_as_its_weakest_pair(verdicts: list[str], expected: str) -> None:
@@ -92,14 +104,43 @@ def test_interval_of_one_seed_agrees_with_scipys_paired_bootstrap() -> None:
     assert ours.interval == pytest.approx((theirs.low, theirs.high), abs=0.06 * (theirs.high - theirs.low))
 
 
-def test_of_seeds_alone_it_is_the_t_test_of_two_samples() -> None:
+def test_of_seeds_alone_it_is_the_t_test_of_two_samples_with_the_degrees_of_freedom_of_one() -> None:
     # Faces all alike: what is left are the seeds' means.
     a, b = RNG.normal(20.3, 0.2, 4), RNG.normal(20, 0.2, 3)
     grids = [np.tile(seeds, (50, 1)) for seeds in (a, b)]
     pooled = spread(grids)
     assert pooled is not None
     effect, theirs = difference(*grids, np.arange(50), pooled, pooled), ttest_ind(a, b)
-    assert (effect.p(0), effect.dof) == pytest.approx((theirs.pvalue, 5))
+    assert effect.mean / effect.error == pytest.approx(theirs.statistic)
+    assert effect.dof == 3  # the seeds are the same: their effects may be too
+
+
+def test_of_blocks_it_is_the_paired_t_test_over_them() -> None:
+    a, b = RNG.normal(20.3, 0.2, 4), RNG.normal(20, 0.2, 4)
+    beside = left([(run, block, y) for run, seeds in (("a", a), ("b", b)) for block, y in enumerate(seeds)])
+    assert beside is not None
+    effect = difference(*(np.tile(seeds, (50, 1)) for seeds in (a, b)), np.arange(50), beside, beside)
+    theirs = ttest_rel(a, b)
+    assert (effect.p(0), effect.dof) == pytest.approx((theirs.pvalue, 3))
+    assert effect.interval == pytest.approx(theirs.confidence_interval())
+
+
+def test_what_runs_and_blocks_leave_is_the_residue_of_a_two_way_layout() -> None:
+    scores = RNG.normal(20, 1, (5, 3)) + 10 * RNG.normal(0, 1, (5, 1)) + 10 * RNG.normal(0, 1, 3)
+    residue = scores - scores.mean(0) - scores.mean(1, keepdims=True) + scores.mean()
+    cells = [(str(i), j, float(scores[i, j])) for i in range(5) for j in range(3)]
+    found = left(cells)
+    assert found is not None
+    assert (found.variance, found.dof) == pytest.approx(((residue**2).sum() / 8, 8))
+    # What has a run or a block for itself alone fits wholly.
+    again = left([*cells, ("5", 0, 99.0), ("0", 3, -99.0)])
+    assert again is not None
+    assert (again.variance, again.dof) == pytest.approx((found.variance, 8))
+
+
+def test_nothing_is_left_where_no_two_runs_share_two_blocks() -> None:
+    assert left([]) is None
+    assert left([("a", 0, 1.0), ("b", 0, 2.0), ("b", 1, 3.0), ("c", 2, 3.0)]) is None
 
 
 def test_spreads_of_two_methods_are_welchs_with_the_least_degrees_of_freedom() -> None:
@@ -139,7 +180,7 @@ def test_a_difference_without_any_spread_is_certain() -> None:
 
 def test_pooled_spread_takes_runs_of_several_seeds_alone() -> None:
     runs = [np.tile(seeds, (9, 1)) for seeds in ([1.0, 3.0], [5.0, 6.0, 7.0], [40.0])]
-    assert spread(runs) == Spread((2 + 2) / 3, 3)
+    assert spread(runs) == Spread((2 + 2) / 3, 2)  # of the three seeds, however many runs there are
     assert spread(runs[2:]) is None
 
 
