@@ -38,11 +38,12 @@ SHOWN = {name: MEASURES[name] for name in ("psnr", "ssim")}
 def groups(experiment: config.Experiment) -> dict[str, dict[str, str]]:
     """Measured runs that differ in their alignment alone, two or more: by the group's label the run of each of WAYS.
 
-    Images from elsewhere are left out: which method made them is not known.
+    Images from elsewhere are left out, as are those of which no training is recorded: how they came about is not known.
     """
     known, names = measurements.measured(experiment), measurements.labels(experiment)
     found: dict[str, dict[str, str]] = {}
-    for run in (experiment.run(name) for name in known if known[name]["method"] != "images"):
+    told = [name for name, facts in known.items() if facts["method"] != "images" and facts["training"]]
+    for run in map(experiment.run, told):
         key = json.dumps([run.method, run.options], sort_keys=True)
         found.setdefault(key, {})[known[run.name]["training"][0]["align"]] = run.name
     several = [ways for ways in found.values() if len(ways) > 1]

@@ -109,11 +109,14 @@ def unmeasured(claim: dict[str, Any]) -> bool:
 
 @dataclass(frozen=True)
 class Between:
-    """What seeds change of a measure in one kind of run: in all, beside a shared front, and the runs that it is of."""
+    """What seeds change of a measure in one kind of run: pooled, in all and beside a shared front; and by run.
+
+    runs: the standard deviation of each that has several seeds.
+    """
 
     seeds: Spread
     front: Spread | None
-    runs: list[str]
+    runs: dict[str, float]
 
 
 def spreads(experiment: config.Experiment, measures: Iterable[str]) -> dict[str, dict[str, Between]]:
@@ -121,7 +124,7 @@ def spreads(experiment: config.Experiment, measures: Iterable[str]) -> dict[str,
     found = {measure: Scores.load(experiment, measure) for measure in measures}
     return {
         measure: {
-            kind: Between(known, scores.left[kind], scores.several[kind])
+            kind: Between(known, scores.left[kind], {run: scores.deviation(run) for run in scores.several[kind]})
             for kind, known in scores.spreads.items()
             if known
         }

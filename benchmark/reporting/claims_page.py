@@ -11,7 +11,14 @@ from benchmark.reporting import claims, measurements, tables
 from benchmark.reporting.claims import Between
 
 UNITS = {"psnr": " dB", "psnr_y": " dB"}
-HEAD = ("Paper", "Measured [95 %]", "p, no difference", "p, paper's margin", "Faces; seeds; d.f.", "Verdict")
+HEAD = (
+    "Paper",
+    "Measured [95 %]",
+    "p, no difference",
+    "p, paper's margin",
+    "Faces; seeds; d.f.",
+    "Verdict on what is asked",
+)
 METHOD = (
     "Each pair is asked whether it is better and whether the paper's margin agrees: Student's t over faces, paired, "
     "with people drawn whole, and over seeds, with the least degrees of freedom (d.f.) of these parts. Intervals are "
@@ -75,7 +82,7 @@ def markdown(judged: list[dict[str, Any]], experiment: config.Experiment) -> str
         lines += ["", f"## {claim['id']}", "", f"> {claim['quote']} ({_where(claim['section'])})", ""]
         if claim["best_other"]:
             lines += [
-                f"Best of the others as measured: {label(claim['best_other'])}. Every one is asked for the margin "
+                f"Best of the others that have been measured: {label(claim['best_other'])}. Every one is asked for the margin "
                 "that the paper claims over its own best.",
                 "",
             ]
@@ -114,16 +121,17 @@ def seeds(between: dict[str, dict[str, Between]]) -> list[str]:
         return [NO_SEEDS]
     lines = []
     for measure, found in between.items():
-        known = [f"{kind} {_spread(b, measure)} ({', '.join(map(label, b.runs))})" for kind, b in found.items()]
-        lines.append(f"- Standard deviation between seeds of {measure.upper()}, pooled: {'; '.join(known)}.")
+        known = "; ".join(f"{kind} {_spread(b, measure)}" for kind, b in found.items())
+        lines += [f"- Standard deviation between seeds of {measure.upper()}, pooled: {known}."] if found else []
     return [*lines, "", SEEDS]
 
 
 def _spread(between: Between, measure: str) -> str:
-    """Standard deviations with their degrees of freedom, as text."""
+    """Standard deviations with their degrees of freedom, and each run's own, as text."""
     unit, digits = _format(measure)
-    texts = [f"{s.variance**0.5:.{digits + 1}f}{unit}, {s.dof} d.f." for s in (between.seeds, between.front) if s]
-    return "; beside the front ".join(texts)
+    pooled = [f"{s.variance**0.5:.{digits + 1}f}{unit}, {s.dof} d.f." for s in (between.seeds, between.front) if s]
+    own = ", ".join(f"{label(run)} {deviation:.{digits + 1}f}" for run, deviation in between.runs.items())
+    return f"{', beside the front '.join(pooled)} ({own})"
 
 
 def _format(measure: str) -> tuple[str, int]:

@@ -127,6 +127,10 @@ class Scores:
                 cells[self.kinds[run]] += [(run, front, mean) for front, mean in fronts if front is not None]
         return {kind: left(found) for kind, found in cells.items()}
 
+    def deviation(self, run: str) -> float:
+        """The standard deviation between the seeds of one run, of which it has several."""
+        return float(self.values[run].mean(0).std(ddof=1))
+
     def spread(self, run: str) -> Spread | None:
         """The spread between the seeds of a measured run; None where it is not known."""
         return self.spreads[self.kinds[run]] if run in self.kinds else FIXED

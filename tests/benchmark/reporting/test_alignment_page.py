@@ -47,6 +47,12 @@ def test_groups_differ_in_alignment_alone(turned: config.Experiment) -> None:
     }
 
 
+def test_a_run_of_which_no_training_is_recorded_is_in_no_group(turned: config.Experiment) -> None:
+    path = turned.run("bicubic_told").facts
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"training": []}))
+    assert "bicubic_told" not in alignment.groups(turned)["Bicubic"].values()
+
+
 def test_scores_are_the_means_of_metrics(turned: config.Experiment) -> None:
     known = measurements.measured(turned)
     row = alignment.scores(turned).set_index("Method").loc["Bicubic"]

@@ -273,8 +273,10 @@ def test_files_of_an_experiment(toy: config.Experiment) -> None:
     assert "Ours over Ours†" in page
     assert "not measured: tdae" in page
     psnr = [measurements.scores(table, "psnr").mean() for run, table in measurements.rows(toy).items() if "ours" in run]
-    pooled = np.sqrt(np.mean([seeds.var(ddof=1) for seeds in psnr]))
-    assert f"between seeds of PSNR, pooled: mtun {pooled:.3f} dB, 1 d.f. (Ours†, Ours)." in page
+    pooled, own = np.sqrt(np.mean([seeds.var(ddof=1) for seeds in psnr])), [seeds.std(ddof=1) for seeds in psnr]
+    line = f"between seeds of PSNR, pooled: mtun {pooled:.3f} dB, 1 d.f. (Ours† {own[0]:.3f}, Ours {own[1]:.3f})."
+    assert line in page
+    assert "pooled: ." not in page  # of the measures whose spread is not known
     assert page.startswith("On drawn faces, which neither support nor refute the paper: ")
     assert stored["drawn"]
 
