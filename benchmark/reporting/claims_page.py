@@ -82,8 +82,8 @@ def markdown(judged: list[dict[str, Any]], experiment: config.Experiment) -> str
         lines += ["", f"## {claim['id']}", "", f"> {claim['quote']} ({_where(claim['section'])})", ""]
         if claim["best_other"]:
             lines += [
-                f"Best of the others that have been measured: {label(claim['best_other'])}. Every one is asked for the margin "
-                "that the paper claims over its own best.",
+                f"Best of the others that have been measured: {label(claim['best_other'])}. Every one is asked for the "
+                "margin that the paper claims over its own best.",
                 "",
             ]
         lines += [f"Beware: {claim['beware']}.", ""] if claim["beware"] else []
