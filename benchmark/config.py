@@ -15,6 +15,7 @@ ALIGNERS = ("stn0", "stn0_told")  # the networks of methods/stn0.py
 ALIGNMENTS = (*ALIGNERS, "oracle", "none")
 Precision = Literal["auto", "float32", "bfloat16"]
 PARAMS = Path("params.yaml")
+_BLOCKS = ("corpora", "prepare", "recognise", "methods")  # of an experiment
 ESTIMATES = "inspect.safetensors"  # the same bytes with every Python, which a compressed archive is not
 
 
@@ -41,7 +42,8 @@ class Experiment:
     @property
     def threads(self) -> int | None:
         """How many threads PyTorch is to use on a CPU; None leaves it to PyTorch."""
-        return self.params["training"].get("threads")
+        threads = self.params["training"].get("threads")
+        return None if threads is None else _count(threads, "training.threads", " or null")
 
     @property
     def precision(self) -> Precision:
@@ -58,25 +60,27 @@ class Experiment:
         if name not in self.runs:
             raise BadInput(f"{PARAMS}: no run '{name}'; it has {', '.join(self.runs)}")
         item = dict(self.runs[name])
-        method = item.pop("method", None)
+        method, where = item.pop("method"), f"experiments.{self.name}"
         budgets = self.params["methods"]
         if method not in budgets:
-            raise BadInput(f"{PARAMS}: run '{name}' uses method {method!r}: add it to experiments.{self.name}.methods")
+            raise BadInput(f"{PARAMS}: run '{name}' uses method {method!r}: add it to {where}.methods")
+        budget = _block(budgets[method] or {}, f"{where}.methods.{method}")
         align = item.pop("align", None)
         if align not in (None, *ALIGNMENTS):
             raise BadInput(f"{PARAMS}: run '{name}' has align: {align!r}; it is one of {', '.join(ALIGNMENTS)}")
         if align in ALIGNERS:
             self.aligner(align)
-        seeds = item.pop("seeds", 1)
+        seeds = _count(item.pop("seeds", 1), f"runs.{name}.seeds")
         if method != "images":  # whose trainings have been paid for elsewhere
-            seeds = min(seeds, self.params["training"]["seeds"])
-        return Run(self, name, method, align, {**(budgets[method] or {}), **item}, list(range(seeds)))
+            seeds = min(seeds, _count(self.params["training"]["seeds"], f"{where}.training.seeds"))
+        return Run(self, name, method, align, {**budget, **item}, list(range(seeds)))
 
     def aligner(self, name: str) -> Aligner:
         """The STN_0 of that name, of ALIGNERS; BadInput where the experiment has no options for it."""
         if name not in self.params:
             raise BadInput(f"{PARAMS}: no options of {name}: add it to experiments.{self.name}, as `stn0` is there")
-        return Aligner(self, name, name, "none", self.params[name] or {})
+        options = _block(self.params[name] or {}, f"experiments.{self.name}.{name}")
+        return Aligner(self, name, name, "none", options)
 
     @property
     def aligners(self) -> list[Aligner]:
@@ -161,6 +165,24 @@ class Aligner(Run):
 
 def load(experiment: str | None = None, path: Path = PARAMS) -> Experiment:
     """Read the experiment `experiment` (default: the file's own choice, or $EXPERIMENT) from params.yaml."""
+    params = _read(path)
+    experiments = _block(params["experiments"], "experiments")
+    name = experiment or os.environ.get("EXPERIMENT") or params["experiment"]
+    if name not in experiments:
+        raise BadInput(f"{path}: no experiment '{name}'; it has {', '.join(experiments)}")
+    where = f"experiments.{name}"
+    block = _block(experiments[name], where, "training", "methods")
+    _block(block["training"], f"{where}.training", "recipe", "seeds", "vgg")
+    for key in _BLOCKS:
+        _block(block.get(key, {}), f"{where}.{key}")
+    runs = _block(params["runs"], "runs") | _block(block.get("runs") or {}, f"{where}.runs")
+    for run, item in runs.items():
+        _block(item, f"runs.{run}", "method")
+    return Experiment(name, block, runs)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """The whole file, which has its top keys; BadInput where it cannot be read or lacks one."""
     try:
         with path.open() as file:
             params = yaml.load(file, _Loader)
@@ -168,15 +190,26 @@ def load(experiment: str | None = None, path: Path = PARAMS) -> Experiment:
         raise BadInput(f"{path}: {error.strerror}; run from the project's folder") from error
     except yaml.YAMLError as error:
         raise BadInput(f"{path}: not YAML: {' '.join(str(error).split())}") from error
-    if missing := [key for key in ("experiment", "experiments", "runs") if key not in (params or {})]:
+    params = params if isinstance(params, dict) else {}
+    if missing := [key for key in ("experiment", "experiments", "runs") if key not in params]:
         raise BadInput(f"{path}: lacks {', '.join(missing)}; `git checkout {path}` brings it back")
-    name = experiment or os.environ.get("EXPERIMENT") or params["experiment"]
-    if name not in params["experiments"]:
-        raise BadInput(f"{path}: no experiment '{name}'; it has {', '.join(params['experiments'])}")
-    block = params["experiments"][name]
-    if missing := [key for key in ("training", "methods") if key not in block]:
-        raise BadInput(f"{path}: experiments.{name} lacks {', '.join(missing)}; see the other experiments")
-    return Experiment(name, block, params["runs"] | (block.get("runs") or {}))
+    return params
+
+
+def _block(value: Any, key: str, *required: str) -> dict[str, Any]:
+    """What stands under `key`; BadInput where it is no mapping, or lacks a required key."""
+    if not isinstance(value, dict):
+        raise BadInput(f"{PARAMS}: {key}: {value!r}; it is a block of `key: value`, or {{}} for an empty one")
+    if missing := [name for name in required if name not in value]:
+        raise BadInput(f"{PARAMS}: {key} lacks {', '.join(missing)}; see the other {key.split('.')[0]}")
+    return value
+
+
+def _count(value: Any, key: str, otherwise: str = "") -> int:
+    """What stands under `key`, a whole number of at least 1; BadInput where it is none. otherwise: what else may be."""
+    if type(value) is not int or value < 1:
+        raise BadInput(f"{PARAMS}: {key}: {value!r}; it is a whole number of at least 1{otherwise}")
+    return value
 
 
 class _Loader(yaml.SafeLoader):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import errno
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -129,8 +130,11 @@ def test_file_appears_when_it_is_whole(tmp_path: Path) -> None:
 PARAMS = {
     "experiment": "small",
     "experiments": {
-        "small": {"training": {"seeds": 2}, "methods": {"bicubic": None, "mtun": {"epochs": 3, "width": 4}}},
-        "large": {"training": {"seeds": 5}, "methods": {}},
+        "small": {
+            "training": {"recipe": "tuned", "seeds": 2, "vgg": None},
+            "methods": {"bicubic": None, "mtun": {"epochs": 3, "width": 4}},
+        },
+        "large": {"training": {"recipe": "paper", "seeds": 5, "vgg": None}, "methods": {}},
     },
     "runs": {
         "bicubic": {"method": "bicubic", "align": "oracle"},
@@ -205,12 +209,86 @@ def test_anchors_and_merges_are_no_second_time(params: Path) -> None:
     assert config.load().run("wide").options["width"] == 16
 
 
-@pytest.mark.parametrize(
-    ("lacking", "says"), [("runs", r"params\.yaml: lacks runs"), ("methods", r"experiments\.small lacks methods")]
-)
-def test_what_params_lacks_is_named(lacking: str, says: str, params: Path) -> None:
+def write_changed(params: Path, key: str, value: Any = None, *, removed: bool = False) -> None:
+    """Set the value under a dotted key of params.yaml, or remove it."""
     content = yaml.safe_load(params.read_text())
-    del (content if lacking == "runs" else content["experiments"]["small"])[lacking]
-    params.write_text(yaml.safe_dump(content))
+    *parents, last = key.split(".")
+    block = content
+    for parent in parents:
+        block = block[parent]
+    block[last] = value
+    if removed:
+        del block[last]
+    params.write_text(yaml.safe_dump(content, sort_keys=False))
+
+
+@pytest.mark.parametrize(
+    ("key", "says"),
+    [
+        ("runs", "params.yaml: lacks runs; `git checkout params.yaml` brings it back"),
+        ("experiments.small.methods", "params.yaml: experiments.small lacks methods; see the other experiments"),
+        ("experiments.small.training.recipe", "training lacks recipe; see the other experiments"),
+        ("experiments.small.training.seeds", "training lacks seeds; see the other experiments"),
+        ("experiments.small.training.vgg", "training lacks vgg; see the other experiments"),
+        ("runs.ours.method", "params.yaml: runs.ours lacks method; see the other runs"),
+    ],
+)
+def test_what_params_lacks_is_named(key: str, says: str, params: Path) -> None:
+    write_changed(params, key, removed=True)
+    with pytest.raises(BadInput, match=f"{re.escape(says)}$"):
+        config.load()
+
+
+@pytest.mark.parametrize("value", [None, 3, "text", ["a"]])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "experiments",
+        "experiments.small",
+        "experiments.small.training",
+        "experiments.small.methods",
+        "experiments.small.prepare",
+        "runs",
+        "runs.ours",
+    ],
+)
+def test_what_is_no_block_is_named(key: str, value: Any, params: Path) -> None:
+    write_changed(params, key, value)
+    with pytest.raises(BadInput, match=f"^params.yaml: {key}: {re.escape(repr(value))}; it is a block"):
+        config.load()
+
+
+def test_options_that_are_no_block_are_named(params: Path) -> None:
+    write_changed(params, "experiments.small.methods.mtun", "wide")
+    write_changed(params, "experiments.small.stn0", 3)
+    with pytest.raises(BadInput, match=r"^params.yaml: experiments\.small\.methods\.mtun: 'wide'; it is a block"):
+        config.load().run("ours")
+    with pytest.raises(BadInput, match=r"^params.yaml: experiments\.small\.stn0: 3; it is a block"):
+        config.load().aligner("stn0")
+
+
+@pytest.mark.parametrize("value", [0, -1, "3", 1.5, True, None])
+@pytest.mark.parametrize("key", ["runs.ours.seeds", "experiments.small.training.seeds"])
+def test_seeds_are_a_whole_number_of_at_least_one(key: str, value: Any, params: Path) -> None:
+    write_changed(params, key, value)
+    with pytest.raises(BadInput, match=f"^params.yaml: {key}: {value!r}; it is a whole number of at least 1$"):
+        config.load().run("ours")
+
+
+@pytest.mark.parametrize("value", [0, -1, "2", 1.5, True])
+def test_threads_are_a_whole_number_or_left_to_pytorch(value: Any, params: Path) -> None:
+    assert config.load().threads is None
+    key = "experiments.small.training.threads"
+    write_changed(params, key, 2)
+    assert config.load().threads == 2
+    write_changed(params, key, value)
+    says = f"^params.yaml: training.threads: {value!r}; it is a whole number of at least 1 or null$"
     with pytest.raises(BadInput, match=says):
+        config.load().threads  # noqa: B018
+
+
+@pytest.mark.parametrize("content", ["", "3", "- a"])
+def test_a_file_of_something_else_lacks_everything(content: str, params: Path) -> None:
+    params.write_text(content)
+    with pytest.raises(BadInput, match="lacks experiment, experiments, runs;"):
         config.load()

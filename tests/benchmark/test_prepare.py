@@ -42,7 +42,8 @@ def write_params(**changes: Any) -> None:
         },
     }
     options = {"annotator": "dlib", "test_fraction": 0.2, "validation_fraction": 0.1, "seed": 0, "sigma": 1.5}
-    block = {"corpora": official, "prepare": options, "training": {"seeds": 1}, "methods": {}} | changes
+    training = {"recipe": "tuned", "seeds": 1, "vgg": None}
+    block = {"corpora": official, "prepare": options, "training": training, "methods": {}} | changes
     Path("params.yaml").write_text(yaml.safe_dump({"experiment": "tiny", "experiments": {"tiny": block}, "runs": {}}))
 
 

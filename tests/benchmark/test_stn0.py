@@ -92,9 +92,10 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     tiny.write_pairs(tiny.make_pairs(), tmp_path / "data/tiny/train")
     tiny.write_pairs(tiny.make_pairs(6), tmp_path / "data/tiny/test")
+    training = {"recipe": "tuned", "seeds": 1, "vgg": None}
     params = {
         "experiment": "tiny",
-        "experiments": {"tiny": {"training": {}, "stn0": {"epochs": 1, "batch_size": 8}, "methods": {}}},
+        "experiments": {"tiny": {"training": training, "stn0": {"epochs": 1, "batch_size": 8}, "methods": {}}},
         "runs": {},
     }
     (tmp_path / "params.yaml").write_text(json.dumps(params))

@@ -14,7 +14,11 @@ import yaml
 from benchmark import config, store
 from datasets.face import BadInput
 
-BUDGET = {"stn0": {}, "training": {"seeds": 1}, "methods": {"vdsr": {}, "cbn": {}, "nearest": {}}}
+BUDGET = {
+    "stn0": {},
+    "training": {"recipe": "tuned", "seeds": 1, "vgg": None},
+    "methods": {"vdsr": {}, "cbn": {}, "nearest": {}},
+}
 PARAMS = {
     "experiment": "small",
     "experiments": {"small": BUDGET, "other": BUDGET},

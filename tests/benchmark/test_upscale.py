@@ -47,7 +47,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project whose only trained run is bicubic interpolation."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("EXPERIMENT", raising=False)
-    block: dict[str, Any] = {"training": {"seeds": 1, "recipe": "paper"}, "stn0": {}, "methods": {"bicubic": {}}}
+    training = {"seeds": 1, "recipe": "paper", "vgg": None}
+    block: dict[str, Any] = {"training": training, "stn0": {}, "methods": {"bicubic": {}}}
     runs = {"bicubic": {"method": "bicubic", "align": "none"}, "vdsr": {"method": "bicubic", "align": "none"}}
     Path("params.yaml").write_text(yaml.safe_dump({"experiment": "x", "experiments": {"x": block}, "runs": runs}))
     Path("results/x/weights/bicubic/seed0").mkdir(parents=True)
