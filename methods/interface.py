@@ -8,6 +8,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 import importlib
+import math
 import pkgutil
 import types
 import typing
@@ -136,7 +137,7 @@ def check_lr(lr: Tensor) -> Tensor:
 
 
 def parse_options(options_type: type, given: Mapping[str, Any], owner: str) -> Any:
-    """Build the frozen options dataclass; BadInput for a name it lacks or a value of another type."""
+    """Build the frozen options dataclass; BadInput for a name it lacks, another type, or a count of nothing."""
     settable = {option.name for option in dataclasses.fields(options_type) if option.init}
     hints = {name: hint for name, hint in typing.get_type_hints(options_type).items() if name in settable}
     for name, value in given.items():
@@ -144,7 +145,18 @@ def parse_options(options_type: type, given: Mapping[str, Any], owner: str) -> A
             raise BadInput(f"params.yaml: {owner} has no option '{name}'; it has {', '.join(hints) or 'none'}")
         if not _fits(value, hints[name]):
             raise BadInput(f"params.yaml: {owner} option {name}: {value!r} is not {_words(hints[name])}")
-    return options_type(**given)
+    options = options_type(**given)  # whose own bounds come first: they may be narrower
+    for name, value in given.items():
+        if isinstance(value, int) and value < _least(name):
+            raise BadInput(f"params.yaml: {owner} option {name}: {value}; give at least {_least(name)}")
+    return options
+
+
+def _least(name: str) -> float:
+    """What an option of that name is at least: of no epoch and no face nothing is learnt."""
+    if name == "front_epochs":  # a phase that MTUN's recipes may leave out
+        return 0
+    return 1 if name.startswith("epochs") or name.endswith(("epochs", "batch_size")) else -math.inf
 
 
 def _fits(value: Any, hint: Any) -> bool:

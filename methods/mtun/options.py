@@ -65,5 +65,6 @@ class Options:
             raise BadInput(f"params.yaml: MTUN option sigma: {self.sigma}; give a positive number of pixels")
         if self.authors_trunk and self.stacks:
             raise BadInput("params.yaml: MTUN option authors_trunk is for a network without HEB; set stacks: 0")
-        if self.batch_size is not None and self.batch_size < 2:
-            raise BadInput(f"params.yaml: MTUN option batch_size: {self.batch_size}; batch normalisation needs 2 faces")
+        for name in ("batch_size", "front_batch_size"):
+            if (size := getattr(self, name)) is not None and size < 2:
+                raise BadInput(f"params.yaml: MTUN option {name}: {size}; batch normalisation needs 2 faces")

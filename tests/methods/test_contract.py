@@ -11,8 +11,15 @@ import torch
 import yaml
 from torch import Tensor
 
+from benchmark import config
 from datasets.face import BadInput
-from methods.interface import Method, create, discover
+from methods.cbn.method import CBN
+from methods.interface import Context, Method, create, discover, parse_options
+from methods.mtun.method import MTUN
+from methods.srgan.method import SRGAN
+from methods.stn0 import NETWORKS, STN0
+from methods.tdae.method import TDAE
+from methods.vdsr.method import VDSR
 
 # All but the images of a foreign method, which has none for other faces; see tests/benchmark/test_foreign.py.
 METHODS = [name for name in discover() if name != "images"]
@@ -20,7 +27,7 @@ PARAMS = Path(__file__).parents[2] / "params.yaml"
 NOT_OPTIONS = ("method", "align", "seeds")
 
 # Every ablation of the paper's Tables 1 to 3 and every recipe, whatever params.yaml holds.
-MTUN = {
+ABLATIONS = {
     "ours": {"stacks": 4},
     "ours_no_skip": {"skip": False},
     "ours_no_autoencoder": {"autoencoder": False},
@@ -49,7 +56,7 @@ def tiny(name: str) -> dict[str, Any]:
 def cases() -> dict[str, tuple[str, dict[str, Any]]]:
     """Method and options by a name, each distinct pair once."""
     found = {name: (name, dict(tiny(name))) for name in METHODS}
-    found |= {f"mtun-{name}": ("mtun", tiny("mtun") | options) for name, options in MTUN.items()}
+    found |= {f"mtun-{name}": ("mtun", tiny("mtun") | options) for name, options in ABLATIONS.items()}
     for run, item in yaml.safe_load(PARAMS.read_text())["runs"].items():
         if item["method"] in discover():
             options = {key: value for key, value in item.items() if key not in NOT_OPTIONS}
@@ -174,6 +181,48 @@ def test_unknown_option_is_refused(name: str) -> None:
 def test_value_of_another_type_is_refused_in_words(name: str, option: dict[str, Any], line: str) -> None:
     with pytest.raises(BadInput, match=f"^params.yaml: {line}$"):
         create(name, option)
+
+
+@pytest.mark.parametrize("value", [0, -1])
+@pytest.mark.parametrize(
+    ("method", "option"),
+    [
+        (VDSR, "epochs"),
+        (VDSR, "step_epochs"),
+        (VDSR, "batch_size"),
+        (SRGAN, "epochs_mse"),
+        (SRGAN, "epochs_gan"),
+        (SRGAN, "batch_size"),
+        (CBN, "epochs"),
+        (CBN, "batch_size"),
+        (TDAE, "epochs_decoder"),
+        (TDAE, "epochs_encoder"),
+        (TDAE, "epochs_second_decoder"),
+        (TDAE, "batch_size"),
+        (MTUN, "epochs"),
+        (STN0, "epochs"),
+        (STN0, "batch_size"),
+    ],
+)
+def test_an_option_with_which_nothing_is_trained_is_refused(method: type[Method], option: str, value: int) -> None:
+    line = f"{method.__name__} option {option}: {value}; give at least 1"
+    with pytest.raises(BadInput, match=f"^params.yaml: {line}$"):
+        method({option: value})
+
+
+def test_a_front_without_epochs_is_an_mtun_of_one_phase() -> None:
+    method = MTUN({**tiny("mtun"), "front_epochs": 0})
+    assert [phase.name for phase in method.phases(Context(torch.device("cpu")))] == ["mtun"]
+    with pytest.raises(BadInput, match=r"^params.yaml: MTUN option front_epochs: -1; give at least 0$"):
+        MTUN({"front_epochs": -1})
+
+
+@pytest.mark.parametrize("experiment", yaml.safe_load(PARAMS.read_text())["experiments"])
+def test_options_of_every_experiment_are_accepted(experiment: str) -> None:
+    known = config.load(experiment, PARAMS)
+    for run in [*map(known.run, known.runs), *known.aligners]:
+        method = NETWORKS[run.name] if run.name in NETWORKS else discover()[run.method]
+        parse_options(method.Options, run.options, run.name)
 
 
 def test_folder_that_names_no_class_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

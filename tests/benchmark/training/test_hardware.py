@@ -30,10 +30,19 @@ def test_auto_takes_bfloat16_where_the_processor_has_it(
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
     assert resolve("auto", CPU) == expected
-    assert resolve("auto", CUDA) == "bfloat16"
-    for device in (CPU, CUDA):
-        assert resolve("float32", device) == "float32"
-        assert resolve("bfloat16", device) == "bfloat16"
+
+
+@pytest.mark.parametrize(("able", "expected"), [(True, "bfloat16"), (False, "float32")])
+def test_auto_takes_bfloat16_where_the_gpu_has_it(able: bool, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Every GPU since Pascal emulates it, slower than it works in float32.
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation or able)
+    assert resolve("auto", CUDA) == expected
+
+
+@pytest.mark.parametrize("device", [CPU, CUDA], ids=str)
+def test_a_precision_that_is_named_is_taken(device: torch.device) -> None:
+    assert resolve("float32", device) == "float32"
+    assert resolve("bfloat16", device) == "bfloat16"
 
 
 def first_losses(pairs: Pairs, phase: int, precision: str) -> dict[str, float]:
