@@ -16,13 +16,15 @@ _TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8
 
 
 def resolve(precision: Precision, device: torch.device) -> Literal["float32", "bfloat16"]:
-    """What "auto" means on a device: bfloat16 on CUDA and on processors that multiply it in hardware, else float32."""
+    """What "auto" means on a device: bfloat16 on GPUs and processors that multiply it in hardware, else float32."""
     if precision != "auto":
         return precision
     if device.type == "cuda":
-        return "bfloat16"
-    able = torch.cpu.get_capabilities()
-    return "bfloat16" if able.get("avx512_bf16") or able.get("amx_bf16") else "float32"
+        able = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        known = torch.cpu.get_capabilities()
+        able = bool(known.get("avx512_bf16") or known.get("amx_bf16"))
+    return "bfloat16" if able else "float32"
 
 
 def keep_memory() -> None:
