@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import os
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from datasets.batch import Batch
+from datasets.batch import Batch, DeviceFaces, to_float
+from methods import vgg
 from methods.vgg import VGGFeatures
 
 LIMIT = 8 * 2**30  # bytes on disk for one network and set of faces
@@ -54,7 +56,10 @@ class Targets:
 
 
 def _digest(psi: VGGFeatures) -> str:
-    digest = hashlib.sha256(repr([conv.padding for conv in psi.convolutions]).encode())
+    """A hash of all that decides a face's features beside the face: the network, and the code from uint8 on."""
+    digest = hashlib.sha256(repr([psi.bgr, psi.scale, *(conv.padding for conv in psi.convolutions)]).encode())
+    for code in (vgg, to_float, DeviceFaces.batch, Targets):
+        digest.update(inspect.getsource(code).encode())
     for tensor in psi.state_dict().values():
         digest.update(tensor.cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:16]
