@@ -56,5 +56,5 @@ def keep(store: Checkpoints, phase: Phase, logs: dict[str, list[dict[str, Any]]]
         return
     store.folder.mkdir(parents=True, exist_ok=True)
     with FileLock(store.folder / ".lock"):  # runs side by side may end the phase at the same moment
-        if store.last() is None:
+        if store.load(torch.device("cpu")) is None:  # none there, or a damaged one
             store.save({"module": phase.module.state_dict(), **logs})
