@@ -15,6 +15,7 @@ from datasets.face import BadInput
 
 INTERRUPTED = 130  # exit status, as shells have it for Ctrl-C
 OUT_OF_TIME = 75  # exit status: nothing failed, run the same command again
+_FULL = {errno.ENOSPC: "disk", errno.EDQUOT: "quota"}
 
 
 def run(main: Callable[[argparse.Namespace], None], parser: argparse.ArgumentParser) -> None:
@@ -27,9 +28,10 @@ def run(main: Callable[[argparse.Namespace], None], parser: argparse.ArgumentPar
         print("stopped", file=sys.stderr)
         sys.exit(INTERRUPTED)
     except OSError as error:
-        if error.errno != errno.ENOSPC:
+        if error.errno not in _FULL:
             raise
-        sys.exit(_fail(f"{error.filename or 'disk'}: the disk is full; free some space and run the stage again"))
+        what = _FULL[error.errno]
+        sys.exit(_fail(f"{error.filename or what}: the {what} is full; free some space and run the stage again"))
 
 
 def _fail(line: str) -> int:

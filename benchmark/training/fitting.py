@@ -65,6 +65,7 @@ def fit_and_save(
 
     All of these follow from the inputs alone; how the training came about goes to the file `provenance`.
     Under torchrun a method without training is fitted, and everything is written, by the first process alone.
+    BadInput where the device's memory does not do.
     """
     trained = isinstance(method, TrainedMethod)
     if not trained and not parallel.main():
@@ -72,7 +73,11 @@ def fit_and_save(
     context.train = partial(engine.train, settings=settings)
     method.to(context.device)
     started = time.monotonic()
-    method.fit(pairs, context)
+    try:
+        method.fit(pairs, context)
+    except torch.OutOfMemoryError as error:
+        remedy = "lower batch_size, or take --step eager"
+        raise BadInput(f"{context.device}: the device's memory is full; {remedy}") from error
     if not parallel.main():
         return
     if not trained:

@@ -35,9 +35,12 @@ def test_bad_input_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     assert capsys.readouterr().err == "error: a.jpg: broken; mend it\n"
 
 
-def test_full_disk_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
-    assert exit_code(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "hr.npy"), monkeypatch) == 2
-    assert capsys.readouterr().err == "error: hr.npy: the disk is full; free some space and run the stage again\n"
+@pytest.mark.parametrize(("number", "what"), [(errno.ENOSPC, "disk"), (errno.EDQUOT, "quota")])
+def test_full_disk_is_one_line(
+    number: int, what: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    assert exit_code(OSError(number, os.strerror(number), "hr.npy"), monkeypatch) == 2
+    assert capsys.readouterr().err == f"error: hr.npy: the {what} is full; free some space and run the stage again\n"
 
 
 def test_interruption_is_one_word(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:

@@ -162,6 +162,15 @@ def test_time_limit_leaves_with_its_own_status_and_goes_on(project: Path, capsys
     assert align_stn0.stored(aligner())
 
 
+def test_a_full_device_is_one_line(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+
+    monkeypatch.setattr(STN0, "loss", full)
+    with pytest.raises(BadInput, match="cpu: the device's memory is full; lower batch_size, or take --step eager"):
+        align_stn0.main(align_stn0.parser().parse_args(["--device", "cpu"]))
+
+
 @pytest.mark.parametrize("change", ["lr", "data"])
 def test_is_stored_only_as_params_and_data_stand(change: str, project: Path) -> None:
     align_stn0.main(align_stn0.parser().parse_args(["--device", "cpu"]))

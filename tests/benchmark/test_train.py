@@ -181,6 +181,15 @@ def test_a_later_seed_that_stops_costs_the_earlier_one_nothing(project: Path, mo
     assert stored.read_bytes() == before
 
 
+def test_a_full_device_is_one_line(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+
+    monkeypatch.setattr(tiny.Tiny, "pixel_loss", full)
+    with pytest.raises(BadInput, match="cpu: the device's memory is full; lower batch_size, or take --step eager"):
+        train("--run", "small")
+
+
 def test_resume_folder_depends_on_parameters_code_and_data(project: Path) -> None:
     def folder(parameters: dict[str, int], method: str = "vdsr", data: str = "data/small") -> Path:
         return fitting.work_folder("x", method, parameters, Path(data))
