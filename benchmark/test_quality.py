@@ -73,7 +73,7 @@ def test_srgan_is_sharper_than_bicubic_in_the_demo(demo: dict[str, dict[str, Any
 
 
 def detail(path: Path) -> float:
-    """Mean square of an image's Laplacian."""
+    """Variance of an image's Laplacian, over pixels and channels."""
     image = decode(path.read_bytes(), str(path)).astype(np.float64)
     return float(cv2.Laplacian(image, cv2.CV_64F).var())
 

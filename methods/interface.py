@@ -209,12 +209,13 @@ def _class(name: str) -> type[Method]:
 
 @dataclass(frozen=True)
 class Optimiser:
-    """How a phase descends. The engine multiplies lr by `decay` once an epoch, never below `floor`.
+    """How a phase descends.
 
-    kind: "rmsprop" (alpha, eps), "adam" (betas) or "sgd" (momentum). schedule "cosine" falls to 0 over the phase's
-    epochs instead. warmup: (updates, factor) pairs in order, the authors': ((50, 0.02), (50, 0.2)). clip: bound of the
-    gradient norm, 0 for none. ema: decay of an exponential moving average of the weights that replaces them at the end,
-    0 for none. slow: factor on the rate of the phase's slow part.
+    kind: "rmsprop" (alpha, eps), "adam" (betas, eps) or "sgd" (momentum); weight_decay is any kind's. schedule of lr:
+    "exponential", times `decay` once an epoch, never below `floor`; "cosine", to 0 over the phase's epochs; "step",
+    times `step_factor` every `step_epochs` epochs. warmup: (updates, factor) pairs in order, the authors':
+    ((50, 0.02), (50, 0.2)). clip: bound of the gradient norm, 0 for none. ema: decay of an exponential moving average
+    of the weights that replaces them at the end, 0 for none. slow: factor on the rate of the phase's slow part.
     """
 
     kind: Literal["rmsprop", "adam", "sgd"] = "adam"

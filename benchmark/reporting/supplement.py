@@ -12,7 +12,7 @@ from benchmark import cli, config
 from benchmark.reporting import measurements, tables
 from benchmark.scoring.recognition import FAILURE, SAME, TRUTH
 
-# Columns of the part on estimates: key in RUN.json, title, digits.
+# Columns of the part on estimates: key in RUN.facts.json, title, digits.
 HEATMAPS = {
     "peak_px": ("Heatmap error, px", 2),
     "visibility_accuracy": ("Visibility accuracy", 3),

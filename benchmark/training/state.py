@@ -63,7 +63,7 @@ class Position:
 
 @dataclass
 class Run:
-    """One training run: what the loop below works on."""
+    """One training run: what the loop of engine.py works on."""
 
     method: TrainedMethod
     context: Context

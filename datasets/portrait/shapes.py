@@ -1,4 +1,4 @@
-"""What varies between heads: blendshapes of the template of datasets/head.py, and the ears and long hair about it."""
+"""What varies between heads: blendshapes of the template (datasets/portrait/template.py), its ears and long hair."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The texture of the head's grid: where its pixels lie on the template, painting on it, and the light on it.
 
-Colours are float32 RGB in 0..255 before the light. Places are millimetres of the template (datasets/head.py), so that
-what is painted moves with the mesh, and the landmarks with it.
+Colours are float32 RGB in 0..255 before the light. Places are millimetres of the template
+(datasets/portrait/template.py), so that what is painted moves with the mesh, and the landmarks with it.
 """
 
 from __future__ import annotations
