@@ -49,7 +49,7 @@ def runner(otherwise: Callable[..., None], failed: Callable[[str, int], Exceptio
 
 def execute(module: str, arguments: list[str], environment: Mapping[str, str], folder: str) -> None:
     """`python -m module arguments`, in this process, which ends with the one that asked for it."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
@@ -63,9 +63,16 @@ def execute(module: str, arguments: list[str], environment: Mapping[str, str], f
         atexit._run_exitfuncs()
 
 
-def _end_with_parent() -> None:
-    """End as a kill would: a stage that outlived its command would write among the outputs of the next one."""
+def end_with_parent() -> None:
+    """Let this process end when its parent is killed, as a kill would end it.
+
+    A worker would wait for ever for work, its memory in use, and a stage write among the outputs of the next one.
+    """
     parent = multiprocessing.parent_process()
     assert parent is not None
-    parent.join()
-    os._exit(1)
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -6,7 +6,6 @@ import argparse
 import multiprocessing
 import os
 import sys
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -19,6 +18,7 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmark import cli, config
+from benchmark.forked import end_with_parent
 from benchmark.reporting.manifest import reasons, write_manifest
 from benchmark.reporting.sheet import corpus_sheet
 from datasets import corpus
@@ -108,23 +108,11 @@ def _results(faces: list[Job], annotator: str, workers: int) -> Iterator[Crop | 
     cv2.setNumThreads(1)
     # Forked workers share what is imported here; elsewhere than on Linux they start afresh.
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-    with ProcessPoolExecutor(workers, context, initializer=_end_with_parent) as pool:
+    with ProcessPoolExecutor(workers, context, initializer=end_with_parent) as pool:
         try:
             yield from pool.map(crop_face, *columns, [annotator] * len(faces), chunksize=8)
         except BrokenProcessPool as error:
             raise BadInput("prepare: a worker process was killed (out of memory?); use fewer --workers") from error
-
-
-def _end_with_parent() -> None:
-    """Let a worker end when its parent is killed: it would wait for ever for work, its memory in use."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def watch() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def check_skipped(crops: list[Crop], skipped: list[Skipped]) -> None:

@@ -8,6 +8,7 @@ from functools import cached_property
 import cv2
 import numpy as np
 
+from datasets.align import anchor_points, similarity
 from datasets.portrait import people, shapes
 from datasets.portrait.features import paint_eyes, paint_mouth
 from datasets.portrait.head import landmark_grid, pose_matrix
@@ -84,14 +85,14 @@ def draw(
     rotation = pose_matrix(view.yaw, view.pitch)
     posed = head @ rotation.T.astype(np.float32)
     all68 = sample(head, landmark_grid(68, face.opening))
-    five = _five(all68 @ rotation.T)[:, :2]
+    five = anchor_points(all68 @ rotation.T)[0][:, :2]
     where = _landmark_places(view.yaw, face.opening)
     points = sample(head, where)
     seen = points @ rotation.T
     if len(seen) == 68:
         seen[:17] = _on_outline(seen[:17], where[:17], posed, 1 if view.yaw > 0 else -1)
     if aligned:
-        matrix, size = _similarity(five, CELEBA_POINTS), CELEBA_SIZE
+        matrix, size = similarity(five, CELEBA_POINTS), CELEBA_SIZE
         view = replace(view, roll=float(np.degrees(np.arctan2(matrix[1, 0], matrix[0, 0]))))
     else:
         matrix, size = _camera(rng, seen, view.roll)
@@ -138,19 +139,6 @@ def _on_outline(points: np.ndarray, where: np.ndarray, posed: np.ndarray, side: 
     moved = points.copy()
     moved[far] = candidates[np.arange(len(candidates)), np.argmax(side * candidates[..., 0], 1)]
     return moved
-
-
-def _five(points: np.ndarray) -> np.ndarray:
-    """CelebA's five points from 68, (5, k)."""
-    return np.stack([points[36:42].mean(0), points[42:48].mean(0), points[30], points[48], points[54]])
-
-
-def _similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """The similarity (2, 3) that takes `source` (n, 2) to `target` with the least squared error."""
-    s, t = source - source.mean(0), target - target.mean(0)
-    a, b = (s * t).sum() / (s**2).sum(), (s[:, 0] * t[:, 1] - s[:, 1] * t[:, 0]).sum() / (s**2).sum()
-    linear = np.array([[a, -b], [b, a]])
-    return np.column_stack([linear, target.mean(0) - linear @ source.mean(0)])
 
 
 def _camera(rng: np.random.Generator, seen: np.ndarray, roll: float) -> tuple[np.ndarray, tuple[int, int]]:
