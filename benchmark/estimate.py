@@ -14,7 +14,8 @@ from benchmark import config
 from benchmark.grid import Training, trainings_of
 from benchmark.make import make_method
 from benchmark.reporting.tables import DASH
-from methods.interface import Context, TrainedMethod
+from methods.interface import Context
+from methods.trained import TrainedMethod
 
 DEVICES = (1, 8, 64)
 FACES = {"30,000, as in the paper": 30_000, "202,599, CelebA whole": 202_599}

@@ -18,7 +18,8 @@ from benchmark.make import make_method
 from benchmark.training import shared
 from benchmark.training.processes import slots
 from datasets.face import BadInput
-from methods.interface import Context, TrainedMethod
+from methods.interface import Context
+from methods.trained import TrainedMethod
 
 LOGS = Path("work/cluster")
 CPUS = 4  # cores of a job whose experiment does not say how many threads it works with

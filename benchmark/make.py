@@ -6,8 +6,9 @@ import dataclasses
 from typing import Any
 
 from benchmark import config
-from methods.interface import Method, TrainedMethod, create
+from methods.interface import Method, create
 from methods.stn0 import NETWORKS
+from methods.trained import TrainedMethod
 
 
 def make_method(run: config.Run) -> Method:

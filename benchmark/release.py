@@ -16,7 +16,7 @@ from benchmark.evaluate import record_of
 from benchmark.make import make_method
 from benchmark.reporting import model_card
 from datasets.face import BadInput
-from methods.interface import TrainedMethod
+from methods.trained import TrainedMethod
 
 MEGABYTES = 25  # of a network that is given away
 

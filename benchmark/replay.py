@@ -33,7 +33,8 @@ from benchmark.training.fitting import choose_device
 from benchmark.training.progress import first_log
 from datasets.face import BadInput
 from datasets.pairs import Pairs
-from methods.interface import Context, Phase, TrainedMethod
+from methods.interface import Context
+from methods.trained import Phase, TrainedMethod
 
 EXACT, TOLERANCE = 2, 0.01  # on older instructions than AVX2 the front's L_w is off by 0.0004 at update 2, 0.06 at 3
 MEAN = 0.1

@@ -33,7 +33,7 @@ from benchmark.reporting import (
 )
 from benchmark.reporting.gallery import Gallery
 from datasets.face import BadInput
-from methods.interface import TrainedMethod
+from methods.trained import TrainedMethod
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -31,7 +31,8 @@ from benchmark.training.step import Mode
 from datasets.face import BadInput
 from datasets.noise import smooth_noise
 from datasets.pairs import Pairs
-from methods.interface import Context, Phase, TrainedMethod
+from methods.interface import Context
+from methods.trained import Phase, TrainedMethod
 
 UPDATES = {"cpu": 2, "cuda": 50}  # of each of two epochs: the first warms up, the second is timed
 LARGEST = {"cpu": 8, "cuda": 10_000}  # faces in a batch: more of them are no faster on a CPU

@@ -20,7 +20,7 @@ from dvc.repo import Repo
 from benchmark import cli, config
 from benchmark.make import make_method
 from datasets.face import BadInput
-from methods.interface import TrainedMethod
+from methods.trained import TrainedMethod
 
 LOCK = Path("dvc.lock")
 ANEW = "`make train` trains them anew"

@@ -27,7 +27,8 @@ from datasets.batch import DeviceFaces
 from datasets.heatmaps import heatmaps
 from datasets.noise import smooth_noise
 from datasets.pairs import Pairs
-from methods.interface import Context, Method, Phase, TrainedMethod, create, discover
+from methods.interface import Context, Method, create, discover
+from methods.trained import Phase, TrainedMethod
 from tests import textbook
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")

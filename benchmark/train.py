@@ -21,7 +21,8 @@ from benchmark.training.fitting import choose_device, fit_and_save, keep_last, w
 from benchmark.training.step import Mode
 from datasets.face import BadInput
 from datasets.pairs import Pairs
-from methods.interface import Context, TrainedMethod
+from methods.interface import Context
+from methods.trained import TrainedMethod
 
 
 def vgg_weights(experiment: config.Experiment) -> Path | None:

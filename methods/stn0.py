@@ -13,8 +13,9 @@ from torch import Tensor
 
 from datasets import degrade
 from datasets.batch import Batch
-from methods.interface import Context, Optimiser, Phase, TrainedMethod, check_lr
+from methods.interface import Context, check_lr
 from methods.layers import STN, L_w, Layers, evaluating, locnet
+from methods.trained import Optimiser, Phase, TrainedMethod
 
 # conv5 to 64, ReLU, MP2, conv5 to 20, ReLU: 16 -> 12 -> 6 -> 2 px, the 80 inputs of the paper's FC.
 LAYERS: Layers = ((5, 64), "MP2", (5, 20))

@@ -14,7 +14,8 @@ from torch import Tensor
 from datasets import degrade
 from datasets.batch import Batch, DeviceFaces, to_uint8
 from datasets.pairs import ARRAYS, Pairs
-from methods.interface import Context, Method, TrainedMethod
+from methods.interface import Context, Method
+from methods.trained import TrainedMethod
 
 N, VALIDATION = 24, 4
 CPU = torch.device("cpu")

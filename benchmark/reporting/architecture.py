@@ -12,8 +12,8 @@ import torch
 from matplotlib.patches import FancyBboxPatch
 from torch import Tensor, nn
 
-from methods.interface import TrainedMethod
 from methods.layers import Discriminator, count
+from methods.trained import TrainedMethod
 
 mpl.use("Agg")
 # Branches of the paper's figure: title, colour, and the modules whose parts are boxes of their own.

@@ -12,8 +12,8 @@ from benchmark import cli, config
 from benchmark.reporting import measurements, tables
 from benchmark.reporting.findings import Finding, Pair, Scores, estimate, gain
 from benchmark.reporting.measures import MEASURES, Measure
-from methods.interface import parse_options
 from methods.mtun.options import Options
+from methods.options import parse_options
 
 # Options that say what the decoder sees of heatmaps: two runs that differ in these alone are compared.
 OF_HEATMAPS = ("stacks", "heatmaps", "heatmap_weight", "sigma")

@@ -15,7 +15,8 @@ from benchmark.scoring.metrics import COLUMNS
 from benchmark.scoring.recognition import TRUTH
 from benchmark.scoring.statistics import read_rows
 from datasets.face import BadInput
-from methods.interface import TrainedMethod, discover
+from methods.interface import discover
+from methods.trained import TrainedMethod
 
 SYNTHETIC = {"synthetic"}  # corpora that a program draws
 REFERENCE = Path(__file__).parents[1] / "reference" / "paper.csv"

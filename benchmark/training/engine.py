@@ -24,7 +24,8 @@ from benchmark.training.step import Step, make_step, upright
 from datasets import degrade
 from datasets.batch import to_uint8
 from datasets.pairs import Pairs
-from methods.interface import Context, TrainedMethod
+from methods.interface import Context
+from methods.trained import TrainedMethod
 
 __all__ = ["OutOfTime", "Settings", "TrainingStopped", "make_step", "train"]
 
@@ -35,7 +36,7 @@ _LOOK_EVERY = 50  # updates between two looks at the losses on CUDA
 
 
 def train(method: TrainedMethod, pairs: Pairs, context: Context, settings: Settings = DEFAULTS) -> None:
-    """Train `method` on pairs.training(), watched on pairs.validation(); see methods.interface.Phase.
+    """Train `method` on pairs.training(), watched on pairs.validation(); see methods.trained.Phase.
 
     Writes context.log, a row an epoch, and into context.workdir checkpoints and sample grids; goes on from the last
     whole checkpoint there. Under torchrun each process takes its part of every batch and the first one writes. The last

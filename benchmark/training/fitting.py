@@ -21,7 +21,8 @@ from benchmark.training.hardware import keep_memory
 from benchmark.training.progress import write_log
 from datasets.face import BadInput
 from datasets.pairs import Pairs
-from methods.interface import Context, Method, TrainedMethod
+from methods.interface import Context, Method
+from methods.trained import TrainedMethod
 
 _ROOT = Path(__file__).parents[2]
 # Code that decides what a training run computes, beside the method's own folder.

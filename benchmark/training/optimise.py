@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmark.training import parallel
-from methods.interface import Optimiser
+from methods.trained import Optimiser
 
 
 def make_optimiser(

@@ -17,7 +17,8 @@ from torch import Tensor
 
 from benchmark.training import parallel
 from benchmark.training.checkpoint import Checkpoints
-from methods.interface import Context, Phase, unaligned
+from methods.interface import Context, unaligned
+from methods.trained import Phase
 
 _LOGS = ("rows", "first")  # of Position
 _SETTINGS = ("name", "epochs", "batch_size", "fresh", "flip", "shared")

@@ -19,7 +19,8 @@ from benchmark.training.step import Mode, Step
 from datasets.batch import DeviceFaces
 from datasets.face import BadInput
 from datasets.pairs import Pairs
-from methods.interface import Context, Phase, TrainedMethod
+from methods.interface import Context
+from methods.trained import Phase, TrainedMethod
 
 
 class TrainingStopped(BadInput):

@@ -16,7 +16,8 @@ from benchmark.training.hardware import resolve
 from benchmark.training.optimise import Average, Player, restore
 from datasets.batch import Batch, DeviceFaces
 from datasets.face import BadInput
-from methods.interface import Context, Optimiser, Phase
+from methods.interface import Context
+from methods.trained import Optimiser, Phase
 
 Mode = Literal["auto", "eager", "graph", "compile"]
 _WARM_UP = 3  # updates run before a capture, so that libraries have chosen their kernels and optimisers their memory

@@ -15,8 +15,9 @@ from datasets.components import COMPONENTS
 from datasets.degrade import HR, resize
 from datasets.pairs import Pairs
 from methods.cbn.model import SIZES, Cascades
-from methods.interface import Context, Optimiser, Phase, TrainedMethod, check_lr
+from methods.interface import Context, check_lr
 from methods.layers import evaluating
+from methods.trained import Optimiser, Phase, TrainedMethod
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,14 @@ from torch import Tensor, nn
 from datasets import degrade
 from datasets.batch import Batch
 from datasets.face import BadInput
-from methods.interface import Context, Optimiser, Phase, TrainedMethod, check_lr
+from methods.interface import Context, check_lr
 from methods.layers import Discriminator, L_w, evaluating
 from methods.mtun import losses
 from methods.mtun.generator import FRONT, Generator
 from methods.mtun.options import Options
 from methods.mtun.recipes import Recipe, recipe
 from methods.targets import Targets
+from methods.trained import Optimiser, Phase, TrainedMethod
 from methods.vgg import VGGFeatures
 
 L_64 = 10.0  # weight of the front's own picture of the face, beside L_w

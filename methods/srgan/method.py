@@ -11,10 +11,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from datasets.batch import Batch
-from methods.interface import Context, Optimiser, Phase, TrainedMethod, check_lr
+from methods.interface import Context, check_lr
 from methods.layers import evaluating
 from methods.srgan.model import SRGANDiscriminator, SRResNet
 from methods.targets import Targets
+from methods.trained import Optimiser, Phase, TrainedMethod
 from methods.vgg import VGGFeatures
 
 CONTENT = 0.006  # the original's 1 / 12.75^2 on VGG features: brings them to the scale of the pixel loss

@@ -14,9 +14,10 @@ from torch import Tensor
 from datasets.batch import Batch
 from datasets.face import BadInput
 from datasets.pairs import Pairs
-from methods.interface import Context, Optimiser, Phase, TrainedMethod, check_lr
+from methods.interface import Context, check_lr
 from methods.layers import Discriminator, evaluating
 from methods.tdae.model import Decoder, Networks, compose
+from methods.trained import Optimiser, Phase, TrainedMethod
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from datasets import degrade
 from datasets.batch import Batch
-from methods.interface import Context, Optimiser, Phase, TrainedMethod, check_lr
+from methods.interface import Context, check_lr
 from methods.layers import constant, evaluating
+from methods.trained import Optimiser, Phase, TrainedMethod
 from methods.vdsr.model import VDSRNet
 
 SIZES = (32, 64, 128)  # what each x2 step gives

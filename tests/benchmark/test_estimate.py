@@ -15,7 +15,8 @@ from benchmark import config, estimate, speeds
 from benchmark.training.engine import Settings
 from datasets.batch import Batch
 from datasets.face import BadInput
-from methods.interface import Context, Phase, create
+from methods.interface import Context, create
+from methods.trained import Phase
 from methods.vdsr import TINY
 
 

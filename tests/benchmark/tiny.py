@@ -20,7 +20,8 @@ from benchmark.training.engine import Settings, train
 from datasets import degrade
 from datasets.batch import Batch, to_float, to_uint8
 from datasets.pairs import Pairs
-from methods.interface import Context, Optimiser, Phase, TrainedMethod
+from methods.interface import Context
+from methods.trained import Optimiser, Phase, TrainedMethod
 
 
 def make_pairs(n: int = 24, validation: int = 4) -> Pairs:

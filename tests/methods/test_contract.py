@@ -14,8 +14,9 @@ from torch import Tensor
 from benchmark import config
 from datasets.face import BadInput
 from methods.cbn.method import CBN
-from methods.interface import Context, Method, create, discover, parse_options
+from methods.interface import Context, Method, create, discover
 from methods.mtun.method import MTUN
+from methods.options import parse_options
 from methods.srgan.method import SRGAN
 from methods.stn0 import NETWORKS, STN0
 from methods.tdae.method import TDAE

@@ -19,13 +19,14 @@ from datasets import align, degrade, synthetic
 from datasets.batch import Batch, DeviceFaces, to_float
 from datasets.components import component_of
 from datasets.face import BadInput
-from methods.interface import Context, Phase
+from methods.interface import Context
 from methods.layers import WARP_UNITS, L_w, PlainDropout2d, count
 from methods.mtun import TINY, losses
 from methods.mtun.autoencoder import Deconv
 from methods.mtun.generator import Generator
 from methods.mtun.method import MTUN
 from methods.mtun.recipes import DEVIATIONS, Recipe, recipe
+from methods.trained import Phase
 from methods.vgg import VGGFeatures
 
 CPU = torch.device("cpu")

@@ -12,10 +12,11 @@ from datasets import degrade
 from datasets.batch import Batch
 from datasets.face import BadInput
 from datasets.pairs import Pairs
-from methods.interface import Context, Phase
+from methods.interface import Context
 from methods.tdae import TDAE
 from methods.tdae.method import near_frontal
 from methods.tdae.model import Decoder, Encoder, compose
+from methods.trained import Phase
 
 SMALL = {"width": 0.1, "critic_width": 2}
 

@@ -14,8 +14,9 @@ from benchmark.alignment import by_stn0
 from benchmark.training.engine import make_step
 from datasets import degrade
 from datasets.batch import DeviceFaces
-from methods.interface import Context, TrainedMethod, create, discover
+from methods.interface import Context, create, discover
 from methods.stn0 import STN0
+from methods.trained import TrainedMethod
 
 CPU = torch.device("cpu")
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -18,7 +18,8 @@ from benchmark.training.optimise import Average, learning_rate
 from datasets import degrade
 from datasets.batch import Batch, DeviceFaces
 from datasets.face import BadInput
-from methods.interface import Context, Optimiser, Phase
+from methods.interface import Context
+from methods.trained import Optimiser, Phase
 
 CPU = torch.device("cpu")
 EVERY_UPDATE, AT_THE_END = Settings(checkpoint_seconds=0), Settings(checkpoint_seconds=1e9)

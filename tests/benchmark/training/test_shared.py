@@ -15,8 +15,9 @@ import yaml
 
 from benchmark.training.engine import OutOfTime, Settings, train
 from datasets.batch import Batch
-from methods.interface import Context, Phase
+from methods.interface import Context
 from methods.mtun.method import MTUN
+from methods.trained import Phase
 
 CPU = torch.device("cpu")
 ROOT = Path(__file__).parents[3]

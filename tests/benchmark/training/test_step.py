@@ -20,7 +20,8 @@ from benchmark.training.step import GraphStep, Step, upright
 from datasets import degrade
 from datasets.batch import Batch, DeviceFaces
 from datasets.face import BadInput
-from methods.interface import Context, Optimiser, Phase
+from methods.interface import Context
+from methods.trained import Optimiser, Phase
 
 CPU = torch.device("cpu")
 AT_THE_END = Settings(checkpoint_seconds=1e9)
