@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmark import align_stn0, config, status, train
+from benchmark import align_stn0, cli, config, status, train
 from benchmark.make import make_method
-from benchmark.provenance import file_hash, says
+from benchmark.provenance import file_hashes, says
 
 LOGS = Path("work/run_all")
 STORED, SKIPPED, FAILED, NOT_REACHED = "stored", "skipped", "failed", "not reached"
@@ -115,7 +115,15 @@ def work_of(training: Training) -> Path:
 def scored(run: config.Run) -> bool:
     """Whether the run's metrics are those that were made from the very weights that are stored now."""
     record = score_record(run)
-    return run.metrics.is_file() and record.is_file() and json.loads(record.read_text()) == fingerprint(run)
+    if not (run.metrics.is_file() and record.is_file()):
+        return False
+    return json.loads(record.read_text()) == {**weights_hashes(run), **metrics_hashes(run)}
+
+
+def record_scores(run: config.Run, weights: dict[str, str]) -> None:
+    """Keep which weights, by their hashes, gave the run's metrics."""
+    with cli.whole_file(score_record(run)) as part:
+        part.write_text(json.dumps({**weights, **metrics_hashes(run)}, indent=1) + "\n")
 
 
 def score_record(run: config.Run) -> Path:
@@ -123,11 +131,15 @@ def score_record(run: config.Run) -> Path:
     return LOGS / f"{run.experiment.name}-{run.name}.scored.json"
 
 
-def fingerprint(run: config.Run) -> dict[str, str]:
-    """SHA-256 of each file of all seeds' stored weights, and of those of the run's metrics."""
+def weights_hashes(run: config.Run) -> dict[str, str]:
+    """SHA-256 of each file of all seeds' stored weights, by path."""
     stored = [run.weights(seed) for seed in run.seeds if train.stored(run, seed)]
-    files = [path for folder in stored for path in folder.iterdir()] + [*run.metrics.parent.glob(f"{run.name}.*")]
-    return {str(path): file_hash(path) for path in sorted(files)}
+    return file_hashes(path for folder in stored for path in folder.iterdir())
+
+
+def metrics_hashes(run: config.Run) -> dict[str, str]:
+    """SHA-256 of each file of the run's metrics, by path."""
+    return file_hashes(run.metrics.parent.glob(f"{run.name}.*"))
 
 
 def progress(trainings: list[Training]) -> pd.DataFrame:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import math
 import signal
 import sys
@@ -22,10 +21,10 @@ from benchmark.grid import (
     SKIPPED,
     STORED,
     Training,
-    fingerprint,
-    score_record,
+    record_scores,
     scored,
     stored,
+    weights_hashes,
     work_of,
 )
 from benchmark.training.processes import child
@@ -151,12 +150,15 @@ class Session:
 
     async def score_alone(self, run: config.Run, training: Training, slot: dict[str, str]) -> None:
         """Predict and evaluate, while nobody else does so for this run."""
+        if scored(run):
+            return
         arguments = ["--run", run.name]
-        if scored(run) or not await self.stage(training, slot, "predict", *arguments, "--device", self.device):
+        # Before predict chooses its seeds: one that ends in between is then scored once more, never taken for scored.
+        weights = weights_hashes(run)
+        if not await self.stage(training, slot, "predict", *arguments, "--device", self.device):
             return
         if await self.stage(training, slot, "evaluate", *arguments):
-            with cli.whole_file(score_record(run)) as part:
-                part.write_text(json.dumps(fingerprint(run), indent=1) + "\n")
+            record_scores(run, weights)
 
     async def stage(self, training: Training, slot: dict[str, str], name: str, *arguments: str) -> bool:
         """Start a stage if there is time, and wait for it; whether it came to its end."""

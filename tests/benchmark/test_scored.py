@@ -1,0 +1,62 @@
+"""Whether a run's scores are of the very weights that are stored: what is noticed, and what is scored again for it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+from pathlib import Path
+
+import pytest
+from small import make_project
+
+from benchmark import config, grid, session, train
+
+
+@pytest.fixture
+def experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> config.Experiment:
+    """The tiny experiment, nothing of it trained, in the working directory."""
+    monkeypatch.chdir(make_project(tmp_path))
+    monkeypatch.setattr(session, "LOOK", 0.01)
+    return config.load()
+
+
+def store(run: config.Run, seed: int) -> None:
+    """Something in place of a seed's trained weights."""
+    run.weights(seed).mkdir(parents=True)
+    (run.weights(seed) / "weights.safetensors").write_text(f"weights of seed {seed}")
+    (run.weights(seed) / "config.json").write_text(json.dumps(train.expected(run, seed)))
+
+
+def test_a_seed_that_ends_while_its_run_is_scored_is_scored_too(
+    experiment: config.Experiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seed 1 of two side by side ends when `predict` has chosen its seeds, and before it is through."""
+    run = experiment.run("vdsr")
+    predicting, trained = asyncio.Event(), asyncio.Event()
+    predicted: list[list[int]] = []
+
+    async def child(command: list[str], environment: dict[str, str], log: Path | None) -> int:
+        stage = command[2].removeprefix("benchmark.")
+        if stage == "train":
+            seed = train.parser().parse_args(command[3:]).seed
+            if seed == 1:
+                await predicting.wait()
+            store(run, seed)
+            if seed == 1:
+                trained.set()
+        elif stage == "predict":
+            predicted.append([seed for seed in run.seeds if train.stored(run, seed)])
+            predicting.set()
+            await trained.wait()
+        else:
+            run.metrics.parent.mkdir(parents=True, exist_ok=True)
+            run.metrics.write_text(json.dumps(predicted[-1]))
+        return 0
+
+    monkeypatch.setattr(session, "child", child)
+    call = session.Session(experiment, "cpu", [{}, {}], math.inf)
+    asyncio.run(call.work(grid.trainings_of(experiment, ["vdsr"])))
+    assert predicted == [[0], [0, 1]]
+    assert json.loads(run.metrics.read_text()) == [0, 1]
+    assert grid.scored(run)
