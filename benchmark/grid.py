@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchmark import align_stn0, cli, config, status, train
-from benchmark.make import make_method
+from benchmark.make import aligner_of
 from benchmark.provenance import file_hashes, says
 
 LOGS = Path("work/run_all")
@@ -73,16 +73,10 @@ def trainings_of(
     pairs = [(run, number) for run in runs for number in run.seeds if seed in (None, number)]
     pairs.sort(key=itemgetter(1))
     # Every run is asked, whatever the seed, so that wrong options are told before time is spent.
-    needs = {run.name: aligner_of(run) for run in runs}
+    needs = {run.name: stn0.name if (stn0 := aligner_of(run)) else None for run in runs}
     found = [Training(run, number, needs[run.name], anew) for run, number in pairs]
     aligners = [experiment.aligner(name) for name in config.ALIGNERS if name in {*needs.values(), *chosen}]
     return [*(Training(it, 0, anew=anew and (not only or it.name in only)) for it in aligners), *found]
-
-
-def aligner_of(run: config.Run) -> str | None:
-    """Name of the STN_0 that a run needs."""
-    how = run.alignment(make_method(run).wants)
-    return how if how in config.ALIGNERS else None
 
 
 def unscored(trainings: list[Training]) -> list[Training]:
@@ -132,9 +126,11 @@ def score_record(run: config.Run) -> Path:
 
 
 def weights_hashes(run: config.Run) -> dict[str, str]:
-    """SHA-256 of each file of all seeds' stored weights, by path."""
-    stored = [run.weights(seed) for seed in run.seeds if train.stored(run, seed)]
-    return file_hashes(path for folder in stored for path in folder.iterdir())
+    """SHA-256 of each file of all seeds' stored weights, and of those of the STN_0 that they are behind, by path."""
+    folders = [run.weights(seed) for seed in run.seeds if train.stored(run, seed)]
+    if stn0 := aligner_of(run):
+        folders.append(stn0.weights())
+    return file_hashes(path for folder in folders for path in folder.glob("*"))
 
 
 def metrics_hashes(run: config.Run) -> dict[str, str]:

@@ -23,6 +23,12 @@ def make_method(run: config.Run) -> Method:
     return method
 
 
+def aligner_of(run: config.Run) -> config.Aligner | None:
+    """The STN_0 that the run is behind; None where it is behind none."""
+    how = run.alignment(make_method(run).wants)
+    return run.experiment.aligner(how) if how in config.ALIGNERS else None
+
+
 def resolved(run: config.Run, method: Method) -> dict[str, Any]:
     """Everything that decides what the run computes, beside its code and data."""
     how = run.alignment(method.wants)

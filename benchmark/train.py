@@ -13,8 +13,8 @@ import yaml
 
 from benchmark import cli, config
 from benchmark.alignment import aligned_pairs, alignment
-from benchmark.make import make_method, resolved
-from benchmark.provenance import data_hash, file_hash, recorded
+from benchmark.make import aligner_of, make_method, resolved
+from benchmark.provenance import data_hash, file_hash, file_hashes, recorded
 from benchmark.training import parallel
 from benchmark.training.engine import OutOfTime, Settings
 from benchmark.training.fitting import choose_device, fit_and_save, keep_last, work_folder
@@ -52,9 +52,13 @@ def work_of(run: config.Run, seed: int) -> Path:
     """The folder of the seed's resume state."""
     method = make_method(run)
     record = resolved(run, method)
-    # The file's content too: a checkpoint of a training that came to its end must not outlive what it was made from.
-    vgg = vgg_weights(run.experiment) if isinstance(method, TrainedMethod) else None
-    decisive = {**record, "vgg_hash": file_hash(vgg) if vgg and vgg.is_file() else None}
+    # The files' content too: a checkpoint of a training that came to its end must not outlive what it was made from.
+    vgg, stn0 = vgg_weights(run.experiment) if isinstance(method, TrainedMethod) else None, aligner_of(run)
+    decisive = {
+        **record,
+        "vgg_hash": file_hash(vgg) if vgg and vgg.is_file() else None,
+        "stn0_hashes": file_hashes(stn0.weights().glob("*")) if stn0 else None,
+    }
     return work_folder(f"{run.experiment.name}-{run.name}-{seed}", run.method, decisive, run.experiment.data)
 
 

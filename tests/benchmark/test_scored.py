@@ -60,3 +60,32 @@ def test_a_seed_that_ends_while_its_run_is_scored_is_scored_too(
     assert predicted == [[0], [0, 1]]
     assert json.loads(run.metrics.read_text()) == [0, 1]
     assert grid.scored(run)
+
+
+def store_stn0(experiment: config.Experiment, weights: str) -> None:
+    """Something in place of a trained STN_0's weights."""
+    folder = experiment.aligner("stn0").weights()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "weights.safetensors").write_text(weights)
+
+
+def score(run: config.Run) -> None:
+    """Something in place of the scores of what is stored."""
+    run.metrics.parent.mkdir(parents=True, exist_ok=True)
+    run.metrics.write_text("{}")
+    grid.record_scores(run, grid.weights_hashes(run))
+
+
+def test_scores_and_resume_state_are_of_the_stn0_that_is_stored(experiment: config.Experiment) -> None:
+    runs = [experiment.run(name) for name in ("bicubic", "vdsr")]  # behind STN_0, and not
+    store_stn0(experiment, "one")
+    for run in runs:
+        store(run, 0)
+        score(run)
+    assert [grid.scored(run) for run in runs] == [True, True]
+    before = [train.work_of(run, 0) for run in runs]
+    store_stn0(experiment, "another")
+    assert [grid.scored(run) for run in runs] == [False, True]
+    assert [train.work_of(run, 0) == work for run, work in zip(runs, before, strict=True)] == [False, True]
+    store_stn0(experiment, "one")
+    assert [train.work_of(run, 0) for run in runs] == before
