@@ -49,11 +49,10 @@ def stored(run: config.Run, seed: int) -> bool:
 
 
 def work_of(run: config.Run, seed: int) -> Path:
-    """The folder of the seed's resume state."""
-    method = make_method(run)
-    record = resolved(run, method)
+    """The folder of the seed's resume state, which VGG's file has its part in where it is at hand."""
+    record, stn0 = resolved(run, make_method(run)), aligner_of(run)
+    vgg = None if record["vgg"] is None else Path(record["vgg"])
     # The files' content too: a checkpoint of a training that came to its end must not outlive what it was made from.
-    vgg, stn0 = vgg_weights(run.experiment) if isinstance(method, TrainedMethod) else None, aligner_of(run)
     decisive = {
         **record,
         "vgg_hash": file_hash(vgg) if vgg and vgg.is_file() else None,

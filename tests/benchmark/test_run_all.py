@@ -426,6 +426,24 @@ def test_a_missing_vgg_file_fails_the_trainings_alone(project: Path, capfd: pyte
     assert "absent.safetensors: no such file" in printed.err
 
 
+def test_status_needs_no_vgg_file(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    change_params(training={"vgg": "absent.safetensors"})
+    run_all.main(run_all.parser().parse_args(["--status", "--only", "vdsr", "--seed", "0"]))
+    assert capfd.readouterr().out.splitlines()[1].split()[:3] == ["vdsr", "0", "waiting"]
+
+
+def test_a_missing_vgg_file_fails_what_is_stored_and_trained_anew_alone(
+    project: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    change_params(training={"vgg": "absent.safetensors"})
+    run = config.load().run("vdsr")
+    run.weights(0).mkdir(parents=True)
+    (run.weights(0) / "config.json").write_text(json.dumps(train.expected(run, 0)))  # as if brought from elsewhere
+    assert call("--only", "vdsr", "bicubic", "--anew", "--seed", "0") == 1
+    found = states(capfd.readouterr().out)
+    assert found == {("vdsr", "0"): "failed", ("bicubic", "0"): "stored", ("stn0", "0"): "stored"}
+
+
 def test_as_many_trainings_at_a_time_as_have_their_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 8)
     assert len(processes.slots("cpu", None, threads=1)) == 8
