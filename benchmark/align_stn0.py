@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from benchmark import cli, config
-from benchmark.make import make_method
+from benchmark.make import make_method, options_of
 from benchmark.provenance import data_hash, recorded
 from benchmark.scoring.estimates import rounded, warp_errors
 from benchmark.training import parallel
@@ -37,7 +37,7 @@ def work_of(aligner: config.Aligner) -> Path:
 
 def stored(aligner: config.Aligner) -> bool:
     """Whether its weights are there and are what this stage would store now, for all but changes of code."""
-    options = dataclasses.asdict(make_method(aligner).options)
+    options = dataclasses.asdict(options_of(aligner))
     return recorded(aligner.weights(), {**record_of(aligner), "options": options})
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchmark import align_stn0, cli, config, status, train
-from benchmark.make import aligner_of
+from benchmark.make import aligner_of, make_method
 from benchmark.provenance import file_hashes, says
 
 LOGS = Path("work/run_all")
@@ -72,7 +72,9 @@ def trainings_of(
     runs = [chosen[name] for name in experiment.runs if name in chosen]
     pairs = [(run, number) for run in runs for number in run.seeds if seed in (None, number)]
     pairs.sort(key=itemgetter(1))
-    # Every run is asked, whatever the seed, so that wrong options are told before time is spent.
+    # Every run is made, whatever the seed, so that wrong options are told before time is spent.
+    for run in runs:
+        make_method(run)
     needs = {run.name: stn0.name if (stn0 := aligner_of(run)) else None for run in runs}
     found = [Training(run, number, needs[run.name], anew) for run, number in pairs]
     aligners = [experiment.aligner(name) for name in config.ALIGNERS if name in {*needs.values(), *chosen}]

@@ -1,45 +1,57 @@
-"""A run's method, made as the experiment wants it, and all that it was made from."""
+"""A run's method, made as the experiment wants it, and all that it is made from."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from benchmark import config
-from methods.interface import Method, create
+from methods.interface import Method, method_class
+from methods.options import parse_options
 from methods.stn0 import NETWORKS
 from methods.trained import TrainedMethod
 
 
 def make_method(run: config.Run) -> Method:
-    """The run's method; the experiment's recipe is its `recipe` option, where it has one that the run does not set."""
-    if isinstance(run, config.Aligner):
-        return NETWORKS[run.name](run.options)
-    method = create(run.method, run.options)
-    fields = {f.name for f in dataclasses.fields(method.Options)}
-    if "recipe" in fields and "recipe" not in run.options:
-        recipe = run.experiment.params["training"]["recipe"]
-        method = create(run.method, {"recipe": recipe, **run.options})
-    return method
+    """The run's method, its network built, which takes long; `class_of` and `options_of` say what it is without."""
+    return class_of(run)(_given(run))
+
+
+def class_of(run: config.Run) -> type[Method]:
+    """The class of the run's method."""
+    return NETWORKS[run.name] if isinstance(run, config.Aligner) else method_class(run.method)
+
+
+def options_of(run: config.Run) -> Any:
+    """The options of the run's method, as the method itself holds them."""
+    method = class_of(run)
+    return parse_options(method.Options, _given(run), method.__name__)
+
+
+def _given(run: config.Run) -> Mapping[str, Any]:
+    """What is set of the options: the experiment's recipe too, where the method has one that the run does not set."""
+    has_recipe = "recipe" in {field.name for field in dataclasses.fields(class_of(run).Options)}
+    if isinstance(run, config.Aligner) or not has_recipe or "recipe" in run.options:
+        return run.options
+    return {"recipe": run.experiment.params["training"]["recipe"], **run.options}
 
 
 def aligner_of(run: config.Run) -> config.Aligner | None:
     """The STN_0 that the run is behind; None where it is behind none."""
-    how = run.alignment(make_method(run).wants)
+    how = run.alignment(class_of(run).wants)
     return run.experiment.aligner(how) if how in config.ALIGNERS else None
 
 
-def resolved(run: config.Run, method: Method) -> dict[str, Any]:
+def resolved(run: config.Run) -> dict[str, Any]:
     """Everything that decides what the run computes, beside its code and data."""
-    how = run.alignment(method.wants)
-    stn0 = run.experiment.aligner(how).options if how in config.ALIGNERS else None
-    vgg = run.experiment.params["training"]["vgg"] if isinstance(method, TrainedMethod) else None
+    method, stn0 = class_of(run), aligner_of(run)
     return {
         "experiment": run.experiment.name,
         "run": run.name,
         "method": run.method,
-        "options": dataclasses.asdict(method.options),
-        "align": how,
-        "stn0": stn0,
-        "vgg": vgg,
+        "options": dataclasses.asdict(options_of(run)),
+        "align": run.alignment(method.wants),
+        "stn0": stn0.options if stn0 else None,
+        "vgg": run.experiment.params["training"]["vgg"] if issubclass(method, TrainedMethod) else None,
     }

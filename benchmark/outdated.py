@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from benchmark import config
-from benchmark.make import make_method, resolved
+from benchmark.make import resolved
 from benchmark.provenance import data_hash
 from benchmark.reporting import measurements
 
@@ -16,7 +16,7 @@ def outdated(experiment: config.Experiment) -> dict[str, list[str]]:
     data, found = data_hash(experiment.data), {}
     for name, known in measurements.measured(experiment).items():
         run = experiment.run(name)
-        now = resolved(run, make_method(run))
+        now = resolved(run)
         lines = [line for record in known["training"] for line in differences(record, now)]
         if data is not None and known["data"] != data:
             lines.append(f"other faces than those in {experiment.data}")

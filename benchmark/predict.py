@@ -17,7 +17,7 @@ from tqdm import tqdm
 from benchmark import cli, config
 from benchmark.alignment import aligned_faces, alignment
 from benchmark.foreign import take
-from benchmark.make import make_method
+from benchmark.make import class_of, make_method, options_of
 from benchmark.train import stored
 from benchmark.training.course import machine
 from benchmark.training.fitting import choose_device
@@ -41,13 +41,13 @@ def main(arguments: argparse.Namespace) -> None:
     seeds = cli.seeds_at_hand(run, partial(stored, run), none)
     device = choose_device(arguments.device, experiment.threads)
     pairs = Pairs.load(experiment.data / "test")
-    method = make_method(run)
     if run.method == "images":
+        options = options_of(run)
         with cli.whole_folder(run.images(0).parent) as folder:
             for seed in seeds:
-                take(method.options.of(seed), list(pairs.faces["name"]), folder / f"seed{seed}")
+                take(options.of(seed), list(pairs.faces["name"]), folder / f"seed{seed}")
         return
-    how = run.alignment(method.wants)
+    how = run.alignment(class_of(run).wants)
     lr = aligned_faces(pairs, alignment(experiment, how, device), device)
     seconds = []
     with cli.whole_folder(run.images(0).parent) as folder:

@@ -26,7 +26,7 @@ from torch import Tensor
 
 from benchmark import cli, config
 from benchmark.alignment import alignment
-from benchmark.make import make_method
+from benchmark.make import make_method, options_of
 from benchmark.train import vgg_weights
 from benchmark.training.engine import FIRST, Settings, train
 from benchmark.training.fitting import choose_device
@@ -76,7 +76,7 @@ def record(run: config.Run, seed: int) -> pd.DataFrame:
 
 def phases_of(run: config.Run) -> list[int]:
     """The phases that can be replayed: the first, and the second where what the first one left is stored."""
-    return [0, 1] if getattr(make_method(run).options, "freeze_front", False) else [0]
+    return [0, 1] if getattr(options_of(run), "freeze_front", False) else [0]
 
 
 def _long(table: pd.DataFrame) -> pd.DataFrame:

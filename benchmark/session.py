@@ -141,12 +141,9 @@ class Session:
 
     async def score(self, run: config.Run, training: Training, slot: dict[str, str]) -> None:
         """Predict and evaluate the training's run, unless its metrics are of all that is stored of it."""
-        while not scored(run):
-            claim = self.claims.take(f"{self.experiment.name}-{run.name}-scores")
-            if claim:
-                await claim.keep(self.score_alone(run, training, slot))
-                return
+        while not (claim := self.claims.take(f"{self.experiment.name}-{run.name}-scores")):
             await asyncio.sleep(LOOK)
+        await claim.keep(self.score_alone(run, training, slot))
 
     async def score_alone(self, run: config.Run, training: Training, slot: dict[str, str]) -> None:
         """Predict and evaluate, while nobody else does so for this run."""

@@ -18,7 +18,7 @@ import yaml
 from dvc.repo import Repo
 
 from benchmark import cli, config
-from benchmark.make import make_method
+from benchmark.make import class_of
 from datasets.face import BadInput
 from methods.trained import TrainedMethod
 
@@ -151,7 +151,7 @@ def summary(experiment: config.Experiment, taken: list[Shipped]) -> str:
 
 def networks(experiment: config.Experiment) -> list[str]:
     """The runs whose method the engine trains, after STN_0."""
-    runs = [name for name in experiment.runs if isinstance(make_method(experiment.run(name)), TrainedMethod)]
+    runs = [name for name in experiment.runs if issubclass(class_of(experiment.run(name)), TrainedMethod)]
     return [*(aligner.name for aligner in experiment.aligners), *runs]
 
 

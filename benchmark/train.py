@@ -40,7 +40,7 @@ def vgg_weights(experiment: config.Experiment) -> Path | None:
 
 def expected(run: config.Run, seed: int) -> dict[str, Any]:
     """What the seed's record says if it was trained as this stage would train it now, for all but changes of code."""
-    return {**resolved(run, make_method(run)), "seed": seed, "data": data_hash(run.experiment.data)}
+    return {**resolved(run), "seed": seed, "data": data_hash(run.experiment.data)}
 
 
 def stored(run: config.Run, seed: int) -> bool:
@@ -50,7 +50,7 @@ def stored(run: config.Run, seed: int) -> bool:
 
 def work_of(run: config.Run, seed: int) -> Path:
     """The folder of the seed's resume state, which VGG's file has its part in where it is at hand."""
-    record, stn0 = resolved(run, make_method(run)), aligner_of(run)
+    record, stn0 = resolved(run), aligner_of(run)
     vgg = None if record["vgg"] is None else Path(record["vgg"])
     # The files' content too: a checkpoint of a training that came to its end must not outlive what it was made from.
     decisive = {
@@ -64,8 +64,7 @@ def work_of(run: config.Run, seed: int) -> Path:
 def fit_seed(run: config.Run, seed: int, pairs: Pairs, device: torch.device, settings: Settings) -> Path:
     """Fit the run with one seed; returns the folder of its resume state."""
     torch.manual_seed(seed)
-    method = make_method(run)
-    record = resolved(run, method)
+    method, record = make_method(run), resolved(run)
     parallel.say(yaml.safe_dump({**record, "seed": seed}, sort_keys=False).rstrip())
     work = work_of(run, seed)
     shared = work_folder("shared", run.method, {}, run.experiment.data)

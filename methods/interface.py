@@ -144,9 +144,14 @@ def discover() -> dict[str, type[Method]]:
 
 def create(name: str, options: Mapping[str, Any] | None = None) -> Method:
     """Make the method `name` with these options; BadInput lists the known ones."""
+    return method_class(name)(options)
+
+
+def method_class(name: str) -> type[Method]:
+    """The class of the method `name`; BadInput lists the known ones."""
     if name not in names():
         raise BadInput(f"params.yaml: no method '{name}'; methods/ has {', '.join(names())}")
-    return _class(name)(options)
+    return _class(name)
 
 
 def _class(name: str) -> type[Method]:

@@ -14,7 +14,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from benchmark import config, evaluate
-from benchmark.make import make_method, resolved
+from benchmark.make import resolved
 from benchmark.scoring.estimates import score_estimates
 from datasets.batch import DeviceFaces
 from datasets.pairs import ARRAYS, Pairs
@@ -114,7 +114,7 @@ def write_metrics(run: config.Run, pairs: Pairs) -> None:
         table.insert(0, "seed", seed)
         tables.append(table)
         estimates[f"seed{seed}"] = score_estimates(run.estimates(seed), pairs)
-    record = resolved(run, make_method(run))
+    record = resolved(run)
     training = [{**record, "seed": s, "parameters": 1234, "notes": {}} for s in run.seeds]
     facts = {"run": run.name, "method": run.method, "data": "made up", "training": training, "scored_seeds": run.seeds}
     evaluate.write(run, pd.concat(tables, ignore_index=True), {k: v for k, v in estimates.items() if v}, facts)

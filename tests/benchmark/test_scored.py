@@ -11,6 +11,7 @@ import pytest
 from small import make_project
 
 from benchmark import config, grid, session, train
+from benchmark.cluster.claims import Claim, Claims
 
 
 @pytest.fixture
@@ -89,3 +90,24 @@ def test_scores_and_resume_state_are_of_the_stn0_that_is_stored(experiment: conf
     assert [train.work_of(run, 0) == work for run, work in zip(runs, before, strict=True)] == [False, True]
     store_stn0(experiment, "one")
     assert [train.work_of(run, 0) for run in runs] == before
+
+
+def test_weights_are_looked_at_once_nobody_else_scores_the_run(
+    experiment: config.Experiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hashing them takes long, and holds up all slots meanwhile."""
+    run, take, happened = experiment.run("vdsr"), Claims.take, list[str]()
+
+    def busy_twice(claims: Claims, name: str) -> Claim | None:
+        happened.append("asked")
+        return take(claims, name) if happened.count("asked") == 3 else None
+
+    def scored(run: config.Run) -> bool:
+        happened.append("looked")
+        return True
+
+    monkeypatch.setattr(Claims, "take", busy_twice)
+    monkeypatch.setattr(session, "scored", scored)
+    call = session.Session(experiment, "cpu", [{}], math.inf)
+    asyncio.run(call.score(run, grid.Training(run, 0), {}))
+    assert happened == ["asked", "asked", "asked", "looked"]

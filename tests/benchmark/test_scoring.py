@@ -70,7 +70,7 @@ def store(name: str, seed: int = 0) -> Method:
     folder = run.weights(seed)
     folder.mkdir(parents=True, exist_ok=True)
     method.save(folder)
-    record = resolved(run, method)
+    record = resolved(run)
     (folder / "config.json").write_text(json.dumps({**record, "seed": seed, "data": "abc"}))
     return method
 

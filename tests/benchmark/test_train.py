@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -17,9 +18,9 @@ import tiny
 import torch
 import yaml
 
-from benchmark import config
+from benchmark import config, grid, store
 from benchmark import train as stage
-from benchmark.make import make_method
+from benchmark.make import make_method, options_of
 from benchmark.training import course, fitting, progress
 from datasets.face import BadInput
 from methods import interface
@@ -104,6 +105,28 @@ def test_recipe_of_the_run_wins_over_the_experiments(project: Path) -> None:
     assert make_method(run).options.recipe == "authors"
     assert make_method(config.load().run("small")).options.recipe == "tuned"
     assert make_method(config.load().run("bicubic")).options is not None
+
+
+def test_networks_are_built_to_be_used_and_not_to_be_asked(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    built: list[str] = []
+    build = tiny.Tiny.__init__
+
+    def watched(method: tiny.Tiny, options: dict[str, Any] | None = None) -> None:
+        build(method, options)
+        built.append(method.options.recipe)
+
+    monkeypatch.setattr(tiny.Tiny, "__init__", watched)
+    experiment = config.load()
+    trainings = grid.trainings_of(experiment, ["small", "authors", "by_stn0"])
+    assert sorted(built) == ["authors", "tuned", "tuned"]  # each run once: wrong combinations of options come out here
+    built.clear()
+    make_method(experiment.run("small"))
+    assert built == ["tuned"]
+    assert set(grid.progress(trainings)["state"]) == {"waiting"}
+    assert grid.weights_hashes(experiment.run("small")) == {}
+    assert options_of(experiment.run("authors")).recipe == "authors"
+    assert store.networks(experiment) == ["stn0", "authors", "by_stn0", "small"]
+    assert built == ["tuned"]
 
 
 def test_time_limit_leaves_with_its_own_status_and_goes_on(project: Path) -> None:
