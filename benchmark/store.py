@@ -89,18 +89,39 @@ def check(store: Path, trainings: list[Shipped]) -> None:
 
 
 def pull(experiment: config.Experiment) -> None:
-    """Take the trainings that the store has into results/, all or, where a file is damaged, none; say which."""
+    """Take the trainings that the store has into results/, all or, where a file is damaged, none; say which.
+
+    What was trained here and is not recorded yet is left as it is.
+    """
     own, others = shipped(experiment), released()
     if not own:
         say_of_another(experiment)
     with Repo() as repo:
         store = folder(repo)
-        taken = [*own, *others] if store is None else at_hand(store, [*own, *others])
-        if taken:
-            repo.pull([training.target for training in taken], allow_missing=store is None)
-    print(summary(experiment, [training for training in taken if training in own]))
-    for training in (training for training in taken if training in others):
-        print(f"{training.weights}: a network that is given away; read {training.weights}.md before you use it")
+        found = [*own, *others] if store is None else at_hand(store, [*own, *others])
+        if found:
+            repo.fetch([training.target for training in found])
+        kept = [training for training in found if unsaved(repo, training.weights)]
+        taken = [training for training in found if training not in kept]
+        if taken:  # of no targets, DVC takes all that there are
+            repo.checkout([training.target for training in taken], allow_missing=store is None)
+    say_taken(experiment, own, taken, kept)
+
+
+def unsaved(repo: Repo, weights: Path) -> bool:
+    """Whether a file of the folder is in no cache: DVC would have to destroy it, and refuses."""
+    files = (path for path in weights.rglob("*") if path.is_file())
+    return any(not repo.cache.local.exists(hashlib.md5(path.read_bytes()).hexdigest()) for path in files)
+
+
+def say_taken(experiment: config.Experiment, own: list[Shipped], taken: list[Shipped], kept: list[Shipped]) -> None:
+    """Print what came from the store, and what did not; `own` are the experiment's, the others given away."""
+    print(summary(experiment, [one for one in taken if one in own], [one for one in kept if one in own]))
+    for one in kept:
+        stage = "repro" if one in own else "release"
+        print(f"{one.weights}: not what DVC has recorded, left as it is; `python -m benchmark.{stage}` records it")
+    for one in (one for one in taken if one not in own):
+        print(f"{one.weights}: a network that is given away; read {one.weights}.md before you use it")
 
 
 def say_of_another(experiment: config.Experiment) -> None:
@@ -128,8 +149,11 @@ def push(experiment: config.Experiment) -> None:
     print(f"{len(recorded)} trained networks recorded, {count} files new in the store")
 
 
-def summary(experiment: config.Experiment, taken: list[Shipped]) -> str:
-    """Which trainings come from the store, when and on what they were made, what is left to train, and what to do."""
+def summary(experiment: config.Experiment, taken: list[Shipped], kept: list[Shipped]) -> str:
+    """Which trainings come from the store, when and on what they were made, what is left to train, and what to do.
+
+    kept: those that the store has too, and that stay as they are here.
+    """
     names = [training.weights.name for training in taken]
     known = [(name, made) for name in names for made in _made(experiment, name)]
     lines = [
@@ -137,7 +161,7 @@ def summary(experiment: config.Experiment, taken: list[Shipped]) -> str:
         for name, made in known
     ]
     total = hours([made for _, made in known])
-    rest = [name for name in networks(experiment) if name not in names]
+    rest = [name for name in networks(experiment) if name not in {*names, *(one.weights.name for one in kept)}]
     head = (
         f"{len(names)} trained networks taken from the store ({ANEW}: {total:.1f} hours on one such device, if alone):"
     )

@@ -127,6 +127,47 @@ def test_a_training_of_ones_own_is_left_alone(project: Path, capsys: pytest.Capt
     assert "Not in the store: stn0, cbn, vdsr;" in capsys.readouterr().out
 
 
+def test_a_training_that_is_not_recorded_yet_stays_and_is_said(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As `run_all --anew --only vdsr` leaves it: in no cache, so that DVC would refuse to replace any of them."""
+    path = WEIGHTS / "vdsr/seed0/weights"
+    path.unlink()
+    path.write_text("hours of training\n")
+    shutil.rmtree(WEIGHTS / "cbn")
+    store.pull(config.load())
+    assert path.read_text() == "hours of training\n"
+    assert Path(WEIGHTS, "cbn/seed0/weights").read_text() == "cbn\n"
+    printed = capsys.readouterr().out
+    assert f"{WEIGHTS}/vdsr: not what DVC has recorded, left as it is; `python -m benchmark.repro`" in printed
+    assert "1 trained networks taken from the store" in printed
+    assert "Not in the store: stn0;" in printed
+    shutil.rmtree(WEIGHTS / "cbn")
+    Path(WEIGHTS, "cbn/seed1").mkdir(parents=True)
+    Path(WEIGHTS, "cbn/seed1/weights").write_text("another seed\n")
+    store.pull(config.load())
+    assert there() == [
+        "cbn/seed1/weights",
+        "nearest/seed0/front",
+        "nearest/seed0/weights",
+        "vdsr/seed0/front",
+        "vdsr/seed0/weights",
+    ]
+
+
+def test_a_training_of_another_lock_is_replaced(project: Path) -> None:
+    """As after `git pull`: what was taken from the store before is in the cache, and nothing is lost."""
+    lock, path = Path("dvc.lock").read_text(), Path("dvc.yaml")
+    pipeline = path.read_text()
+    path.write_text(pipeline.replace("echo front", "echo older"))
+    dvc("repro")
+    assert Path(WEIGHTS, "vdsr/seed0/front").read_text() == "older\n"
+    path.write_text(pipeline)
+    Path("dvc.lock").write_text(lock)
+    store.pull(config.load())
+    assert Path(WEIGHTS, "vdsr/seed0/front").read_text() == "front\n"
+
+
 def test_another_experiment_has_nothing_in_the_store(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.rmtree("results/store")
     store.pull(config.load("other"))
