@@ -118,8 +118,10 @@ def say_taken(experiment: config.Experiment, own: list[Shipped], taken: list[Shi
     """Print what came from the store, and what did not; `own` are the experiment's, the others given away."""
     print(summary(experiment, [one for one in taken if one in own], [one for one in kept if one in own]))
     for one in kept:
-        stage = "repro" if one in own else "release"
-        print(f"{one.weights}: not what DVC has recorded, left as it is; `python -m benchmark.{stage}` records it")
+        # Where no input has changed, DVC may remember the outcome of before, and puts that in its place.
+        by_repro = f"`python -m benchmark.repro` if code or parameters changed, else `dvc commit -f {one.target}`"
+        remedy = by_repro if one in own else "`python -m benchmark.release`"
+        print(f"{one.weights}: not what DVC has recorded, left as it is; record it: {remedy}")
     for one in (one for one in taken if one not in own):
         print(f"{one.weights}: a network that is given away; read {one.weights}.md before you use it")
 
