@@ -21,12 +21,13 @@ PACKAGES = ("benchmark", "datasets", "methods")
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage of dvc.yaml; `run` is its run, with its method, where it is one of many."""
+    """A stage of dvc.yaml; `run` is its run, with its method, where it is one of many. params: keys of params.yaml."""
 
     name: str
     run: str | None
     method: str | None
     deps: tuple[str, ...]
+    params: tuple[str, ...]
     outs: tuple[str, ...]
 
     @property
@@ -46,7 +47,8 @@ def stages(params: dict[str, Any], experiment: str) -> list[Stage]:
             filled = yaml.safe_load(Template(text).safe_substitute(values))
             outs = [*filled.get("outs", []), *filled.get("metrics", [])]
             paths = tuple(out if isinstance(out, str) else next(iter(out)) for out in outs)
-            found.append(Stage(name, run, item.get("method"), tuple(filled["deps"]), paths))
+            keys = tuple(filled.get("params", ()))
+            found.append(Stage(name, run, item.get("method"), tuple(filled["deps"]), keys, paths))
     return found
 
 

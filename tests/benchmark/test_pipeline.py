@@ -58,6 +58,24 @@ def test_every_module_among_the_dependencies_is_imported_by_one_of_the_runs(name
     assert modules - set().union(*(reached(roots(stage)) for stage in alike)) == set()
 
 
+def test_every_param_is_there_in_every_experiment() -> None:
+    """DVC refuses a stage that names a key which is not there."""
+    for experiment in PARAMS["experiments"]:
+        for key in {key for stage in stages(PARAMS, experiment) for key in stage.params}:
+            found = PARAMS
+            for name in key.split("."):
+                assert name in found, key
+                found = found[name]
+
+
+@pytest.mark.parametrize("experiment", PARAMS["experiments"])
+def test_the_report_depends_on_all_that_its_experiment_says(experiment: str) -> None:
+    """It says which scores are of other settings than today's, those of every STN_0 and of runs of its own included."""
+    [report] = [stage for stage in stages(PARAMS, experiment) if stage.name == "report"]
+    said = {"runs", *(f"experiments.{experiment}.{key}" for key in PARAMS["experiments"][experiment])}
+    assert {key for key in said if not any(f"{key}.".startswith(f"{param}.") for param in report.params)} == set()
+
+
 def test_provenance_is_of_no_stage() -> None:
     for stage in STAGES:
         assert not [path for path in (*stage.deps, *stage.outs) if "provenance" in Path(path).parts[:-1]]
