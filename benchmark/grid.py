@@ -103,7 +103,7 @@ def stored(training: Training) -> bool:
 
 
 def work_of(training: Training) -> Path:
-    """The folder of the training's resume state. Its name takes reading all code and VGG's weights."""
+    """The folder of the training's resume state. Its name takes reading all code, and VGG's and STN_0's weights."""
     run = training.run
     return align_stn0.work_of(run) if isinstance(run, config.Aligner) else train.work_of(run, training.seed)
 
