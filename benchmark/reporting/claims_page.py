@@ -108,7 +108,13 @@ def _verdict(claim: dict[str, Any]) -> str:
     if len(claim["tests"]) > 1:
         return f"**{said(claim)}**"
     test = claim["tests"][0]
-    return f"**{said(claim)}**, {effect(test, claim['measure'])}, seeds {seeds_of(test['seeds'], test['paired'])}"
+    return f"**{said(claim)}**, {effect(test, claim['measure'])}, {_seeds(test)}"
+
+
+def _seeds(test: dict[str, Any]) -> str:
+    """The seeds of a pair in words."""
+    text = seeds_of(test["seeds"], test["paired"])
+    return f"{text} seed{'s' if test['seeds'][0] > 1 else ''}" if test["paired"] else f"seeds {text}"
 
 
 def _where(section: str) -> str:
