@@ -122,7 +122,10 @@ class Run:
         return self.images(seed) / ESTIMATES
 
     def provenance(self, seed: int) -> Path:
-        """How the seed's training came about: a record of one machine, no input and no output of a stage."""
+        """How the seed's training came about: a record of one machine, no output of a stage.
+
+        Claims read from it which trainings went on from the same front.
+        """
         return self.experiment.results / "provenance" / self.name / f"seed{seed}.json"
 
     @property
