@@ -5,10 +5,8 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import sys
-import time
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,10 +15,8 @@ from benchmark import cli, config
 from benchmark.make import make_method, options_of
 from benchmark.provenance import data_hash, recorded
 from benchmark.scoring.estimates import rounded, warp_errors
-from benchmark.training import parallel
-from benchmark.training.engine import OutOfTime, Settings
-from benchmark.training.fitting import choose_device, fit_and_save, keep_last, work_folder
-from benchmark.training.step import Mode
+from benchmark.training import parallel, stage
+from benchmark.training.fitting import fit_and_save, keep_last, work_folder
 from datasets.batch import to_float
 from datasets.pairs import Pairs
 from methods.interface import Context
@@ -57,9 +53,8 @@ def score(method: STN0, test: Pairs) -> dict[str, Any]:
 
 
 def main(args: argparse.Namespace) -> None:
-    deadline = None if args.seconds is None else time.monotonic() + args.seconds
     experiment = config.load(args.experiment)
-    device = parallel.start(choose_device(args.device, experiment.threads))
+    device, settings = stage.start(experiment, args)
     train, test = (Pairs.load(experiment.data / side) for side in ("train", "test"))
     aligner = experiment.aligner(args.network)
     work = work_of(aligner)
@@ -68,12 +63,8 @@ def main(args: argparse.Namespace) -> None:
     method = make_method(aligner)
     assert isinstance(method, STN0)
     record = record_of(aligner)
-    settings = Settings(step=args.step, precision=experiment.precision, deadline=deadline)
-    try:
+    with stage.in_time():
         fit_and_save(method, train, context, aligner.weights(), aligner.provenance(), record, settings)
-    except OutOfTime as error:
-        parallel.say(str(error))
-        sys.exit(cli.OUT_OF_TIME)
     if parallel.main():
         errors = score(method, test)
         with cli.whole_file(aligner.metrics) as part:
@@ -87,9 +78,7 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     options = cli.stage_parser(__doc__)
     options.add_argument("--network", choices=config.ALIGNERS, default=config.ALIGNERS[0], help="see methods/stn0.py")
-    options.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: CUDA if there is one")
-    options.add_argument("--step", choices=get_args(Mode), default="auto", help="see train")
-    options.add_argument("--seconds", type=float, help="see train")
+    stage.add_options(options)
     return options
 
 

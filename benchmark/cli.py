@@ -48,6 +48,11 @@ def stage_parser(description: str, *, per_run: bool = False) -> argparse.Argumen
     return parser
 
 
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Add --device, for training.fitting.choose_device."""
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: CUDA if there is one")
+
+
 def seeds_at_hand(run: config.Run, there: Callable[[int], bool], none: str, kept: Collection[int] = ()) -> list[int]:
     """The run's seeds for which `there` holds; a line names those that are missing. BadInput(`none`) where all are.
 

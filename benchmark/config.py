@@ -103,10 +103,6 @@ class Run:
     options: dict[str, Any]
     seeds: list[int] = field(default_factory=lambda: [0])
 
-    def alignment(self, wants: str) -> str:
-        """How the LR input is turned upright, of ALIGNMENTS; `wants` is the method's own wish."""
-        return self.align or ("stn0" if wants == "aligned" else "none")
-
     def weights(self, seed: int) -> Path:
         return self.experiment.results / "weights" / self.name / f"seed{seed}"
 

@@ -16,10 +16,12 @@ from benchmark.reporting.figures import save
 from benchmark.reporting.plots import DPI
 
 TARGET = Path("results/costs.md")
+PLOT = "time.png"
 HEAD = (
     "# Costs\n\nSeconds of training are on the clock, pauses of a busy machine included, and of all epochs, phases "
     "that several runs share counted for each; images a second are of the last phase, the median of its epochs. "
-    "Inference is timed in batches, with the copies to and from the device."
+    "Inference is timed in batches, with the copies to and from the device; on a CPU it is the processor's time, all "
+    "threads together, which other work on the machine does not lengthen."
 )
 
 
@@ -28,15 +30,19 @@ def main(arguments: argparse.Namespace) -> None:
     foreseen = [config.load(path.parent.name) for path in sorted(Path("results").glob("*/speeds"))]
     write(experiments, TARGET, [estimate.markdown(experiment) for experiment in foreseen])
     for experiment in experiments:
-        save(costs.quality_and_time(experiment), experiment.results / "figures" / "time.png", DPI)
+        save(costs.quality_and_time(experiment), experiment.results / "figures" / PLOT, DPI)
     print(f"{TARGET}: written")
 
 
 def write(experiments: list[config.Experiment], target: Path, last: Sequence[str] = ()) -> None:
     """Write the tables of all experiments into one Markdown file, and `last` below them."""
-    parts = [f"## `{e.name}`: {tables.describe(e)}\n\n{costs.markdown(e)}" for e in experiments]
+    parts = [f"## `{e.name}`: {tables.describe(e)}\n\n{costs.markdown(e)}\n\n{_plot(e)}" for e in experiments]
     with cli.whole_file(target) as part:
         part.write_text("\n\n".join([HEAD, *parts, *last]).rstrip() + "\n")
+
+
+def _plot(experiment: config.Experiment) -> str:
+    return f"![PSNR against time, {experiment.name}]({experiment.name}/figures/{PLOT})"
 
 
 if __name__ == "__main__":

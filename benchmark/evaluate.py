@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from concurrent.futures import ThreadPoolExecutor
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from joblib import cpu_count
 from tqdm import tqdm
 
 from benchmark import cli, config
@@ -71,7 +71,7 @@ def score_folder(folder: Path, pairs: Pairs) -> pd.DataFrame:
         y, y_reference = luma(image), luma(reference)
         return [psnr(image, reference), ssim(image, reference), psnr(y, y_reference), ssim(y, y_reference)]
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(cpu_count()) as pool:
         scores = list(tqdm(pool.map(score, range(len(names))), total=len(names), desc=folder.parent.name, unit="face"))
     table = pd.DataFrame(scores, columns=list(COLUMNS)).round(DECIMALS)
     table.insert(0, "name", names)

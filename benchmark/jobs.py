@@ -14,7 +14,7 @@ from benchmark import config
 from benchmark.cluster import submit
 from benchmark.cluster.job import Job
 from benchmark.grid import Training, scored, stored
-from benchmark.make import make_method
+from benchmark.make import alignment_of, make_method
 from benchmark.training import shared
 from benchmark.training.processes import slots
 from datasets.face import BadInput
@@ -107,7 +107,7 @@ def first_phase(training: Training) -> tuple[str, str] | None:
         return None
     torch.manual_seed(training.seed)  # as train does, before the weights are drawn
     method = make_method(run)
-    if not isinstance(method, TrainedMethod) or run.alignment(method.wants) != "none":
+    if not isinstance(method, TrainedMethod) or alignment_of(run) != "none":
         return None
     context = Context(torch.device("cpu"), training.seed, shared=Path())
     torch.manual_seed(training.seed)  # as training.state does, before a phase draws its own

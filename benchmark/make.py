@@ -37,21 +37,26 @@ def _given(run: config.Run) -> Mapping[str, Any]:
     return {"recipe": run.experiment.params["training"]["recipe"], **run.options}
 
 
+def alignment_of(run: config.Run) -> str:
+    """How the run's LR faces are turned upright, of config.ALIGNMENTS."""
+    return run.align or ("stn0" if class_of(run).wants == "aligned" else "none")
+
+
 def aligner_of(run: config.Run) -> config.Aligner | None:
     """The STN_0 that the run is behind; None where it is behind none."""
-    how = run.alignment(class_of(run).wants)
+    how = alignment_of(run)
     return run.experiment.aligner(how) if how in config.ALIGNERS else None
 
 
 def resolved(run: config.Run) -> dict[str, Any]:
     """Everything that decides what the run computes, beside its code and data."""
-    method, stn0 = class_of(run), aligner_of(run)
+    stn0, trained = aligner_of(run), issubclass(class_of(run), TrainedMethod)
     return {
         "experiment": run.experiment.name,
         "run": run.name,
         "method": run.method,
         "options": dataclasses.asdict(options_of(run)),
-        "align": run.alignment(method.wants),
+        "align": alignment_of(run),
         "stn0": stn0.options if stn0 else None,
-        "vgg": run.experiment.params["training"]["vgg"] if issubclass(method, TrainedMethod) else None,
+        "vgg": run.experiment.params["training"]["vgg"] if trained else None,
     }

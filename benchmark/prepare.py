@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from joblib import cpu_count
 from tqdm import tqdm
 
 from benchmark import cli, config
@@ -139,5 +139,5 @@ def check_sides(sides: np.ndarray) -> None:
 
 if __name__ == "__main__":
     parser = cli.stage_parser(__doc__)
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one a core)")
+    parser.add_argument("--workers", type=int, default=cpu_count(), help="processes (default: one a core)")
     cli.run(main, parser)

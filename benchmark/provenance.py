@@ -19,6 +19,12 @@ def git_commit() -> str | None:
     return answer.stdout.strip() or None
 
 
+def hours(trainings: Iterable[Mapping[str, Any]]) -> float:
+    """Hours that trainings took, by their records in provenance/; phases of the same times are one, shared."""
+    phases = {(name, tuple(seconds)) for known in trainings for name, seconds in known.get("epochs", {}).items()}
+    return sum(sum(seconds) for _, seconds in phases) / 3600
+
+
 def file_hash(path: Path) -> str:
     """SHA-256 of a file's content."""
     with path.open("rb") as file:

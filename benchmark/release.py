@@ -13,7 +13,7 @@ from dvc.repo import Repo
 
 from benchmark import cli, config, train
 from benchmark.evaluate import record_of
-from benchmark.make import make_method
+from benchmark.make import alignment_of, make_method
 from benchmark.reporting import model_card
 from datasets.face import BadInput
 from methods.trained import TrainedMethod
@@ -50,7 +50,7 @@ def require_usable(run: config.Run) -> None:
     method = make_method(run)
     if not isinstance(method, TrainedMethod):
         raise BadInput(f"{run.name}: no trained network; `make repro` fits it in seconds")
-    if method.told or run.alignment(method.wants) != "none":
+    if method.told or alignment_of(run) != "none":
         raise BadInput(f"{run.name}: needs STN_0 or the true faces beside it; give away one that turns faces by itself")
 
 

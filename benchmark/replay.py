@@ -26,7 +26,7 @@ from torch import Tensor
 
 from benchmark import cli, config
 from benchmark.alignment import alignment
-from benchmark.make import make_method, options_of
+from benchmark.make import alignment_of, make_method, options_of
 from benchmark.train import vgg_weights
 from benchmark.training.engine import FIRST, Settings, train
 from benchmark.training.fitting import choose_device
@@ -107,7 +107,7 @@ def replay(run: config.Run, seed: int, pairs: Pairs, number: int, updates: int) 
     with tempfile.TemporaryDirectory() as folder, contextlib.suppress(Enough):
         context = Context(device, seed, Path(folder), Path(folder) / "log.csv", vgg=vgg_weights(run.experiment))
         context.features = Path(folder) / "features"  # kept in half precision, as in the training
-        context.align = alignment(run.experiment, run.alignment(method.wants), device)
+        context.align = alignment(run.experiment, alignment_of(run), device)
         method.to(device)
         context.train = partial(train, settings=Settings(precision=_precision(run, seed), checkpoint_seconds=1e9))
         method.fit(pairs, context)

@@ -84,7 +84,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--seed", type=int, help="this seed (default: all)")
     options.add_argument("--until", metavar="PHASE", help="end each training after this phase, which others share")
     options.add_argument("--logs", action="store_true", help="write the stages' output to files with one job too")
-    options.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: CUDA if there is one")
+    cli.add_device(options)
     jobs.add_options(options)
     return options
 

@@ -13,7 +13,6 @@ import re
 import tempfile
 from functools import partial
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import torch
@@ -23,11 +22,11 @@ from benchmark import cli, config
 from benchmark.alignment import oracle
 from benchmark.grid import trainings_of
 from benchmark.make import make_method
+from benchmark.training import stage
 from benchmark.training.course import machine
 from benchmark.training.engine import Settings, train
 from benchmark.training.fitting import choose_device
 from benchmark.training.hardware import resolve
-from benchmark.training.step import Mode
 from datasets.face import BadInput
 from datasets.noise import smooth_noise
 from datasets.pairs import Pairs
@@ -109,8 +108,8 @@ def parser() -> argparse.ArgumentParser:
     options = cli.stage_parser(__doc__)
     options.add_argument("--only", nargs="+", metavar="RUN", help="these runs (default: all, and STN_0 as stn0)")
     options.add_argument("--updates", type=int, help="updates that are timed (default: 2 on a CPU, 50 on CUDA)")
-    options.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: CUDA if there is one")
-    options.add_argument("--step", choices=get_args(Mode), default="auto", help="see train")
+    cli.add_device(options)
+    stage.add_step(options)
     return options
 
 

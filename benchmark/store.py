@@ -19,6 +19,7 @@ from dvc.repo import Repo
 
 from benchmark import cli, config
 from benchmark.make import class_of
+from benchmark.provenance import hours
 from datasets.face import BadInput
 from methods.trained import TrainedMethod
 
@@ -195,12 +196,6 @@ def say_hours(experiment: config.Experiment) -> None:
     devices = " and ".join(sorted({one["device"] for one in made})) or "no device"
     never = known.count([])
     print(f"{len(made)} trainings took {hours(made):.1f} hours one after another on {devices}; never: {never}")
-
-
-def hours(made: list[dict[str, Any]]) -> float:
-    """Hours that the trainings took, a phase that several of them share counted once."""
-    phases = {(name, tuple(seconds)) for one in made for name, seconds in one["epochs"].items()}
-    return sum(sum(seconds) for _, seconds in phases) / 3600
 
 
 def main(arguments: argparse.Namespace) -> None:

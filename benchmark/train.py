@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import sys
-import time
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import torch
 import yaml
@@ -15,10 +13,9 @@ from benchmark import cli, config
 from benchmark.alignment import aligned_pairs, alignment
 from benchmark.make import aligner_of, make_method, resolved
 from benchmark.provenance import data_hash, file_hash, file_hashes, recorded
-from benchmark.training import parallel
-from benchmark.training.engine import OutOfTime, Settings
-from benchmark.training.fitting import choose_device, fit_and_save, keep_last, work_folder
-from benchmark.training.step import Mode
+from benchmark.training import parallel, stage
+from benchmark.training.engine import Settings
+from benchmark.training.fitting import fit_and_save, keep_last, work_folder
 from datasets.face import BadInput
 from datasets.pairs import Pairs
 from methods.interface import Context
@@ -83,18 +80,13 @@ def fit_seed(run: config.Run, seed: int, pairs: Pairs, device: torch.device, set
 
 
 def main(args: argparse.Namespace) -> None:
-    deadline = None if args.seconds is None else time.monotonic() + args.seconds
     experiment = config.load(args.experiment)
     run = experiment.run(args.run)
-    device = parallel.start(choose_device(args.device, experiment.threads))
+    device, settings = stage.start(experiment, args)
     pairs = Pairs.load(experiment.data / "train")
-    settings = Settings(step=args.step, precision=experiment.precision, deadline=deadline)
-    try:
-        seeds = run.seeds if args.seed is None else [args.seed]
+    seeds = run.seeds if args.seed is None else [args.seed]
+    with stage.in_time():
         done = [fit_seed(run, seed, pairs, device, settings) for seed in seeds]
-    except OutOfTime as error:
-        parallel.say(str(error))
-        sys.exit(cli.OUT_OF_TIME)
     # One stays for each seed: DVC removes a stage's outputs before it runs the stage again.
     for work in done:
         keep_last(work)
@@ -111,19 +103,7 @@ def parser() -> argparse.ArgumentParser:
         "Several GPUs for one run: torchrun --nproc-per-node N -m -- benchmark.train --run RUN."
     )
     options.add_argument("--seed", type=int, help="only this seed (default: the run's, one after the other)")
-    options.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: CUDA if there is one")
-    options.add_argument(
-        "--step",
-        choices=get_args(Mode),
-        default="auto",
-        help="how an update runs: plain PyTorch, a CUDA graph, or compiled (and on CUDA captured as a graph too); "
-        "auto: compile on CUDA, eager on the CPU",
-    )
-    options.add_argument(
-        "--seconds",
-        type=float,
-        help=f"save and stop after so many seconds of training, with exit status {cli.OUT_OF_TIME}",
-    )
+    stage.add_options(options)
     return options
 
 

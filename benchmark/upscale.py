@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from benchmark import cli, config, photograph
 from benchmark.alignment import alignment
-from benchmark.make import make_method
+from benchmark.make import alignment_of, make_method
 from benchmark.photograph import Photograph
 from benchmark.reporting.measurements import labels, paper
 from benchmark.training.fitting import choose_device
@@ -103,7 +103,7 @@ def upscaler(run: config.Run, device: torch.device) -> Upscale:
         )
     method.load(weights_of(run))
     method.to(device)
-    align = alignment(run.experiment, run.alignment(method.wants), device)
+    align = alignment(run.experiment, alignment_of(run), device)
 
     @torch.no_grad()
     def upscale(lr: Tensor) -> np.ndarray:
@@ -167,5 +167,5 @@ if __name__ == "__main__":
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--whole", action="store_true", help="the photograph's central square is the face")
     how.add_argument("--lr", action="store_true", help="the photograph is an LR face itself, of about 16 px")
-    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    cli.add_device(parser)
     cli.run(main, parser)

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from benchmark import config
+from benchmark.provenance import hours
 from benchmark.reporting import measurements, tables
-from benchmark.reporting.plots import finish, styles
+from benchmark.reporting.plots import finish, panels
 
 DIGITS = {"parameters": 0, "training, s": 0, "images/s": 1, "threads": 0, "inference, ms a face": 2}
 
@@ -42,14 +43,12 @@ def _training(path: Path) -> dict[str, Any]:
     return found | {key: known.get(key) for key in ("device", "threads", "precision", "note")}
 
 
-def hours(experiment: config.Experiment, trainings: pd.DataFrame) -> dict[int, float]:
-    """Hours by seed of all `trainings`, of `numbers`. Phases of the very same times are one, which runs shared."""
-    phases: dict[int, set[tuple[str, tuple[float, ...]]]] = {}
-    for run, seed in trainings[["run", "seed"]].itertuples(index=False):
-        known = _read(experiment.training(run).provenance(seed))
-        found = {(name, tuple(times)) for name, times in known.get("epochs", {}).items()}
-        phases.setdefault(seed, set()).update(found)
-    return {seed: sum(sum(times) for _, times in found) / 3600 for seed, found in phases.items()}
+def spent(experiment: config.Experiment, trainings: pd.DataFrame) -> dict[int, float]:
+    """Hours by seed of all `trainings`, of `numbers`."""
+    runs: dict[int, list[config.Run]] = {}
+    for name, seed in trainings[["run", "seed"]].itertuples(index=False):
+        runs.setdefault(seed, []).append(experiment.training(name))
+    return {seed: hours(_read(run.provenance(seed)) for run in runs[seed]) for seed in sorted(runs)}
 
 
 def inference(run: config.Run) -> float:
@@ -60,37 +59,48 @@ def inference(run: config.Run) -> float:
 def markdown(experiment: config.Experiment) -> str:
     """The table as text, a dash where a number is missing; below it the remarks of provenance/ and their runs."""
     found, names = numbers(experiment), measurements.labels(experiment)
-    spent = ", ".join(f"{time:.2f} for seed {seed}" for seed, time in sorted(hours(experiment, found).items()))
+    times = ", ".join(f"{time:.2f} for seed {seed}" for seed, time in spent(experiment, found).items())
     found["run"] = [names.get(run, run) for run in found["run"]]
     remarks = found.groupby("note", sort=False)["run"].unique()
     found = found.drop(columns="note")
     text = found.astype(object).where(found.notna(), tables.DASH)
     for column, digits in DIGITS.items():
         text[column] = [tables.number(value, digits) for value in found[column].astype(float)]
-    below = [f"Hours of training in all, what runs share counted once: {spent}."]
+    below = [f"Hours of training in all, what runs share counted once: {times}."]
     below += [f"{', '.join(runs)}: {remark}." for remark, runs in remarks.items()]
     return "\n\n".join([text.to_markdown(index=False, disable_numparse=True), *below])
 
 
 def quality_and_time(experiment: config.Experiment) -> plt.Figure:
-    """Mean PSNR against seconds a face of inference, and against seconds of training."""
-    style, summaries = styles(experiment), measurements.measured(experiment)
-    found = numbers(experiment)
-    found = found[found["parameters"] > 0]  # what learns nothing is not trained
-    training = found.groupby("run")["training, s"].mean()
-    devices = " and ".join(sorted(found["device"].dropna().unique()))
-    figure, axes = plt.subplots(1, 2, figsize=(12, 5), sharey=True)
-    seconds = {
-        "inference, s a face": {name: inference(experiment.run(name)) for name in summaries},
-        f"training, s ({devices})": {name: float(training.get(name, np.nan)) for name in summaries},
-    }
-    for axis, (title, times) in zip(axes, seconds.items(), strict=True):
-        for name, value in times.items():
-            if np.isfinite(value) and value > 0:
-                axis.plot(value, summaries[name]["psnr"], ls="", ms=6, **style[name])
-        axis.set(xlabel=title, xscale="log")
-        axis.grid(alpha=0.3)
-    axes[0].set(ylabel="PSNR, dB")
-    drawn = {line.get_label(): line for axis in axes for line in axis.lines}  # a run may be in one plot alone
-    axes[1].legend(drawn.values(), drawn.keys(), fontsize=6, loc="center left", bbox_to_anchor=(1, 0.5))
+    """Mean PSNR against seconds a face of inference, and against seconds of training; a row a table of the paper."""
+    summaries, times = measurements.measured(experiment), _times(experiment)
+    shown = panels(summaries)
+    size = (12, 3 * len(shown) + 0.6)
+    figure, grid = plt.subplots(len(shown), 2, figsize=size, sharex="col", sharey="row", squeeze=False)
+    for axes, (title, looks) in zip(grid, shown.items(), strict=True):
+        for axis, seconds in zip(axes, times.values(), strict=True):
+            for name, look in looks.items():
+                if seconds.get(name, 0) > 0:
+                    axis.plot(seconds[name], summaries[name]["psnr"], ls="", ms=6, **look)
+            axis.set(xscale="log", title=title)
+            axis.grid(alpha=0.3)
+        axes[0].set(ylabel="PSNR, dB")
+        drawn = {line.get_label(): line for axis in axes for line in axis.lines}  # a run may be in one plot alone
+        axes[1].legend(
+            drawn.values(), drawn.keys(), fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False
+        )
+    for axis, title in zip(grid[-1], times, strict=True):
+        axis.set(xlabel=title)
     return finish(figure)
+
+
+def _times(experiment: config.Experiment) -> dict[str, dict[str, float]]:
+    """Seconds by run of inference a face, and of training, of which the mean over seeds; by what they are."""
+    found = numbers(experiment)
+    trained = found[found["parameters"] > 0]  # what learns nothing is not trained
+    training = trained.groupby("run")["training, s"].mean()
+    devices = " and ".join(sorted(trained["device"].dropna().unique()))
+    return {
+        "inference, s a face": {run: inference(experiment.run(run)) for run in measurements.measured(experiment)},
+        f"training, s ({devices})": {str(run): float(value) for run, value in training.items()},
+    }

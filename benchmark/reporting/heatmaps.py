@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from benchmark import cli, config
+from benchmark.make import options_of
 from benchmark.reporting import measurements, tables
 from benchmark.reporting.findings import Finding, Pair, Scores, estimate, gain
 from benchmark.reporting.measures import MEASURES, Measure
 from methods.mtun.options import Options
-from methods.options import parse_options
 
 # Options that say what the decoder sees of heatmaps: two runs that differ in these alone are compared.
 OF_HEATMAPS = ("stacks", "heatmaps", "heatmap_weight", "sigma")
@@ -44,11 +44,8 @@ BOUNDED = ("psnr", "ssim", "nme")  # measures of `bounds`
 
 def seen(experiment: config.Experiment) -> dict[str, Options]:
     """All options of every run of MTUN."""
-    recipe, found = experiment.params["training"]["recipe"], {}
-    for run in map(experiment.run, experiment.runs):
-        if run.method == "mtun":
-            found[run.name] = parse_options(Options, {"recipe": recipe, **run.options}, "MTUN")
-    return found
+    runs = map(experiment.run, experiment.runs)
+    return {run.name: options_of(run) for run in runs if run.method == "mtun"}
 
 
 def pairs(experiment: config.Experiment) -> dict[str, str]:

@@ -28,12 +28,7 @@ def write(run: config.Run, manifest: dict[str, Any], provenance: dict[str, Any],
     """
     experiment, seed = run.experiment, run.seeds[0]
     known, rows = measurements.measured(experiment), measurements.rows(experiment)
-    for name in (run.name, BESIDE):
-        if name not in known:
-            raise BadInput(f"{experiment.run(name).metrics}: missing; a model card tells the scores of {name}")
-    record = next((record for record in known[run.name]["training"] if record["seed"] == seed), None)
-    if record is None:
-        raise BadInput(f"{run.facts}: nothing on seed {seed}; predict and evaluate it again")
+    record = _record(run, known)
     labels = measurements.labels(experiment)
     compared = {name: rows[name][rows[name]["seed"] == experiment.run(name).seeds[0]] for name in (run.name, BESIDE)}
     errors = {key: found for key, found in known[run.name]["estimates"].items() if key == f"seed{seed}"}
@@ -62,6 +57,17 @@ def write(run: config.Run, manifest: dict[str, Any], provenance: dict[str, Any],
     )
     with cli.whole_file(target) as part:
         part.write_text(text.rstrip() + "\n")
+
+
+def _record(run: config.Run, known: dict[str, Any]) -> dict[str, Any]:
+    """What the run's facts, of `known`, say of its first seed's training; BadInput where it or BESIDE is not scored."""
+    for name in (run.name, BESIDE):
+        if name not in known:
+            raise BadInput(f"{run.experiment.run(name).metrics}: missing; a model card tells the scores of {name}")
+    record = next((record for record in known[run.name]["training"] if record["seed"] == run.seeds[0]), None)
+    if record is None:
+        raise BadInput(f"{run.facts}: nothing on seed {run.seeds[0]}; predict and evaluate it again")
+    return record
 
 
 def terms(experiment: config.Experiment) -> str:

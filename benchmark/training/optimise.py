@@ -20,23 +20,7 @@ def make_optimiser(
 
     captured: made for being recorded in a CUDA graph.
     """
-    apart = {id(p) for p in slow.parameters()} if slow is not None else set()
-    parameters = [p for p in module.parameters() if p.requires_grad]
-
-    def group(members: list[nn.Parameter], factor: float) -> dict[str, Any]:
-        rate = recipe.lr * factor
-        # A graph must read the rate from the device: a number would be frozen into it.
-        return {
-            "params": members,
-            "lr": torch.tensor(rate, device=parameters[0].device) if captured else rate,
-            "factor": factor,
-        }
-
-    groups = [
-        group([p for p in parameters if id(p) not in apart], 1.0),
-        group([p for p in parameters if id(p) in apart], recipe.slow),
-    ]
-    groups = [one for one in groups if one["params"]]
+    groups = _groups(module, recipe, captured, slow)
     if recipe.kind == "rmsprop":
         return torch.optim.RMSprop(
             groups, alpha=recipe.alpha, eps=recipe.eps, weight_decay=recipe.weight_decay, capturable=captured
@@ -52,6 +36,21 @@ def make_optimiser(
         )
     # Of SGD only the fused form takes a rate from the device without waiting for it.
     return torch.optim.SGD(groups, momentum=recipe.momentum, weight_decay=recipe.weight_decay, fused=True)
+
+
+def _groups(module: nn.Module, recipe: Optimiser, captured: bool, slow: nn.Module | None) -> list[dict[str, Any]]:
+    """The trainable parameters, those of `slow` apart, each group with its rate and the factor that makes it."""
+    apart = {id(p) for p in slow.parameters()} if slow is not None else set()
+    parameters = [p for p in module.parameters() if p.requires_grad]
+    groups = []
+    for inside, factor in ((False, 1.0), (True, recipe.slow)):
+        members = [p for p in parameters if (id(p) in apart) == inside]
+        rate = recipe.lr * factor
+        if members:
+            # A graph must read the rate from the device: a number would be frozen into it.
+            lr = torch.tensor(rate, device=members[0].device) if captured else rate
+            groups.append({"params": members, "lr": lr, "factor": factor})
+    return groups
 
 
 def learning_rate(recipe: Optimiser, epoch: int, update: int, updates: int) -> float:

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import torch
+from joblib import cpu_count
 
 from benchmark.training.fitting import choose_device
 from datasets.face import BadInput
@@ -26,7 +27,7 @@ def slots(device: str, jobs: int | None, threads: int | None = None) -> list[dic
         raise BadInput(f"--jobs {jobs}: give 1 or more")
     devices = torch.cuda.device_count() if choose_device(device).type == "cuda" else 0
     if not devices:
-        together = max(1, (os.cpu_count() or 1) // threads) if threads else 1
+        together = max(1, cpu_count() // threads) if threads else 1
         return [{} for _ in range(jobs or together)]
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     names = visible.split(",") if visible else [str(i) for i in range(devices)]

@@ -149,11 +149,7 @@ def prepare(
         # Faster on GPU and CPU alike. All parts at once, whichever phase a run goes on in: rounding depends on it.
         module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if saved is None:
-        known = shared.recall(outcome, phases[0], context.device) if outcome else None
-        if known is not None:
-            run.at = Position(phase=1, rows=known["rows"], first=known["first"])
-            context.course[f"phase {phases[0].name}"] = "taken over from a run that shares it"
-            run.log()
+        _take_over(run)
         return run, None
     for module, state in zip(run.modules(), saved["modules"], strict=True):
         module.load_state_dict(state)
@@ -165,6 +161,16 @@ def prepare(
             f"going on from {store.folder}: phase {at.phase + 1}, epoch {at.epoch + 1}, update {at.update + 1}"
         )
     return run, saved["step"]
+
+
+def _take_over(run: Run) -> None:
+    """Put a run that has not begun behind its first phase, where another that shares it has been through it."""
+    front = run.phases[0]
+    known = shared.recall(run.outcome, front, run.context.device) if run.outcome else None
+    if known is not None:
+        run.at = Position(phase=1, rows=known["rows"], first=known["first"])
+        run.context.course[f"phase {front.name}"] = "taken over from a run that shares it"
+        run.log()
 
 
 def _rows(phase: Phase, training: Pairs) -> Tensor:

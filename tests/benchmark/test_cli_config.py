@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from benchmark import cli, config
+from benchmark import cli, config, make
 from datasets.face import BadInput
 
 
@@ -169,10 +169,9 @@ def test_experiment_is_the_files_choice_or_ones_own(params: Path, monkeypatch: p
 def test_run_takes_the_experiments_budget_and_its_own_options(params: Path) -> None:
     run = config.load().run("ours")
     assert (run.method, run.options, run.seeds) == ("mtun", {"epochs": 3, "width": 8}, [0, 1])
-    assert run.alignment("unaligned") == "none"
-    assert run.alignment("aligned") == "stn0"
+    assert make.alignment_of(run) == "none"
     bicubic = config.load().run("bicubic")
-    assert (bicubic.options, bicubic.seeds, bicubic.alignment("aligned")) == ({}, [0], "oracle")
+    assert (bicubic.options, bicubic.seeds, make.alignment_of(bicubic)) == ({}, [0], "oracle")
 
 
 def test_runs_of_an_experiment_do_not_share_folders(params: Path) -> None:

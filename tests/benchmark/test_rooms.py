@@ -14,7 +14,7 @@ STRANGERS = {
     "reporting": {"training", "cluster"},
     "cluster": {"scoring", "reporting"},
 }
-FOR_ALL = {"cli", "config", "provenance"}  # top-level modules that are no stages
+FOR_ALL = {"cli", "config", "make", "provenance"}  # top-level modules that are no stages
 
 
 def room(path: Path) -> str | None:

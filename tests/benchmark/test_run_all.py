@@ -445,7 +445,7 @@ def test_a_missing_vgg_file_fails_what_is_stored_and_trained_anew_alone(
 
 
 def test_as_many_trainings_at_a_time_as_have_their_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    monkeypatch.setattr(processes, "cpu_count", lambda: 8)
     assert len(processes.slots("cpu", None, threads=1)) == 8
     assert len(processes.slots("cpu", None, threads=3)) == 2
     assert len(processes.slots("cpu", None, threads=16)) == 1

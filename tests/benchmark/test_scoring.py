@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import math
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -156,6 +157,26 @@ def test_predict_makes_the_network_that_was_trained(experiment: config.Experimen
     estimates = load_file(run.images(0) / config.ESTIMATES)
     assert estimates["heatmaps"].shape == (24, 4, 64, 64)
     assert any(name.startswith("warp_") for name in estimates)
+
+
+def test_inference_is_timed_by_the_processors_clock_on_a_cpu(
+    experiment: config.Experiment, held_out: Pairs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spent = 0.0
+
+    def upscale(method: Method, lr: torch.Tensor) -> torch.Tensor:
+        nonlocal spent
+        spent += 3.0
+        return degrade.resize(lr, 128)
+
+    store("unaligned")
+    monkeypatch.setattr(discover()["bicubic"], "upscale", upscale)
+    monkeypatch.setattr(predict.time, "process_time", lambda: spent)
+    monkeypatch.setattr(predict, "BATCH", 5)
+    run_predict("unaligned")
+    record = json.loads(experiment.run("unaligned").predict_provenance.read_text())
+    batches = math.ceil(len(held_out) / 5)  # the first one once more before, untimed
+    assert record["seconds_a_face"] == pytest.approx(3.0 * batches / len(held_out), rel=1e-5)
 
 
 def test_predict_without_stn0_names_what_to_train(experiment: config.Experiment) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pytest
 
 from benchmark import config
@@ -52,7 +51,7 @@ def test_a_phase_that_runs_share_is_counted_once(toy: config.Experiment) -> None
     trained(toy.run("ours").provenance(0), front=[1800.0, 1800.0], mtun=[720.0])
     trained(toy.run("ours_no_skip").provenance(0), front=[1800.0, 1800.0], mtun=[360.0])
     trained(toy.run("ours").provenance(1), front=[1800.0, 1801.0], mtun=[359.0])
-    assert costs.hours(toy, costs.numbers(toy)) == pytest.approx({0: 1.4, 1: 1.1})
+    assert costs.spent(toy, costs.numbers(toy)) == pytest.approx({0: 1.4, 1: 1.1})
     assert "counted once: 1.40 for seed 0, 1.10 for seed 1." in costs.markdown(toy)
 
 
@@ -71,9 +70,10 @@ def test_all_experiments_stand_in_one_file(toy: config.Experiment) -> None:
 
 
 def test_quality_stands_against_both_times(toy: config.Experiment) -> None:
-    inference, training = costs.quality_and_time(toy).axes
-    for axis, seconds in ((inference, 0.002), (training, 10.0)):
-        assert len(axis.lines) == 5
-        points = np.array([[*line.get_xdata(), *line.get_ydata()] for line in axis.lines])
-        assert (points[:, 0] == seconds).all()
-        assert points[4, 1] == pytest.approx(measurements.measured(toy)["ours"]["psnr"])
+    axes, known, names = costs.quality_and_time(toy).axes, measurements.measured(toy), measurements.labels(toy)
+    expected = {names[run]: pytest.approx(summary["psnr"]) for run, summary in known.items()}
+    expected |= dict.fromkeys(("S4", "w/ L_h: L_p+f+u"), expected["Ours"])  # its names in Tables 2 and 3
+    for column, seconds in ((0, 0.002), (1, 10.0)):
+        lines = [line for axis in axes[column::2] for line in axis.lines]
+        assert {line.get_label(): line.get_ydata()[0] for line in lines} == expected
+        assert {line.get_xdata()[0] for line in lines} == {seconds}
