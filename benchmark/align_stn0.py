@@ -32,9 +32,9 @@ def work_of(aligner: config.Aligner) -> Path:
 
 
 def stored(aligner: config.Aligner) -> bool:
-    """Whether its weights are there and are what this stage would store now, for all but changes of code."""
+    """Whether its weights are there, scored, and what this stage would store now, for all but changes of code."""
     options = dataclasses.asdict(options_of(aligner))
-    return recorded(aligner.weights(), {**record_of(aligner), "options": options})
+    return aligner.metrics.is_file() and recorded(aligner.weights(), {**record_of(aligner), "options": options})
 
 
 def record_of(aligner: config.Aligner) -> dict[str, Any]:
@@ -63,6 +63,8 @@ def main(args: argparse.Namespace) -> None:
     method = make_method(aligner)
     assert isinstance(method, STN0)
     record = record_of(aligner)
+    if parallel.main():
+        aligner.metrics.unlink(missing_ok=True)  # until there are those of the new weights
     with stage.in_time():
         fit_and_save(method, train, context, aligner.weights(), aligner.provenance(), record, settings)
     if parallel.main():

@@ -39,6 +39,12 @@ class Experiment:
     def results(self) -> Path:
         return Path("results") / self.name
 
+    def block(self, name: str) -> dict[str, Any]:
+        """The options of a stage, "corpora", "prepare" or "recognise"; BadInput where there are none."""
+        if name not in self.params:
+            raise BadInput(f"{PARAMS}: experiments.{self.name} lacks {name}; see the other experiments")
+        return self.params[name]
+
     @property
     def threads(self) -> int | None:
         """How many threads PyTorch is to use on a CPU; None leaves it to PyTorch."""
@@ -107,6 +113,7 @@ class Run:
         return self.experiment.results / "weights" / self.name / f"seed{seed}"
 
     def log(self, seed: int) -> Path:
+        """Losses by epoch; claims read from it which trainings went on from the same front."""
         return self.experiment.results / "logs" / self.name / f"seed{seed}.csv"
 
     def images(self, seed: int) -> Path:
@@ -118,10 +125,7 @@ class Run:
         return self.images(seed) / ESTIMATES
 
     def provenance(self, seed: int) -> Path:
-        """How the seed's training came about: a record of one machine, no output of a stage.
-
-        Claims read from it which trainings went on from the same front.
-        """
+        """How the seed's training came about: a record of one machine, no output of a stage."""
         return self.experiment.results / "provenance" / self.name / f"seed{seed}.json"
 
     @property

@@ -22,6 +22,7 @@ from benchmark.forked import end_with_parent
 from benchmark.reporting.manifest import reasons, write_manifest
 from benchmark.reporting.sheet import corpus_sheet
 from datasets import corpus
+from datasets.copies import copies
 from datasets.crop import Crop, Skipped, crop_face
 from datasets.face import BadInput, Entry
 from datasets.pack import write_pairs
@@ -34,7 +35,9 @@ Job = tuple[str, Path, Entry]  # corpus, its folder, face
 
 def main(arguments: argparse.Namespace) -> None:
     experiment = config.load(arguments.experiment)
-    options = experiment.params["prepare"]
+    options = experiment.block("prepare")
+    if arguments.workers < 1:
+        raise BadInput(f"--workers {arguments.workers}: give 1 or more")
     found = jobs(experiment)
     faces = drawn(found, options)
     left_out = unused(experiment, found, faces)
@@ -42,16 +45,19 @@ def main(arguments: argparse.Namespace) -> None:
         crops, skipped = crop_all(faces, options["annotator"], folder / "crops.raw", arguments.workers)
         check_skipped(crops, skipped)
         entries = [crop.entry for crop in crops]
-        sides = split(entries, options["test_fraction"], options["validation_fraction"], options["seed"])
-        check_sides(sides)
         images = np.memmap(folder / "crops.raw", np.uint8, "r", shape=(len(crops), 128, 128, 3))
+        same = copies(images)
+        fractions = options["test_fraction"], options["validation_fraction"]
+        sides = split(entries, *fractions, options["seed"], same if options.get("copies_together") else ())
+        check_sides(sides)
+        parted = parted_copies([entry.name for entry in entries], sides, same)
         for side, members in (("train", sides != "test"), ("test", sides == "test")):
             rows = np.flatnonzero(members)
             chosen = [crops[i] for i in rows]
             write_pairs(folder / side, images, rows, chosen, sides[rows] == "validation", options["seed"])
         del images
         (folder / "crops.raw").unlink()
-        write_manifest(folder, options, crops, skipped, left_out)
+        write_manifest(folder, options, crops, skipped, left_out, parted)
     corpus_sheet(Pairs.load(experiment.data / "train"), options["sigma"], experiment.results / "figures" / "corpus.png")
 
 
@@ -59,7 +65,7 @@ def jobs(experiment: config.Experiment) -> list[Job]:
     """Every face that can be prepared: corpus, its folder, entry. BadInput where there is none."""
     found = [
         (name, experiment.raw / name, entry)
-        for name in experiment.params["corpora"]
+        for name in experiment.block("corpora")
         for entry in corpus(name).entries(experiment.raw / name)
     ]
     if not found:
@@ -126,6 +132,19 @@ def check_skipped(crops: list[Crop], skipped: list[Skipped]) -> None:
             f"prepare: {len(skipped)} of {total} faces cannot be used ({corpora}), over {MAX_SKIPPED:.0%}; "
             f"first: {skipped[0].reason if skipped else 'no face at all'}"
         )
+
+
+def parted_copies(names: list[str], sides: np.ndarray, same: list[tuple[int, int]]) -> list[tuple[str, str]]:
+    """Test faces and the faces beside the test that are copies of them, by name, told in a line."""
+    both = [sorted(pair, key=lambda i: sides[i] != "test") for pair in same if sum(sides[[*pair]] == "test") == 1]
+    found = sorted((names[test], names[other]) for test, other in both)
+    if found:
+        print(
+            f"{len(found)} test faces are copies of training faces, first {found[0][0]} of {found[0][1]}; "
+            "prepare.copies_together: true keeps those on one side of which the corpus does not say the side itself",
+            file=sys.stderr,
+        )
+    return found
 
 
 def check_sides(sides: np.ndarray) -> None:

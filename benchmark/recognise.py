@@ -34,7 +34,7 @@ CACHE = Memory("work/recognise", verbose=0)
 def main(arguments: argparse.Namespace) -> None:
     experiment = config.load(arguments.experiment)
     pairs = Pairs.load(experiment.data / "test")
-    rows = recognition.sample(pairs.faces, **experiment.params["recognise"])
+    rows = recognition.sample(pairs.faces, **experiment.block("recognise"))
     if not len(rows):
         raise BadInput(f"{experiment.data}/test: no face has 68 landmarks; there is nothing to recognise")
     gallery = pairs[np.flatnonzero(pairs.faces["points"] == 68)]

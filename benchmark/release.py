@@ -58,6 +58,8 @@ def require_scored(run: config.Run, seed: int) -> None:
     """BadInput unless the seed's weights are of params.yaml and metrics/ of these weights."""
     if not train.stored(run, seed):
         raise BadInput(f"{run.weights(seed)}: not of {config.PARAMS} and the data here; train the run again")
+    if not run.facts.is_file():
+        raise BadInput(f"{run.facts}: missing; predict and evaluate {run.name} first")
     if record_of(run, seed) not in json.loads(run.facts.read_text())["training"]:
         raise BadInput(f"{run.facts}: of other weights; predict and evaluate {run.name} again")
 

@@ -160,6 +160,8 @@ def _precision(run: config.Run, seed: int) -> config.Precision:
 def main(arguments: argparse.Namespace) -> None:
     experiment = config.load(arguments.experiment)
     run = experiment.training(arguments.run)
+    if not 1 <= arguments.updates <= FIRST:
+        raise BadInput(f"--updates {arguments.updates}: give 1 to {FIRST}, which are recorded of each phase")
     table = compare(run, arguments.seed, Pairs.load(experiment.data / "train"), arguments.updates)
     wrong, worst = table[~table["within"]], table["off"].max()
     print(wrong.to_string(index=False) if len(wrong) else f"{run.name}: as recorded, the worst loss off by {worst:.1g}")

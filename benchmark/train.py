@@ -82,6 +82,8 @@ def fit_seed(run: config.Run, seed: int, pairs: Pairs, device: torch.device, set
 def main(args: argparse.Namespace) -> None:
     experiment = config.load(args.experiment)
     run = experiment.run(args.run)
+    if args.seed is not None and args.seed < 0:
+        raise BadInput(f"--seed {args.seed}: give 0 or more")
     device, settings = stage.start(experiment, args)
     pairs = Pairs.load(experiment.data / "train")
     seeds = run.seeds if args.seed is None else [args.seed]

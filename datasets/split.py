@@ -19,8 +19,11 @@ class Placed(Entry):
     side: str = "train"
 
 
-def groups(entries: Sequence[Entry]) -> np.ndarray:
-    """Index of the smallest set that keeps each person and each photograph whole, one a face: (N,) int."""
+def groups(entries: Sequence[Entry], copies: Sequence[tuple[int, int]] = ()) -> np.ndarray:
+    """Index of the smallest set that keeps each person and each photograph whole, one a face: (N,) int.
+
+    copies: faces, two each, whose photographs are one under two names.
+    """
     parent: dict[str, str] = {}
 
     def root(key: str) -> str:
@@ -31,19 +34,24 @@ def groups(entries: Sequence[Entry]) -> np.ndarray:
 
     for entry in entries:
         parent[root(f"person {entry.person}")] = root(f"photo {entry.photo}")
+    for face, other in copies:
+        parent[root(f"photo {entries[face].photo}")] = root(f"photo {entries[other].photo}")
     names = [root(f"person {entry.person}") for entry in entries]
     return np.unique(names, return_inverse=True)[1]
 
 
-def split(entries: Sequence[Entry], test: float, validation: float, seed: int) -> np.ndarray:
+def split(
+    entries: Sequence[Entry], test: float, validation: float, seed: int, copies: Sequence[tuple[int, int]] = ()
+) -> np.ndarray:
     """Side of each face, (N,) of "train", "validation" or "test".
 
     test: fraction of all faces; validation: fraction of the rest. Within each source, groups are ranked by a hash of
     their name and the seed, so that both sides hold every source and a face added or lost moves few others. A group
     falls where its middle lies, so that a source of one group is all train. Placed faces stay where they are placed.
+    copies: see groups.
     """
     members: dict[int, list[int]] = defaultdict(list)
-    for face, group in enumerate(groups(entries)):
+    for face, group in enumerate(groups(entries, copies)):
         members[int(group)].append(face)
     by_source: dict[str, list[list[int]]] = defaultdict(list)
     for faces in members.values():

@@ -117,11 +117,11 @@ def get(options: Mapping[str, Any], raw: Path, workers: int | None = None) -> No
     It appears under that name only when whole. workers: processes (default: one a core). Bytes depend neither on them
     nor, among those that have AVX2, on the processor.
     """
-    if options.get("faces", SMALLEST) < SMALLEST:
-        raise BadInput(f"synthetic corpus: {options['faces']} faces; ask for {SMALLEST} or more, some for each part")
     unknown = set(options) ^ {"faces", "seed"}
     if unknown:
         raise BadInput(f"synthetic corpus: options must be faces and seed; check {', '.join(sorted(unknown))}")
+    if type(options["faces"]) is not int or options["faces"] < SMALLEST:
+        raise BadInput(f"synthetic corpus: faces: {options['faces']!r}; give {SMALLEST} or more, some for each part")
     part = raw.with_name(raw.name + ".tmp")
     shutil.rmtree(part, ignore_errors=True)
     for folder in ("menpo/semifrontal", "menpo/profile", "celeba/img_align_celeba"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import types
 import typing
 from collections.abc import Mapping
@@ -16,7 +15,7 @@ WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "
 
 
 def parse_options(options_type: type, given: Mapping[str, Any], owner: str) -> Any:
-    """Build the frozen options dataclass; BadInput for a name it lacks, another type, or a count of nothing."""
+    """Build the frozen options dataclass; BadInput for a name it lacks, another type, or a value out of bounds."""
     settable = {option.name for option in dataclasses.fields(options_type) if option.init}
     hints = {name: hint for name, hint in typing.get_type_hints(options_type).items() if name in settable}
     for name, value in given.items():
@@ -25,17 +24,23 @@ def parse_options(options_type: type, given: Mapping[str, Any], owner: str) -> A
         if not _fits(value, hints[name]):
             raise BadInput(f"params.yaml: {owner} option {name}: {value!r} is not {_words(hints[name])}")
     options = options_type(**given)  # whose own bounds come first: they may be narrower
-    for name, value in given.items():
-        if isinstance(value, int) and value < _least(name):
-            raise BadInput(f"params.yaml: {owner} option {name}: {value}; give at least {_least(name)}")
+    for option in dataclasses.fields(options_type):
+        value, bounds = getattr(options, option.name), option.metadata
+        if value is not None and value < bounds.get("least", value):
+            raise BadInput(f"params.yaml: {owner} option {option.name}: {value}; give at least {bounds['least']}")
+        if value is not None and "above" in bounds and value <= bounds["above"]:
+            raise BadInput(f"params.yaml: {owner} option {option.name}: {value}; give more than {bounds['above']}")
     return options
 
 
-def _least(name: str) -> float:
-    """What an option of that name is at least: of no epoch and no face nothing is learnt."""
-    if name == "front_epochs":  # a phase that MTUN's recipes may leave out
-        return 0
-    return 1 if name.startswith("epochs") or name.endswith(("epochs", "batch_size")) else -math.inf
+def at_least(least: float, default: Any) -> Any:
+    """An option of an options dataclass that is `least` or more, or None."""
+    return dataclasses.field(default=default, metadata={"least": least})
+
+
+def above(bound: float, default: Any) -> Any:
+    """An option of an options dataclass that is more than `bound`, or None."""
+    return dataclasses.field(default=default, metadata={"above": bound})
 
 
 def _fits(value: Any, hint: Any) -> bool:

@@ -15,6 +15,7 @@ from datasets import degrade
 from datasets.batch import Batch
 from methods.interface import Context, check_lr
 from methods.layers import STN, L_w, Layers, evaluating, locnet
+from methods.options import above, at_least
 from methods.trained import Optimiser, Phase, TrainedMethod
 
 # conv5 to 64, ReLU, MP2, conv5 to 20, ReLU: 16 -> 12 -> 6 -> 2 px, the 80 inputs of the paper's FC.
@@ -25,9 +26,9 @@ LAYERS: Layers = ((5, 64), "MP2", (5, 20))
 class Options:
     """epochs, batch_size: how long, on how many faces at a time. lr: Adam's rate, which falls to 0 as a cosine."""
 
-    epochs: int = 20
-    batch_size: int = 64
-    lr: float = 3e-3
+    epochs: int = at_least(1, 20)
+    batch_size: int = at_least(1, 64)
+    lr: float = above(0, 3e-3)
 
 
 class STN0(TrainedMethod):

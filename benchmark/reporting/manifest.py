@@ -18,12 +18,17 @@ from datasets.split import Placed
 
 
 def write_manifest(
-    folder: Path, options: dict[str, Any], crops: Sequence[Crop], skipped: Sequence[Skipped], unused: dict[str, Any]
+    folder: Path,
+    options: dict[str, Any],
+    crops: Sequence[Crop],
+    skipped: Sequence[Skipped],
+    unused: dict[str, Any],
+    parted: Sequence[tuple[str, str]],
 ) -> None:
     """Describe the packed sides in `folder`: counts by corpus, source and pose bin, skipped faces, hashes of all files.
 
-    unused: what else each corpus holds, as `reasons` counts it. "hash" is one SHA-256 over all files: two results with
-    the same hash saw the same data.
+    unused: what else each corpus holds, as `reasons` counts it. parted: test faces and their copies in training.
+    "hash" is one SHA-256 over all files: two results with the same hash saw the same data.
     """
     sides = {side: pd.read_csv(folder / side / "faces.csv") for side in ("train", "test")}
     files = {str(p.relative_to(folder)): file_hash(p) for p in sorted(folder.glob("*/*"))}
@@ -40,6 +45,7 @@ def write_manifest(
             "by person and photograph": sum(not isinstance(crop.entry, Placed) for crop in crops),
             "as the corpus is parted": sum(isinstance(crop.entry, Placed) for crop in crops),
         },
+        "copies on both sides": parted,
         "exif_tagged": dict(Counter(crop.frame for crop in crops if crop.frame)),
         "unused": unused,
         "skipped": [{"name": face.entry.name, "reason": face.reason} for face in skipped],

@@ -20,6 +20,7 @@ from methods.trained import TrainedMethod
 
 SYNTHETIC = {"synthetic"}  # corpora that a program draws
 REFERENCE = Path(__file__).parents[1] / "reference" / "paper.csv"
+COPIES = REFERENCE.with_name("copies.csv")
 
 
 def drawn(experiment: config.Experiment) -> bool:
@@ -45,16 +46,17 @@ def trained(experiment: config.Experiment) -> dict[str, str]:
     return found
 
 
-def fronts(run: config.Run, seeds: Iterable[int]) -> list[tuple[Any, ...] | None]:
+def fronts(run: config.Run, seeds: Iterable[int]) -> list[str | None]:
     """What tells the first phase of each training of a run from any other: trainings that share it have it alike.
 
-    It is the phase's name and its epochs' seconds, which go along when another run takes the phase over; None without
-    provenance.
+    It is that phase's part of log.csv, whose losses no two trainings of it have in common unless they went the same
+    way from the same weights; None without a log.
     """
-    found: list[tuple[Any, ...] | None] = []
-    for path in map(run.provenance, seeds):
-        epochs = json.loads(path.read_text()).get("epochs", {}) if path.is_file() else {}
-        found += [(phase, *seconds) for phase, seconds in list(epochs.items())[:1]] or [None]
+    found: list[str | None] = []
+    for path in map(run.log, seeds):
+        rows = pd.read_csv(path, dtype=str) if path.is_file() else pd.DataFrame()
+        first = rows[rows["phase"] == rows["phase"].iloc[0]].dropna(axis=1) if len(rows) else rows
+        found.append(first.to_csv(index=False) if len(rows) else None)
     return found
 
 
@@ -134,6 +136,11 @@ def scores(table: pd.DataFrame, measure: str) -> pd.DataFrame:
 def by_face(tables: dict[str, pd.DataFrame], measure: str) -> pd.DataFrame:
     """`measure` averaged over seeds: a row a face in order of its name, a column a run."""
     return pd.DataFrame({run: scores(table, measure).mean(axis=1) for run, table in tables.items()})
+
+
+def copies() -> set[str]:
+    """Names of test faces that are known to be copies of training faces, in the corpora that have been looked at."""
+    return set(pd.read_csv(COPIES)["test"])
 
 
 def paper() -> pd.DataFrame:

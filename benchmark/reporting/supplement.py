@@ -41,7 +41,9 @@ def numbers(experiment: config.Experiment) -> dict[str, pd.DataFrame]:
     rows, summaries = measurements.rows(experiment), measurements.measured(experiment)
     parts = {}
     for title, groups in GROUPS.items():
-        parts[title] = pd.DataFrame({run: by_group(groups(table), table) for run, table in rows.items()}).T
+        found = {run: by_group(groups(table), table) for run, table in rows.items()}
+        if any(found.values()):
+            parts[title] = pd.DataFrame(found).T
     parts["RGB and luma"] = pd.DataFrame({run: _luma(summary) for run, summary in summaries.items()}).T
     parts["Estimates"] = pd.DataFrame({run: estimates(summary["estimates"]) for run, summary in summaries.items()}).T
     sizes = {run: {("parameters", ""): count} for run, count in measurements.parameters(experiment).items()}
@@ -69,6 +71,13 @@ def by_black(table: pd.DataFrame) -> dict[str, pd.Series]:
     }
 
 
+def by_copy(table: pd.DataFrame) -> dict[str, pd.Series]:
+    """Which of a run's rows are of copies of training faces, and which are not; {} where none is known."""
+    known = table["name"].isin(measurements.copies())
+    count = table.loc[known, "name"].nunique()
+    return {f"the {count} copies of training faces": known, "all other faces": ~known} if count else {}
+
+
 def by_group(groups: dict[str, pd.Series], table: pd.DataFrame) -> dict[tuple[str, str], float]:
     """Mean PSNR and SSIM of a run's rows by group of them."""
     return {
@@ -82,6 +91,7 @@ GROUPS = {
     "PSNR and SSIM by yaw": by_yaw,
     "PSNR and SSIM by source": by_source,
     "PSNR and SSIM by black border": by_black,
+    "PSNR and SSIM of copies": by_copy,
 }
 
 

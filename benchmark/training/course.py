@@ -18,17 +18,22 @@ from benchmark.provenance import git_commit
 from benchmark.training import parallel
 from methods.interface import Context
 
+NOTED = "provenance.json"  # in the folder of the resume state
+
 
 def write(context: Context, target: Path) -> None:
     """Write what is known of the training that `context` has just seen.
 
-    Weights that were only taken back from their last checkpoint came about before: then what is there stays.
+    Weights that were only taken back from their last checkpoint came about before: what was noted beside it is written.
     """
-    if context.course.get("restored") and target.exists():
-        return
-    facts = {"precision": None, **times(context.course), **machine(context.device)}
-    with whole_file(target) as part:
-        part.write_text(json.dumps(facts, indent=1) + "\n")
+    noted = context.workdir / NOTED
+    if context.course.get("restored") and noted.is_file():
+        facts = json.loads(noted.read_text())
+    else:
+        facts = {"precision": None, **times(context.course), **machine(context.device)}
+    for path in (noted, target) if "restored" in context.course else (target,):  # a fit in one go leaves nothing else
+        with whole_file(path) as part:
+            part.write_text(json.dumps(facts, indent=1) + "\n")
 
 
 def times(course: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from datasets.pairs import Pairs
 from methods.cbn.model import SIZES, Cascades
 from methods.interface import Context, check_lr
 from methods.layers import evaluating
+from methods.options import above, at_least
 from methods.trained import Optimiser, Phase, TrainedMethod
 
 
@@ -29,14 +30,14 @@ class Options:
     error in box coordinates, beside the images' in [0, 1].
     """
 
-    width: float = 1.0
-    depth: int = 12
-    modes: int = 20
-    sigma: float = 1.5
-    landmark_weight: float = 1.0
-    epochs: int = 40
-    batch_size: int = 64
-    lr: float = 5e-4
+    width: float = above(0, 1.0)
+    depth: int = at_least(3, 12)
+    modes: int = at_least(1, 20)
+    sigma: float = above(0, 1.5)
+    landmark_weight: float = at_least(0, 1.0)
+    epochs: int = at_least(1, 40)
+    batch_size: int = at_least(1, 64)
+    lr: float = above(0, 5e-4)
 
 
 def landmark_error(landmarks: Tensor, target: Tensor) -> Tensor:

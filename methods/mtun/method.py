@@ -43,6 +43,11 @@ class MTUN(TrainedMethod):
             raise BadInput(
                 "params.yaml: MTUN option freeze_front: the front is untrained; set front_epochs, or leave it out"
             )
+        if self.options.adversarial and self.options.beta < self.recipe.beta_floor:
+            raise BadInput(
+                f"params.yaml: MTUN option beta: {self.options.beta}; recipe {self.options.recipe} lowers it to "
+                f"{self.recipe.beta_floor}; give that at least, or set adversarial: false"
+            )
         self.module = Generator(self.options, self.recipe)
         self.known: Tensor | None = None
 

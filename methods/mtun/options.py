@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from datasets.face import BadInput
+from methods.options import above, at_least
 
 
 @dataclass(frozen=True)
@@ -39,20 +40,20 @@ class Options:
     freeze_front: bool = False
     feature: bool = True
     adversarial: bool = True
-    alpha: float = 0.01
-    beta: float = 0.01
-    heatmap_weight: float = 1.0
+    alpha: float = at_least(0, 0.01)
+    beta: float = at_least(0, 0.01)
+    heatmap_weight: float = at_least(0, 1.0)
     sigma: float = 1.5
-    random_vgg_width: int = 64
-    epochs: int | None = None
+    random_vgg_width: int = at_least(1, 64)
+    epochs: int | None = at_least(1, None)
     batch_size: int | None = None
-    lr: float | None = None
+    lr: float | None = above(0, None)
     fresh: bool | None = None
     flip: bool | None = None
-    ema: float | None = None
-    front_epochs: int | None = None
+    ema: float | None = at_least(0, None)
+    front_epochs: int | None = at_least(0, None)
     front_batch_size: int | None = None
-    front_rate: float | None = None
+    front_rate: float | None = at_least(0, None)
 
     def __post_init__(self) -> None:
         if self.width < 2 or self.width % 2:
@@ -61,6 +62,8 @@ class Options:
             raise BadInput(f"params.yaml: MTUN option stacks: {self.stacks}; give 0 (no HEB) to 4")
         if self.heatmaps != "estimated" and (self.stacks or self.heb_at != 64):
             raise BadInput("params.yaml: MTUN option heatmaps: given ones stand for the HEB; set stacks: 0, no heb_at")
+        if self.ema is not None and self.ema >= 1:
+            raise BadInput(f"params.yaml: MTUN option ema: {self.ema}; give less than 1")
         if self.sigma <= 0:
             raise BadInput(f"params.yaml: MTUN option sigma: {self.sigma}; give a positive number of pixels")
         if self.authors_trunk and self.stacks:

@@ -13,6 +13,7 @@ from torch import Tensor
 from datasets.batch import Batch
 from methods.interface import Context, check_lr
 from methods.layers import evaluating
+from methods.options import above, at_least
 from methods.srgan.model import SRGANDiscriminator, SRResNet
 from methods.targets import Targets
 from methods.trained import Optimiser, Phase, TrainedMethod
@@ -31,14 +32,14 @@ class Options:
     warp for each face and epoch.
     """
 
-    width: int = 64
-    blocks: int = 16
-    critic_width: int = 64
+    width: int = at_least(1, 64)
+    blocks: int = at_least(1, 16)
+    critic_width: int = at_least(1, 64)
     content: Literal["vgg", "mse"] = "vgg"
-    epochs_mse: int = 60
-    epochs_gan: int = 20
-    batch_size: int = 16
-    lr: float = 1e-4
+    epochs_mse: int = at_least(1, 60)
+    epochs_gan: int = at_least(1, 20)
+    batch_size: int = at_least(1, 16)
+    lr: float = above(0, 1e-4)
     fresh: bool = True
 
 

@@ -16,6 +16,7 @@ from datasets.face import BadInput
 from datasets.pairs import Pairs
 from methods.interface import Context, check_lr
 from methods.layers import Discriminator, evaluating
+from methods.options import above, at_least
 from methods.tdae.model import Decoder, Networks, compose
 from methods.trained import Optimiser, Phase, TrainedMethod
 
@@ -31,19 +32,19 @@ class Options:
     decoder sees the whole training set. optimiser: "rmsprop" with lr x 0.99 each epoch, or "adam" with a cosine.
     """
 
-    width: float = 1.0
-    critic_width: int = 32
-    noise: float = 0.1
-    adversarial: float = 0.01
+    width: float = above(0, 1.0)
+    critic_width: int = at_least(1, 32)
+    noise: float = at_least(0, 0.1)
+    adversarial: float = at_least(0, 0.01)
     frontal_only: bool = True
-    yaw_threshold: float = 20.0
+    yaw_threshold: float = above(0, 20.0)
     retrain_decoder: bool = False
-    epochs_decoder: int = 63
-    epochs_encoder: int = 76
-    epochs_second_decoder: int = 151
-    batch_size: int = 64
+    epochs_decoder: int = at_least(1, 63)
+    epochs_encoder: int = at_least(1, 76)
+    epochs_second_decoder: int = at_least(1, 151)
+    batch_size: int = at_least(1, 64)
     optimiser: Literal["rmsprop", "adam"] = "rmsprop"
-    lr: float = 1e-3
+    lr: float = above(0, 1e-3)
 
 
 Loss = Callable[[Batch, int, Discriminator | None], tuple[dict[str, Tensor], Tensor | None]]

@@ -13,6 +13,7 @@ from datasets import degrade
 from datasets.batch import Batch
 from methods.interface import Context, check_lr
 from methods.layers import constant, evaluating
+from methods.options import above, at_least
 from methods.trained import Optimiser, Phase, TrainedMethod
 from methods.vdsr.model import VDSRNet
 
@@ -30,14 +31,14 @@ class Options:
     """
 
     colour: Literal["y", "rgb"] = "y"
-    depth: int = 20
-    width: int = 64
-    crop: int = 41
-    epochs: int = 80
-    step_epochs: int = 20
-    batch_size: int = 64
-    lr: float = 0.1
-    clip: float = 0.4
+    depth: int = at_least(2, 20)
+    width: int = at_least(1, 64)
+    crop: int = at_least(1, 41)
+    epochs: int = at_least(1, 80)
+    step_epochs: int = at_least(1, 20)
+    batch_size: int = at_least(1, 64)
+    lr: float = above(0, 0.1)
+    clip: float = at_least(0, 0.4)
 
 
 class VDSR(TrainedMethod):

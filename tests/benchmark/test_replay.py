@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,15 @@ def test_a_record_that_the_code_does_not_make_is_seen(project: Path, monkeypatch
 
 
 @pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize("updates", ["0", "25"])
+def test_more_updates_than_are_recorded_are_refused(
+    project: Path, updates: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project)
+    with pytest.raises(BadInput, match=f"^--updates {updates}: give 1 to 20"):
+        replay.main(argparse.Namespace(experiment=None, run="vdsr", seed=0, updates=int(updates)))
+
+
 def test_another_option_is_seen(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(project)
     run = config.load().run("vdsr")

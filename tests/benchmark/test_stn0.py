@@ -115,6 +115,10 @@ def test_each_network_has_files_of_its_own(project: Path) -> None:
     align_stn0.main(align_stn0.parser().parse_args(told))
     assert align_stn0.stored(aligner("stn0_told"))
     assert not align_stn0.stored(aligner())
+    scores = aligner("stn0_told").metrics.read_text()
+    aligner("stn0_told").metrics.unlink()
+    assert not align_stn0.stored(aligner("stn0_told"))  # as after a kill before it was scored
+    aligner("stn0_told").metrics.write_text(scores)
     made = {str(path.relative_to(project / "results/tiny")) for path in (project / "results/tiny").rglob("*.*")}
     assert made == {
         "weights/stn0_told/weights.safetensors",

@@ -100,6 +100,16 @@ def test_a_run_stores_weights_record_and_log_for_every_seed(project: Path, capsy
     assert len(list(project.glob("work/*/samples/*.png"))) == 4
 
 
+def test_provenance_comes_back_with_the_weights_that_it_is_of(project: Path) -> None:
+    provenance = project / "results/small/provenance/small/seed0.json"
+    train("--run", "small", "--seed", "0")
+    first = provenance.read_text()
+    provenance.write_text("of a training with other options, in between")
+    shutil.rmtree(project / "results/small/weights")
+    train("--run", "small", "--seed", "0")
+    assert provenance.read_text() == first
+
+
 def test_recipe_of_the_run_wins_over_the_experiments(project: Path) -> None:
     run = config.load().run("authors")
     assert make_method(run).options.recipe == "authors"

@@ -40,6 +40,17 @@ def test_groups_are_no_larger_than_needed() -> None:
     assert len(set(labels)) == 3
 
 
+def test_copies_of_a_photograph_stay_together() -> None:
+    faces = [entry(i, f"p{i}", f"f{i}") for i in range(200)]
+    alone = split(faces, 0.3, 0.1, 0)
+    test, train = np.flatnonzero(alone == "test")[:20], np.flatnonzero(alone == "train")[:20]
+    pairs = list(zip(test.tolist(), train.tolist(), strict=True))
+    sides = split(faces, 0.3, 0.1, 0, pairs)
+    assert (sides[test] == sides[train]).all()
+    assert set(sides) == {"train", "validation", "test"}
+    np.testing.assert_array_equal(groups(faces, pairs)[test], groups(faces, pairs)[train])
+
+
 def test_person_and_photo_of_one_name_are_different_keys() -> None:
     assert len(set(groups([entry(0, "x", "y"), entry(1, "y", "z")]))) == 2
 

@@ -211,6 +211,31 @@ def test_an_option_with_which_nothing_is_trained_is_refused(method: type[Method]
         method({option: value})
 
 
+@pytest.mark.parametrize(
+    ("method", "option", "value", "says"),
+    [
+        (VDSR, "depth", 1, "1; give at least 2"),
+        (VDSR, "lr", 0.0, "0.0; give more than 0"),
+        (SRGAN, "blocks", -1, "-1; give at least 1"),
+        (TDAE, "width", -1.0, "-1.0; give more than 0"),
+        (MTUN, "lr", -1.0, "-1.0; give more than 0"),
+        (MTUN, "ema", 2.0, "2.0; give less than 1"),
+    ],
+)
+def test_an_option_out_of_bounds_is_refused(method: type[Method], option: str, value: float, says: str) -> None:
+    with pytest.raises(BadInput, match=f"^params.yaml: {method.__name__} option {option}: {says}$"):
+        method({option: value})
+
+
+def test_a_weight_that_the_recipe_would_raise_is_refused() -> None:
+    with pytest.raises(
+        BadInput, match=r"MTUN option beta: 0\.001; recipe authors lowers it to 0\.005; give that at least"
+    ):
+        MTUN({**tiny("mtun"), "recipe": "authors", "adversarial": True, "beta": 0.001})
+    method = MTUN({**tiny("mtun"), "recipe": "authors", "adversarial": True, "beta": 0.006})
+    assert (method.beta(0), method.beta(1000)) == (0.006, 0.005)
+
+
 def test_a_front_without_epochs_is_an_mtun_of_one_phase() -> None:
     method = MTUN({**tiny("mtun"), "front_epochs": 0})
     assert [phase.name for phase in method.phases(Context(torch.device("cpu")))] == ["mtun"]

@@ -97,12 +97,22 @@ def test_runs_that_share_fronts_are_compared_front_by_front() -> None:
     assert not examine(Pair("a", "b", None), apart).paired
 
 
-def test_fronts_are_told_by_their_epochs_seconds(toy: config.Experiment) -> None:
-    ours = toy.run("ours")
-    assert measurements.fronts(ours, [0, 1]) == [None, None]
-    for seed, epochs in enumerate([{"front": [1.5, 2.5], "mtun": [3.0]}, {}]):
-        ours.provenance(seed).write_text(json.dumps({"epochs": epochs}))
-    assert measurements.fronts(ours, [0, 1, 2]) == [("front", 1.5, 2.5), None, None]
+def test_fronts_are_told_by_their_losses(toy: config.Experiment) -> None:
+    def write(run: str, seed: int, *rows: str) -> None:
+        path = toy.run(run).log(seed)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(rows) + "\n")
+
+    front = ["front,1,,0.25,", "front,2,,0.125,"]
+    write("ours", 0, "phase,epoch,val_psnr,L_w,L_h", *front, "mtun,1,20.5,,0.3")
+    write("ours", 1, "phase,epoch,val_psnr,L_w,L_h", front[0], "front,2,,0.124,", "mtun,1,20.5,,0.3")
+    write("ours_no_skip", 0, "phase,epoch,val_psnr,L_w", *(row[:-1] for row in front), "mtun,1,20.1,")  # no L_h
+    first, second, third = measurements.fronts(toy.run("ours"), [0, 1, 2])
+    assert first
+    assert second
+    assert first != second
+    assert third is None
+    assert measurements.fronts(toy.run("ours_no_skip"), [0]) == [first]
 
 
 def test_words_of_the_paper_are_counted_apart_from_its_tables(toy: config.Experiment) -> None:

@@ -53,10 +53,10 @@ def test_gains_are_differences_of_what_was_measured(studied: config.Experiment) 
         run: pd.read_csv(studied.run(run).metrics.with_suffix(".csv"))["psnr"].mean()
         for run in ("blind", "ours", "zero")
     }
-    gain = found.loc["Ours", "Gain in PSNR [95 %]"]
+    gain = found.loc["Ours", "Gain in PSNR, dB [95 %]"]
     assert float(gain.split()[0]) == pytest.approx(psnr["ours"] - psnr["blind"], abs=5.1e-3)
     assert "one seed" not in gain  # both have two
-    assert found.loc["zero", "Gain in PSNR [95 %]"].startswith("-")
+    assert found.loc["zero", "Gain in PSNR, dB [95 %]"].startswith("-")
     assert found["Heatmaps"].tolist() == ["estimated by 4 stacks, L_h times 1, σ 1.5", "given, σ 1.5", "empty"]
 
 
@@ -64,7 +64,7 @@ def test_bounds_stand_beside_the_papers_own_estimate(studied: config.Experiment)
     table, words = heatmaps.bounds(studied)
     row, ssim = table.to_dict("records")  # no landmarks: `recognise` has not run
     assert (row["Beside"], row["Gain in"], ssim["Gain in"]) == ("blind", "PSNR, dB", "SSIM")
-    gains = heatmaps.gains(studied).set_index("Run")["Gain in PSNR [95 %]"]
+    gains = heatmaps.gains(studied).set_index("Run")["Gain in PSNR, dB [95 %]"]
     assert [row[kind] for kind in ("True", "Estimated", "Empty")] == [gains[run] for run in ("true", "Ours", "zero")]
     gain = {kind: float(text.split()[0]) for kind, text in row.items() if kind not in ("Beside", "Gain in")}
     assert gain["Left"] == pytest.approx(gain["True"] - gain["Estimated"], abs=0.02)

@@ -45,6 +45,16 @@ def test_faces_are_parted_by_how_much_of_the_crop_is_black() -> None:
     assert [value for (measure, _), value in found.items() if measure == "psnr"] == [2, 5, 8]
 
 
+def test_copies_of_training_faces_stand_apart(toy: config.Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "PSNR and SSIM of copies" not in supplement.numbers(toy)  # of drawn faces none is known
+    rows = measurements.rows(toy)["ours"]
+    copy = rows["name"].iloc[0]
+    monkeypatch.setattr(measurements, "copies", lambda: {copy, "a face of another corpus"})
+    part = supplement.numbers(toy)["PSNR and SSIM of copies"]
+    assert part.loc["ours", ("psnr", "the 1 copies of training faces")] == rows[rows["name"] == copy]["psnr"].mean()
+    assert part.loc["ours", ("ssim", "all other faces")] == rows[rows["name"] != copy]["ssim"].mean()
+
+
 def test_luma_stands_beside_rgb(toy: config.Experiment, written: pd.DataFrame) -> None:
     rows = measurements.rows(toy)["bicubic"]
     assert written.loc["bicubic", "psnr RGB"] == pytest.approx(rows["psnr"].mean(), abs=5.1e-4)
