@@ -28,6 +28,8 @@ HEAD = (
 def main(arguments: argparse.Namespace) -> None:
     experiments = [config.load(name) for name in accept.experiments()]
     foreseen = [config.load(path.parent.name) for path in sorted(Path("results").glob("*/speeds"))]
+    for experiment in experiments:
+        costs.keep(experiment)
     write(experiments, TARGET, [estimate.markdown(experiment) for experiment in foreseen])
     for experiment in experiments:
         save(costs.quality_and_time(experiment), experiment.results / "figures" / PLOT, DPI)

@@ -62,12 +62,13 @@ def markdown(target: config.Experiment) -> str:
     rows, lines = [], []
     for device in found:
         if unknown := sorted(name for name, rounds in phases.items() if rounds.keys() - device.runs.get(name, {})):
-            lines.append(f"On {device.device} the speeds of {', '.join(unknown)} have not been measured.")
-            continue
+            lines.append(f"On {device.device} without {', '.join(unknown)}, of which no speed has been measured there.")
+        counted = [t for t in trainings if t.name not in unknown]
+        behind = {name: stn0 for name, stn0 in waiting.items() if stn0.removesuffix(" seed 0") not in unknown}
         for label, faces in FACES.items():
             seen = training_faces(target, faces)
-            hours = {str(t): seconds(phases[t.name], device.runs.get(t.name, {}), seen) / 3600 for t in trainings}
-            walls = {f"hours on {n}": wall(hours, waiting, n) for n in DEVICES}
+            hours = {str(t): seconds(phases[t.name], device.runs.get(t.name, {}), seen) / 3600 for t in counted}
+            walls = {f"hours on {n}": wall(hours, behind, n) for n in DEVICES}
             walls["critical path, hours"] = wall(hours, waiting, len(hours))
             rows.append({"faces": label, "device": device.device, "device hours": sum(hours.values()), **walls})
     table = pd.DataFrame(rows).to_markdown(index=False, floatfmt=",.1f") if rows else ""

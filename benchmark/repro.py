@@ -102,7 +102,12 @@ def main(arguments: list[str]) -> int:
     clear()
     from dvc.cli import main as dvc
 
-    return dvc(["repro", *arguments])
+    status = dvc(["repro", *arguments])
+    if not status:
+        print(
+            "(no `dvc push`: it would put every image into git; `python -m benchmark.store push` takes networks alone)"
+        )
+    return status
 
 
 if __name__ == "__main__":

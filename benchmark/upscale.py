@@ -159,7 +159,8 @@ def shrunk(image: np.ndarray, side: int = 2000) -> np.ndarray:
 
 if __name__ == "__main__":
     parser = cli.stage_parser(__doc__)
-    parser.add_argument("photo", type=Path, nargs="+", help="photographs, or folders of them")
+    parser.usage = "%(prog)s PHOTO [PHOTO ...] [--to FOLDER] [--run RUN [RUN ...]] [--whole | --lr] [options]"
+    parser.add_argument("photo", metavar="PHOTO", type=Path, nargs="+", help="photographs, or folders of them")
     parser.add_argument("--run", nargs="+", help="runs of params.yaml (default: those of Table 1 that are trained)")
     parser.add_argument(
         "--to", type=Path, default=Path("upscaled"), help="a folder for the results (default: upscaled)"

@@ -97,9 +97,12 @@ def count(judged: Iterable[dict[str, Any]]) -> dict[str, int]:
     return {verdict: found.count(verdict) for verdict in (*VERDICTS, UNMEASURED)}
 
 
-def in_words(claim: dict[str, Any]) -> bool:
-    """Whether the paper says so; else it is a table of the paper alone that shows it."""
-    return not str(claim["section"]).startswith("Table")
+def place(claim: dict[str, Any]) -> str:
+    """Whose claim it is: the paper's text's, in a section with a number, its tables' alone, or one's own."""
+    section = str(claim["section"])
+    if section[0].isdigit():
+        return "its text"
+    return "its tables alone" if section.startswith("Table") else "your own"
 
 
 def unmeasured(claim: dict[str, Any]) -> bool:

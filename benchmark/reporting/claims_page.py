@@ -49,10 +49,9 @@ SEEDS = (
 
 def summary(judged: list[dict[str, Any]], experiment: config.Experiment) -> str:
     """The counts of verdicts in words, of the paper's text and of its tables; on drawn faces, that they are not its."""
-    parts = {
-        "its text": filter(claims.in_words, judged),
-        "its tables alone": (c for c in judged if not claims.in_words(c)),
-    }
+    parts: dict[str, list[dict[str, Any]]] = {"its text": [], "its tables alone": []}
+    for claim in judged:
+        parts.setdefault(claims.place(claim), []).append(claim)
     said = "; ".join(f"of {where} {_counted(claims.count(part))}" for where, part in parts.items())
     if measurements.drawn(experiment):
         return f"On drawn faces, which neither support nor refute the paper: {said}"
@@ -95,15 +94,21 @@ def markdown(judged: list[dict[str, Any]], experiment: config.Experiment) -> str
 def compared(judged: dict[str, list[dict[str, Any]]]) -> str:
     """One table of every claim's verdict in several experiments, by name; of a claim of one pair with the margin."""
     lines = [f"| Claim | Paper | {' | '.join(f'`{name}`' for name in judged)} |", "|:--|--:|" + ":--|" * len(judged)]
-    for same in zip(*judged.values(), strict=True):
-        paper = margin(same[0]["tests"][0], same[0]["measure"]) if len(same[0]["tests"]) == 1 else ""
-        lines.append(f"| {same[0]['says']} | {paper} | {' | '.join(_verdict(claim) for claim in same)} |")
+    by_id = [{claim["id"]: claim for claim in of_one} for of_one in judged.values()]
+    for key in dict.fromkeys(key for found in by_id for key in found):
+        same = [found.get(key) for found in by_id]
+        known = next(claim for claim in same if claim)
+        paper = margin(known["tests"][0], known["measure"]) if len(known["tests"]) == 1 else ""
+        lines.append(f"| {known['says']} | {paper} | {' | '.join(map(_verdict, same))} |")
     return "\n".join(lines)
 
 
-def _verdict(claim: dict[str, Any]) -> str:
-    """A claim's verdict, and margin and seeds where it rests on one pair; a dash where runs have not been measured."""
-    if claims.unmeasured(claim):
+def _verdict(claim: dict[str, Any] | None) -> str:
+    """A claim's verdict, and margin and seeds where it rests on one pair; a dash where it has not been asked.
+
+    That is so where runs have not been measured, or where the experiment's report is older than the claim.
+    """
+    if claim is None or claims.unmeasured(claim):
         return "–"
     if len(claim["tests"]) > 1:
         return f"**{said(claim)}**"

@@ -10,16 +10,31 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from benchmark import config
+from benchmark import cli, config
 from benchmark.provenance import hours
 from benchmark.reporting import measurements, tables
 from benchmark.reporting.plots import finish, panels
 
+KEPT = "costs.csv"
+INDEX = ["run", "seed"]
 DIGITS = {"parameters": 0, "training, s": 0, "images/s": 1, "threads": 0, "inference, ms a face": 2}
 
 
 def numbers(experiment: config.Experiment) -> pd.DataFrame:
-    """A row a run and seed with what provenance/ tells of it, STN_0 first; NaN and None where it tells nothing."""
+    """A row a run and seed with what is known of it, STN_0 first; NaN and None where nothing is.
+
+    That is what provenance/ tells, and where it tells nothing, as in a clone of times that are of another machine,
+    what KEPT has.
+    """
+    found, kept = _told(experiment), experiment.results / KEPT
+    if kept.is_file():
+        before = pd.read_csv(kept, index_col=INDEX, dtype={"run": str})
+        found = found.fillna(before.reindex(pd.MultiIndex.from_frame(found[INDEX])).reset_index())
+    return found
+
+
+def _told(experiment: config.Experiment) -> pd.DataFrame:
+    """What provenance/ tells."""
     sizes, rows = measurements.parameters(experiment), []
     aligners = [(aligner.name, aligner.provenance()) for aligner in experiment.aligners]
     rows += [{"run": name, "seed": 0, **_training(path)} for name, path in aligners if path.is_file()]
@@ -30,6 +45,12 @@ def numbers(experiment: config.Experiment) -> pd.DataFrame:
         rows += [{"run": name, "seed": seed, **_training(run.provenance(seed)), **shared} for seed in seeds]
     columns = ["run", "seed", "parameters", "training, s", "images/s", "device", "threads", "precision"]
     return pd.DataFrame(rows, columns=[*columns, "inference, ms a face", "note"])
+
+
+def keep(experiment: config.Experiment) -> None:
+    """Write KEPT."""
+    with cli.whole_file(experiment.results / KEPT) as part:
+        numbers(experiment).to_csv(part, index=False)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -99,8 +120,9 @@ def _times(experiment: config.Experiment) -> dict[str, dict[str, float]]:
     found = numbers(experiment)
     trained = found[found["parameters"] > 0]  # what learns nothing is not trained
     training = trained.groupby("run")["training, s"].mean()
+    inference = found.groupby("run")["inference, ms a face"].first()
     devices = " and ".join(sorted(trained["device"].dropna().unique()))
     return {
-        "inference, s a face": {run: inference(experiment.run(run)) for run in measurements.measured(experiment)},
+        "inference, s a face": {str(run): float(ms) / 1000 for run, ms in inference.items()},
         f"training, s ({devices})": {str(run): float(value) for run, value in training.items()},
     }

@@ -24,7 +24,10 @@ SIZE = degrade.HR
 
 @dataclass(frozen=True)
 class Gallery:
-    """The test faces of an experiment, and for each face its PSNR averaged over the measured runs: psnr (N,)."""
+    """The test faces of an experiment, and for each face its PSNR averaged over the measured runs: psnr (N,).
+
+    Over the paper's runs, where there are some: one's own leave the figures' faces as they are.
+    """
 
     experiment: config.Experiment
     pairs: Pairs
@@ -37,7 +40,8 @@ class Gallery:
         if not folder.is_dir():
             return None
         pairs = Pairs.load(folder)
-        by_face = measurements.by_face(tables, "psnr").mean(axis=1)
+        of_paper = {run: table for run, table in tables.items() if run in measurements.paper().index}
+        by_face = measurements.by_face(of_paper or tables, "psnr").mean(axis=1)
         names = list(pairs.faces["name"])
         if set(names) != set(by_face.index):
             raise BadInput(f"{folder}: other faces than in {experiment.results}/metrics; run `dvc repro`")

@@ -115,6 +115,22 @@ def test_fronts_are_told_by_their_losses(toy: config.Experiment) -> None:
     assert measurements.fronts(toy.run("ours_no_skip"), [0]) == [first]
 
 
+def test_a_claim_that_an_older_report_lacks_is_a_dash(toy: config.Experiment) -> None:
+    judged = claims.judge(toy)
+    table = claims_page.compared({"old": judged[1:], "new": judged}).splitlines()
+    assert len(table) == 2 + len(judged)
+    (first,) = [line for line in table if line.startswith(f"| {judged[0]['says']} |")]
+    assert first.split("|")[3].strip() == "–"
+    assert f"**{judged[0]['verdict']}" in first.split("|")[4]
+
+
+def test_a_claim_of_ones_own_is_counted_apart(toy: config.Experiment) -> None:
+    judged = claims.judge(toy)
+    own = {**judged[0], "id": "own", "section": "ours to show"}
+    before, after = claims_page.summary(judged, toy), claims_page.summary([*judged, own], toy)
+    assert after == f"{before}; of your own 1 {judged[0]['verdict']}"
+
+
 def test_words_of_the_paper_are_counted_apart_from_its_tables(toy: config.Experiment) -> None:
     judged = claims.judge(toy)
     summary = claims_page.summary(judged, toy)

@@ -63,6 +63,22 @@ def test_images_that_came_without_a_time_have_a_dash(toy: config.Experiment) -> 
     assert lines(text, "Bicubic") == [["Bicubic", "0", "1,234", "–", "–", "–", "–", "–", "2.00"]]
 
 
+def test_what_another_machine_measured_is_kept(toy: config.Experiment) -> None:
+    before, plotted = costs.markdown(toy), costs.quality_and_time(toy)
+    costs.keep(toy)
+    for run in ("bicubic", "ours"):
+        toy.run(run).predict_provenance.unlink()
+    toy.run("bicubic").provenance(0).unlink()
+    assert costs.markdown(toy) == before
+    costs.keep(toy)
+    assert costs.markdown(toy) == before
+    again = costs.quality_and_time(toy)
+    points = [[line.get_xydata().tolist() for axis in one.axes for line in axis.lines] for one in (plotted, again)]
+    assert points[0] == points[1]
+    toy.run("ours").predict_provenance.write_text(json.dumps({"seconds_a_face": 0.004}))
+    assert lines(costs.markdown(toy), "Ours")[0][-1] == "4.00"  # what is measured here comes first
+
+
 def test_all_experiments_stand_in_one_file(toy: config.Experiment) -> None:
     target = toy.results.parent / "costs.md"
     command.write([toy, toy], target)
