@@ -141,6 +141,22 @@ def follows(left: Finding) -> list[str]:
     return [f"in PSNR true heatmaps bring {left.high:.2f} dB more than estimated ones at most, at 95 %."]
 
 
+def courses(experiment: config.Experiment) -> list[str]:
+    """How the gain on the validation fold goes from pass to pass, in words, where pairs were trained for several."""
+    logs, names, words = measurements.logs(experiment), measurements.labels(experiment), []
+    for run, other in measured_pairs(experiment).items():
+        if run not in logs or other not in logs:
+            continue
+        here, there = (pd.DataFrame([t["val_psnr"].dropna().to_numpy() for t in logs[name]]) for name in (run, other))
+        gap = (here.mean() - there.mean()).dropna().to_numpy()
+        if len(gap) > 1:
+            words.append(
+                f"Beside {names[other]}: on the validation fold {names[run]} gains {gap[0]:+.2f} dB after one pass "
+                f"over the training faces, {gap[-1]:+.2f} dB after {len(gap)}."
+            )
+    return words
+
+
 def errors(experiment: config.Experiment) -> pd.DataFrame:
     """Errors of the estimates of all runs of MTUN, means over seeds, as text."""
     known, names = measurements.measured(experiment), measurements.labels(experiment)
@@ -163,7 +179,7 @@ def write(experiment: config.Experiment, target: Path) -> None:
         table, words = bounds(experiment)
         if len(table):
             parts += [OF_BOUNDS, table.to_markdown(index=False, disable_numparse=True), *words]
-        parts.append(OF_ESTIMATES)
+        parts += [*courses(experiment), OF_ESTIMATES]
         parts.append(errors(experiment).to_markdown(index=False, disable_numparse=True))
         parts.append(f"![Learning with and without heatmaps](figures/{NAME}.png)")
     with cli.whole_file(target / f"{NAME}.md") as part:

@@ -92,6 +92,17 @@ def test_a_bound_has_no_use_on_photographs(studied: config.Experiment) -> None:
         upscale.upscaler(studied.run("true"), torch.device("cpu"))
 
 
+def test_the_course_of_a_gain_is_told_from_first_pass_to_last(studied: config.Experiment) -> None:
+    for seed, raised in ((0, 0.0), (1, 0.2)):
+        path = studied.run("ours").log(seed)
+        log = pd.read_csv(path)
+        log["val_psnr"] += raised + 0.1 * log["epoch"]
+        log.to_csv(path, index=False)
+    (sentence,) = [text for text in heatmaps.courses(studied) if "Ours gains" in text]
+    assert sentence.startswith("Beside blind: on the validation fold Ours gains +0.20 dB after one pass")
+    assert sentence.endswith("+0.50 dB after 4.")
+
+
 def test_errors_are_means_over_seeds(studied: config.Experiment) -> None:
     found = heatmaps.errors(studied).set_index("Run")
     assert found.loc["Ours", "eyes"] == "0.0"  # made up of the true ones
