@@ -64,11 +64,10 @@ def markdown(target: config.Experiment) -> str:
         if unknown := sorted(name for name, rounds in phases.items() if rounds.keys() - device.runs.get(name, {})):
             lines.append(f"On {device.device} without {', '.join(unknown)}, of which no speed has been measured there.")
         counted = [t for t in trainings if t.name not in unknown]
-        behind = {name: stn0 for name, stn0 in waiting.items() if stn0.removesuffix(" seed 0") not in unknown}
         for label, faces in FACES.items():
             seen = training_faces(target, faces)
             hours = {str(t): seconds(phases[t.name], device.runs.get(t.name, {}), seen) / 3600 for t in counted}
-            walls = {f"hours on {n}": wall(hours, behind, n) for n in DEVICES}
+            walls = {f"hours on {n}": wall(hours, waiting, n) for n in DEVICES}
             walls["critical path, hours"] = wall(hours, waiting, len(hours))
             rows.append({"faces": label, "device": device.device, "device hours": sum(hours.values()), **walls})
     table = pd.DataFrame(rows).to_markdown(index=False, floatfmt=",.1f") if rows else ""
@@ -107,8 +106,11 @@ def training_faces(experiment: config.Experiment, faces: int) -> float:
 
 
 def wall(hours: dict[str, float], waiting: dict[str, str], devices: int) -> float:
-    """Hours until the last training has ended on so many devices, one a device; `waiting`: the STN_0 that one needs."""
-    ready = {name: hours[waiting[name]] if name in waiting else 0.0 for name in hours}
+    """Hours until the last training has ended on so many devices, one a device.
+
+    waiting: the STN_0 that a training needs, for which none waits where its hours are not known.
+    """
+    ready = {name: hours.get(waiting.get(name, ""), 0.0) for name in hours}
     free = [0.0] * devices
     last = 0.0
     for name in sorted(ready, key=ready.__getitem__):

@@ -120,9 +120,9 @@ def _times(experiment: config.Experiment) -> dict[str, dict[str, float]]:
     found = numbers(experiment)
     trained = found[found["parameters"] > 0]  # what learns nothing is not trained
     training = trained.groupby("run")["training, s"].mean()
-    inference = found.groupby("run")["inference, ms a face"].first()
+    milliseconds = found.groupby("run")["inference, ms a face"].first()
     devices = " and ".join(sorted(trained["device"].dropna().unique()))
     return {
-        "inference, s a face": {str(run): float(ms) / 1000 for run, ms in inference.items()},
+        "inference, s a face": {str(run): float(value) / 1000 for run, value in milliseconds.items()},
         f"training, s ({devices})": {str(run): float(value) for run, value in training.items()},
     }

@@ -9,7 +9,7 @@ from benchmark import config
 from benchmark.reporting import heatmaps, measurements, plots
 from benchmark.reporting.figures import save
 
-Scores = dict[str, list[np.ndarray]]  # PSNR on the validation fold, an epoch each, of every seed of a run
+Scores = dict[str, list[np.ndarray]]  # of measurements.validation
 
 
 def draw(experiment: config.Experiment) -> plt.Figure:
@@ -17,7 +17,7 @@ def draw(experiment: config.Experiment) -> plt.Figure:
 
     Where all runs of a panel have a single pass they stand side by side instead. Words alone where no pair has logs.
     """
-    found = panels(experiment, scores := validation(experiment))
+    found = panels(experiment, scores := measurements.validation(experiment))
     if not found:
         figure = plt.figure(figsize=(6, 1))
         figure.text(0.5, 0.5, "No two runs to compare have been trained yet.", ha="center", va="center")
@@ -31,12 +31,6 @@ def draw(experiment: config.Experiment) -> plt.Figure:
         axis.set(title=f"beside {names[other]}")
     axes[0, 0].set(ylabel="PSNR on the validation fold, dB")
     return plots.finish(figure)
-
-
-def validation(experiment: config.Experiment) -> Scores:
-    """By run: the PSNR on the validation fold that the log of each seed has."""
-    known = {run: tables for run, tables in measurements.logs(experiment).items() if "val_psnr" in tables[0]}
-    return {run: [table["val_psnr"].dropna().to_numpy() for table in tables] for run, tables in known.items()}
 
 
 def panels(experiment: config.Experiment, scores: Scores) -> dict[str, list[str]]:

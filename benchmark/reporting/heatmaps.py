@@ -143,12 +143,12 @@ def follows(left: Finding) -> list[str]:
 
 def courses(experiment: config.Experiment) -> list[str]:
     """How the gain on the validation fold goes from pass to pass, in words, where pairs were trained for several."""
-    logs, names, words = measurements.logs(experiment), measurements.labels(experiment), []
+    names, words = measurements.labels(experiment), []
+    means = {run: pd.DataFrame(seeds).mean() for run, seeds in measurements.validation(experiment).items()}
     for run, other in measured_pairs(experiment).items():
-        if run not in logs or other not in logs:
+        if not {run, other} <= means.keys():
             continue
-        here, there = (pd.DataFrame([t["val_psnr"].dropna().to_numpy() for t in logs[name]]) for name in (run, other))
-        gap = (here.mean() - there.mean()).dropna().to_numpy()
+        gap = (means[run] - means[other]).dropna().to_numpy()
         if len(gap) > 1:
             words.append(
                 f"Beside {names[other]}: on the validation fold {names[run]} gains {gap[0]:+.2f} dB after one pass "

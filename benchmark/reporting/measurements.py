@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from benchmark import config
@@ -183,6 +184,12 @@ def logs(experiment: config.Experiment) -> dict[str, list[pd.DataFrame]]:
         if tables:
             found[name] = tables
     return found
+
+
+def validation(experiment: config.Experiment) -> dict[str, list[np.ndarray]]:
+    """By run: the PSNR on the validation fold, dB, an epoch each, that the log of each seed has."""
+    known = {run: tables for run, tables in logs(experiment).items() if "val_psnr" in tables[0]}
+    return {run: [table["val_psnr"].dropna().to_numpy() for table in tables] for run, tables in known.items()}
 
 
 def epochs(experiment: config.Experiment) -> dict[str, int]:

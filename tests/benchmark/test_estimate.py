@@ -54,6 +54,8 @@ def test_hours_follow_from_epochs_faces_and_speeds(experiment: config.Experiment
     partial = estimate.markdown(experiment)
     assert "On GPU, bfloat16 without turned, of which no speed has been measured there." in partial
     assert len([line for line in partial.splitlines() if line.startswith("| 30,000")]) == 1
+    measured(experiment, **{name: speed for name, speed in known.items() if name != "stn0"})
+    assert "On GPU, bfloat16 without stn0, turned, of which no speed" in estimate.markdown(experiment)
     measured(experiment, **known, turned={"pixel": 0.5})
     rows = [line for line in estimate.markdown(experiment).splitlines() if line.startswith("| 30,000")]
     last = estimate.markdown(experiment).splitlines()[-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from methods.options import parse_options
 from methods.srgan.method import SRGAN
 from methods.stn0 import NETWORKS, STN0
 from methods.tdae.method import TDAE
+from methods.trained import TrainedMethod
 from methods.vdsr.method import VDSR
 
 # All but the images of a foreign method, which has none for other faces; see tests/benchmark/test_foreign.py.
@@ -209,6 +211,17 @@ def test_an_option_with_which_nothing_is_trained_is_refused(method: type[Method]
     line = f"{method.__name__} option {option}: {value}; give at least 1"
     with pytest.raises(BadInput, match=f"^params.yaml: {line}$"):
         method({option: value})
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if issubclass(discover()[name], TrainedMethod)])
+def test_no_method_is_trained_for_no_epoch_or_on_no_face(name: str) -> None:
+    method = discover()[name]
+    names = {field.name for field in dataclasses.fields(method.Options)}
+    counts = {option for option in names if option.startswith("epochs") or option.endswith(("epochs", "batch_size"))}
+    assert counts
+    for option in counts - {"front_epochs"}:  # a phase that MTUN's recipes may leave out
+        with pytest.raises(BadInput, match=f"option {option}: 0"):
+            method({option: 0})
 
 
 @pytest.mark.parametrize(
