@@ -30,6 +30,8 @@ def main(arguments: argparse.Namespace) -> None:
 
 def table(experiment: config.Experiment, first: str, second: str) -> pd.DataFrame:
     """A row a measure as text. BadInput for a run that is not in params.yaml or has no scores."""
+    if first == second:
+        raise BadInput(f"{first}, {second}: one run; name another to compare it with")
     scored = measurements.measured(experiment)
     for run in (experiment.run(first), experiment.run(second)):
         if run.name not in scored:

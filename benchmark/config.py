@@ -15,7 +15,13 @@ ALIGNERS = ("stn0", "stn0_told")  # the networks of methods/stn0.py
 ALIGNMENTS = (*ALIGNERS, "oracle", "none")
 Precision = Literal["auto", "float32", "bfloat16"]
 PARAMS = Path("params.yaml")
-_BLOCKS = ("corpora", "prepare", "recognise", "methods")  # of an experiment
+_BLOCKS = ("corpora", "prepare", "recognise", "training", "methods")  # of an experiment
+# What may stand in those of one level whose options no method and no corpus checks.
+_KNOWN = {
+    "prepare": {"annotator", "test_fraction", "validation_fraction", "seed", "sigma", "copies_together"},
+    "recognise": {"count", "seed"},
+    "training": {"recipe", "seeds", "vgg", "threads", "precision"},
+}
 ESTIMATES = "inspect.safetensors"  # the same bytes with every Python, which a compressed archive is not
 
 
@@ -69,7 +75,10 @@ class Experiment:
         method, where = item.pop("method"), f"experiments.{self.name}"
         budgets = self.params["methods"]
         if method not in budgets:
-            raise BadInput(f"{PARAMS}: run '{name}' uses method {method!r}: add it to {where}.methods")
+            raise BadInput(
+                f"{PARAMS}: run '{name}' uses method {method!r}: add it to {where}.methods, which has "
+                f"{', '.join(budgets)}"
+            )
         budget = _block(budgets[method] or {}, f"{where}.methods.{method}")
         align = item.pop("align", None)
         if align not in (None, *ALIGNMENTS):
@@ -171,13 +180,16 @@ def load(experiment: str | None = None, path: Path = PARAMS) -> Experiment:
     params = _read(path)
     experiments = _block(params["experiments"], "experiments")
     name = experiment or os.environ.get("EXPERIMENT") or params["experiment"]
-    if name not in experiments:
+    if not isinstance(name, str) or name not in experiments:
         raise BadInput(f"{path}: no experiment '{name}'; it has {', '.join(experiments)}")
     where = f"experiments.{name}"
     block = _block(experiments[name], where, "training", "methods")
     _block(block["training"], f"{where}.training", "recipe", "seeds", "vgg")
     for key in _BLOCKS:
-        _block(block.get(key, {}), f"{where}.{key}")
+        given = _block(block.get(key, {}), f"{where}.{key}")
+        if unknown := given.keys() - _KNOWN.get(key, given.keys()):
+            names = ", ".join(sorted(_KNOWN[key]))
+            raise BadInput(f"{path}: {where}.{key} has no option {', '.join(sorted(unknown))}; it has {names}")
     runs = _block(params["runs"], "runs") | _block(block.get("runs") or {}, f"{where}.runs")
     for run, item in runs.items():
         _block(item, f"runs.{run}", "method")

@@ -63,6 +63,12 @@ def execute(module: str, arguments: list[str], environment: Mapping[str, str], f
         atexit._run_exitfuncs()
 
 
+def work_for_parent() -> None:
+    """Let this process of a pool end with its parent, and leave a Ctrl-C, which both get, to that one."""
+    end_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def end_with_parent() -> None:
     """Let this process end when its parent is killed, as a kill would end it.
 

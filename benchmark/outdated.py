@@ -1,7 +1,8 @@
-"""Which scores were made with other options or faces than params.yaml and the prepared data say now."""
+"""Which scores were made with other options or faces than params.yaml and the prepared data say now, or apart."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,15 +15,30 @@ from benchmark.reporting import measurements
 def outdated(experiment: config.Experiment) -> dict[str, list[str]]:
     """By run, what differs: "width 32, now 16". Runs whose scores are of today's settings have no entry."""
     data, found = data_hash(experiment.data), {}
+    first: dict[str, tuple[str, str]] = {}  # by kind of STN_0: the run that names one, and which
     for name, known in measurements.measured(experiment).items():
         run = experiment.run(name)
         now = resolved(run)
         lines = [line for record in known["training"] for line in differences(record, now)]
+        lines += _precision(run, known["scored_seeds"])
+        for record in (record for record in known["training"] if "stn0_hash" in record):
+            other, stn0 = first.setdefault(record["align"], (name, record["stn0_hash"]))
+            if record["stn0_hash"] != stn0:
+                lines.append(f"behind another training of {record['align']} than {other}")
         if data is not None and known["data"] != data:
             lines.append(f"other faces than those in {experiment.data}")
         if lines:
             found[name] = list(dict.fromkeys(lines))
     return found
+
+
+def _precision(run: config.Run, seeds: list[int]) -> Iterator[str]:
+    """Which other precision than the one that params.yaml asks for the seeds were trained in, by their provenance."""
+    wanted = run.experiment.precision
+    for path in map(run.provenance, seeds):
+        had = json.loads(path.read_text()).get("precision") if path.is_file() else None
+        if wanted != "auto" and had not in (None, wanted):
+            yield f"precision {had}, now {wanted}"
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:

@@ -18,6 +18,7 @@ from benchmark import cli, config
 from benchmark.alignment import aligned_faces, alignment
 from benchmark.foreign import take
 from benchmark.make import alignment_of, make_method, options_of
+from benchmark.provenance import record_weights
 from benchmark.train import stored
 from benchmark.training.course import machine
 from benchmark.training.fitting import choose_device
@@ -46,6 +47,7 @@ def main(arguments: argparse.Namespace) -> None:
         with cli.whole_folder(run.images(0).parent) as folder:
             for seed in seeds:
                 take(options.of(seed), list(pairs.faces["name"]), folder / f"seed{seed}")
+                record_weights(folder / f"seed{seed}", run.weights(seed))
         return
     lr = aligned_faces(pairs, alignment(experiment, alignment_of(run), device), device)
     seconds = []
@@ -55,6 +57,7 @@ def main(arguments: argparse.Namespace) -> None:
             method.load(run.weights(seed))
             method.to(device)
             seconds.append(predict(method, lr, pairs, folder / f"seed{seed}", run.name))
+            record_weights(folder / f"seed{seed}", run.weights(seed))
     with cli.whole_file(run.predict_provenance) as part:
         part.write_text(json.dumps({"seconds_a_face": seconds[0], **machine(device)}, indent=1) + "\n")
 

@@ -18,7 +18,7 @@ from joblib import cpu_count
 from tqdm import tqdm
 
 from benchmark import cli, config
-from benchmark.forked import end_with_parent
+from benchmark.forked import work_for_parent
 from benchmark.reporting.manifest import reasons, write_manifest
 from benchmark.reporting.sheet import corpus_sheet
 from datasets import corpus
@@ -114,7 +114,7 @@ def _results(faces: list[Job], annotator: str, workers: int) -> Iterator[Crop | 
     cv2.setNumThreads(1)
     # Forked workers share what is imported here; elsewhere than on Linux they start afresh.
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-    with ProcessPoolExecutor(workers, context, initializer=end_with_parent) as pool:
+    with ProcessPoolExecutor(workers, context, initializer=work_for_parent) as pool:
         try:
             yield from pool.map(crop_face, *columns, [annotator] * len(faces), chunksize=8)
         except BrokenProcessPool as error:
@@ -140,7 +140,8 @@ def parted_copies(names: list[str], sides: np.ndarray, same: list[tuple[int, int
     found = sorted((names[test], names[other]) for test, other in both)
     if found:
         print(
-            f"{len(found)} test faces are copies of training faces, first {found[0][0]} of {found[0][1]}; "
+            f"{len({test for test, _ in found})} test faces are copies of training faces, first {found[0][0]} of "
+            f"{found[0][1]}; "
             "prepare.copies_together: true keeps those on one side of which the corpus does not say the side itself",
             file=sys.stderr,
         )

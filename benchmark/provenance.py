@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+_WEIGHTS = ".weights.json"
+
 
 def git_commit() -> str | None:
     """The project's git commit; None outside a checkout or without git."""
@@ -34,6 +36,21 @@ def file_hash(path: Path) -> str:
 def file_hashes(paths: Iterable[Path]) -> dict[str, str]:
     """SHA-256 of each file's content, by path."""
     return {str(path): file_hash(path) for path in sorted(paths)}
+
+
+def record_weights(images: Path, weights: Path) -> None:
+    """Keep beside the images of the folder `images`, in a hidden file, which stored weights they are of."""
+    (images / _WEIGHTS).write_text(json.dumps(_content(weights), indent=1) + "\n")
+
+
+def of_other_weights(images: Path, weights: Path) -> bool:
+    """Whether the folder `images` is known to be of other weights than those that lie in `weights` now."""
+    path = images / _WEIGHTS
+    return path.is_file() and weights.is_dir() and json.loads(path.read_text()) != _content(weights)
+
+
+def _content(folder: Path) -> dict[str, str]:
+    return {path.name: file_hash(path) for path in sorted(folder.iterdir())}
 
 
 def data_hash(data: Path) -> str | None:

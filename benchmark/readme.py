@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark import accept, cli, config
-from benchmark.reporting import alignment, claims_page, measurements, tables
+from benchmark.reporting import alignment, claims_page, heatmaps, measurements, tables
 from benchmark.reporting.findings import Scores
 from datasets.face import BadInput
 
@@ -50,7 +50,7 @@ def _verdicts(experiments: list[config.Experiment]) -> list[str]:
 
 
 def _answer(experiment: config.Experiment) -> list[str]:
-    """The count of verdicts, where to read on, what turns with the alignment, and the chart of all scores."""
+    """The count of verdicts, where to read on, what turns with training and alignment, and the chart of all scores."""
     judged = _claims(experiment)["claims"]
     folder = experiment.results.as_posix()
     chart = experiment.results / "figures" / CHART
@@ -62,7 +62,14 @@ def _answer(experiment: config.Experiment) -> list[str]:
         f"[deviations]({folder}/tables/deviations.md), [costs](results/costs.md)."
     )
     shown = [f"![Paper and measured, {experiment.name}]({chart.as_posix()})"] if chart.exists() else []
-    return [f"### `{experiment.name}`", text, *alignment.turns(experiment, Scores.load(experiment, "psnr")), *shown]
+    words = [*_courses(experiment), *alignment.turns(experiment, Scores.load(experiment, "psnr"))]
+    return [f"### `{experiment.name}`", text, *words, *shown]
+
+
+def _courses(experiment: config.Experiment) -> list[str]:
+    """How the heatmaps' gain goes from pass to pass, on real faces, where runs were trained for several."""
+    found = [] if measurements.drawn(experiment) else heatmaps.courses(experiment)
+    return [" ".join(["The gain of heatmaps changes as networks are trained.", *found])] if found else []
 
 
 def _tables(experiment: config.Experiment) -> list[str]:

@@ -47,7 +47,10 @@ def main(arguments: argparse.Namespace) -> None:
     judged = write_text(experiment, experiment.results)
     gallery = gallery_of(experiment, scored)
     drawn = draw(experiment, gallery)
-    html.write(experiment, gallery, judged, drawn)
+    if gallery is None and html.has_faces(experiment):
+        print(f"{html.page_of(experiment)}: left as it is, for its faces cannot be shown anew without their images")
+    else:
+        html.write(experiment, gallery, judged, drawn)
     print((experiment.results / "tables" / "table1.md").read_text())
     print((experiment.results / "claims.md").read_text().splitlines()[0])
 

@@ -20,7 +20,7 @@ from typing import Any, TextIO
 from dvc.utils.serialize import _common, _yaml
 from ruamel.yaml import YAML
 
-from benchmark import cli, forked
+from benchmark import accept, cli, config, forked
 from datasets.face import BadInput
 
 _LOCK = "dvc.lock"
@@ -107,7 +107,22 @@ def main(arguments: list[str]) -> int:
         print(
             "(no `dvc push`: it would put every image into git; `python -m benchmark.store push` takes networks alone)"
         )
+        if not arguments and config.PARAMS.is_file():
+            print(outcome(config.load()))
     return status
+
+
+def outcome(experiment: config.Experiment) -> str:
+    """Where the results lie, and how near they are to those that the project publishes."""
+    page = experiment.results / "claims.md"
+    if not page.is_file():
+        return f"{experiment.results}: no report yet"
+    moved = accept.moved(experiment) if experiment.name in accept.experiments() else None
+    if moved is None:
+        return f"results: {page}, {experiment.results}/report.html"
+    within = " and ".join(f"{allowed:g} ({measure})" for measure, allowed in accept.TOLERANCE.items())
+    near = f"as published, within {within}; another processor moves last digits" if not moved else f"moved:\n{moved}"
+    return f"results: {page}, {experiment.results}/report.html\nscores: {near}"
 
 
 if __name__ == "__main__":

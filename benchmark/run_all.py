@@ -13,7 +13,7 @@ import sys
 import time
 
 from benchmark import cli, config, jobs, status
-from benchmark.cluster.spread import Spread
+from benchmark.cluster.placement import Placement
 from benchmark.grid import LOGS, progress, table, trainings_of, unscored
 from benchmark.session import Session, say
 from benchmark.training.processes import slots
@@ -35,10 +35,10 @@ def main(args: argparse.Namespace) -> None:
     if args.cluster:
         sys.exit(jobs.run(experiment, trainings, args))
     deadline = math.inf if args.seconds is None else began + args.seconds
-    spread = Spread(args.nodes, args.processes or 1, experiment.threads or jobs.CPUS)
-    spread.require_slurm()
-    places = [{}] if spread.several else slots(args.device, args.jobs, experiment.threads)
-    session = Session(experiment, args.device, places, deadline, args.until, args.logs, spread)
+    placement = Placement(args.nodes, args.processes or 1, experiment.threads or jobs.CPUS)
+    placement.require_slurm()
+    places = [{}] if placement.several else slots(args.device, args.jobs, experiment.threads)
+    session = Session(experiment, args.device, places, deadline, args.until, args.logs, placement)
     try:
         asyncio.run(session.work(trainings))
     except asyncio.CancelledError:

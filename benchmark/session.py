@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmark import cli, config, status
 from benchmark.cluster.claims import Claims
-from benchmark.cluster.spread import ALONE, Spread
+from benchmark.cluster.placement import ALONE, Placement
 from benchmark.grid import (
     FAILED,
     LOGS,
@@ -32,7 +32,7 @@ from benchmark.training.processes import child
 START_UP = 5.0  # seconds until a stage is at work: a training gets so many less, and with less nothing is started
 LOOK = 1.0  # seconds between two looks at what others are at
 MADE_HERE = "made_here"  # in a training's folder of resume state, once it has come to its end there
-SPREAD = ("train", "align_stn0")  # stages that several processes work on as one
+PLACED = ("train", "align_stn0")  # stages that several processes work on as one
 
 
 class Session:
@@ -41,7 +41,7 @@ class Session:
     submitit's local executor cannot take its place: it knows no deadline for all, and its jobs outlive a killed call.
     claims: who works on what, for all calls that share the folder. logs: whether the stages' output goes to files.
     until: the phase after which a training is ended, its first one, which others share; None: each is trained to its
-    end and scored. spread: over how many processes each training goes.
+    end and scored. placement: over how many processes each training goes.
     """
 
     def __init__(
@@ -52,11 +52,11 @@ class Session:
         deadline: float,
         until: str | None = None,
         logs: bool = False,
-        spread: Spread = ALONE,
+        placement: Placement = ALONE,
     ):
         self.experiment, self.device, self.slots, self.deadline = experiment, device, slots, deadline
         self.until, self.logs = until, logs or len(slots) > 1
-        self.claims, self.spread = Claims(LOGS / "claims"), spread
+        self.claims, self.placement = Claims(LOGS / "claims"), placement
         self.failures: list[str] = []
         self.late = False
 
@@ -166,7 +166,7 @@ class Session:
         began = time.monotonic()
         training.error.unlink(missing_ok=True)
         command = [sys.executable, "-m", f"benchmark.{name}", "--experiment", self.experiment.name, *arguments]
-        command = self.spread.command(command) if name in SPREAD else command
+        command = self.placement.command(command) if name in PLACED else command
         code = await child(command, slot, training.log if self.logs else None)
         say(f"{training}: {name} ended with status {code} after {time.monotonic() - began:.0f} s")
         if code in (cli.OUT_OF_TIME, -signal.SIGUSR2):  # a scheduler may signal every process of a job

@@ -11,8 +11,8 @@ import yaml
 
 from benchmark import cli, config
 from benchmark.alignment import aligned_pairs, alignment
-from benchmark.make import aligner_of, make_method, resolved
-from benchmark.provenance import data_hash, file_hash, file_hashes, recorded
+from benchmark.make import aligner_of, class_of, make_method, resolved
+from benchmark.provenance import data_hash, file_hash, recorded
 from benchmark.training import parallel, stage
 from benchmark.training.engine import Settings
 from benchmark.training.fitting import fit_and_save, keep_last, work_folder
@@ -35,26 +35,35 @@ def vgg_weights(experiment: config.Experiment) -> Path | None:
     return Path(value)
 
 
+def made_from(run: config.Run) -> dict[str, Any]:
+    """The inputs, by hash, that the run's record names: the prepared data, and the STN_0 that it is behind.
+
+    Another training of STN_0 turns the faces otherwise. Where there is no STN_0 here, none is named.
+    """
+    stn0 = aligner_of(run)
+    weights = stn0.weights() / "weights.safetensors" if stn0 else None
+    aligner = {"stn0_hash": file_hash(weights)} if weights and weights.is_file() else {}
+    return {"data": data_hash(run.experiment.data), **aligner}
+
+
 def expected(run: config.Run, seed: int) -> dict[str, Any]:
     """What the seed's record says if it was trained as this stage would train it now, for all but changes of code."""
-    return {**resolved(run), "seed": seed, "data": data_hash(run.experiment.data)}
+    return {**resolved(run), "seed": seed, **made_from(run)}
 
 
 def stored(run: config.Run, seed: int) -> bool:
     """Whether the seed's weights are there, and are such."""
-    return recorded(run.weights(seed), expected(run, seed))
+    folder = run.weights(seed)
+    there = (folder / "weights.safetensors").is_file() or not issubclass(class_of(run), TrainedMethod)
+    return there and recorded(folder, expected(run, seed))
 
 
 def work_of(run: config.Run, seed: int) -> Path:
     """The folder of the seed's resume state, which VGG's file has its part in where it is at hand."""
-    record, stn0 = resolved(run), aligner_of(run)
+    record = resolved(run)
     vgg = None if record["vgg"] is None else Path(record["vgg"])
     # The files' content too: a checkpoint of a training that came to its end must not outlive what it was made from.
-    decisive = {
-        **record,
-        "vgg_hash": file_hash(vgg) if vgg and vgg.is_file() else None,
-        "stn0_hashes": file_hashes(stn0.weights().glob("*")) if stn0 else None,
-    }
+    decisive = {**record, **made_from(run), "vgg_hash": file_hash(vgg) if vgg and vgg.is_file() else None}
     return work_folder(f"{run.experiment.name}-{run.name}-{seed}", run.method, decisive, run.experiment.data)
 
 
@@ -73,7 +82,7 @@ def fit_seed(run: config.Run, seed: int, pairs: Pairs, device: torch.device, set
             context.features = Path("work") / f"features-{data_hash(run.experiment.data)}"
     else:
         pairs = aligned_pairs(pairs, align, device)
-    record["data"] = data_hash(run.experiment.data)
+    record |= made_from(run)
     fit_and_save(method, pairs, context, run.weights(seed), run.provenance(seed), record, settings)
     parallel.say(f"{run.weights(seed)}: stored")
     return work

@@ -28,6 +28,7 @@ from benchmark.training.fitting import choose_device
 from datasets.batch import to_uint8
 from datasets.face import BadInput
 from methods.interface import Method, create
+from methods.trained import TrainedMethod
 
 mpl.use("Agg")
 BATCH = 16
@@ -94,9 +95,20 @@ def method_of(run: config.Run) -> Method:
     return create(run.method, json.loads(made.read_text())["options"])
 
 
+def require_weights(run: config.Run) -> None:
+    """BadInput where the run's weights are not here; it names the runs of its experiment whose weights are."""
+    experiment = run.experiment
+    here = [name for name in experiment.runs if weights_of(experiment.run(name)).is_dir()]
+    if run.name not in here:
+        instead = f"take --run {' or '.join(here)}" if here else "`dvc repro` or `python -m benchmark.train` makes some"
+        raise BadInput(f"{run.weights(run.seeds[0])}: no weights; of {experiment.name} {instead}")
+
+
 def upscaler(run: config.Run, device: torch.device) -> Upscale:
     """LR faces (n, 3, 16, 16), upright or nearly so, to SR faces (n, 128, 128, 3) uint8 by the run's first seed."""
     method = method_of(run)
+    if isinstance(method, TrainedMethod):
+        require_weights(run)
     if method.told:
         raise BadInput(
             f"{run.name}: it is told where the parts of a face are, which prepared faces alone say; leave it out"

@@ -9,7 +9,7 @@ import struct
 from pathlib import PurePosixPath
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from datasets.face import BadInput
 
@@ -37,7 +37,8 @@ def decode(data: bytes, name: str, displayed: bool = False) -> np.ndarray:
             image.load()
             return _to_rgb(_on_white(ImageOps.exif_transpose(image)) if displayed else image)
     except _UNREADABLE as error:
-        raise BadInput(f"{name}: cannot be decoded ({error}); replace or remove the image") from error
+        why = "of no known format" if isinstance(error, UnidentifiedImageError) else error
+        raise BadInput(f"{name}: cannot be decoded ({why}); replace or remove the image") from error
 
 
 def is_turned(data: bytes) -> bool:

@@ -42,7 +42,7 @@ def get(options: Mapping[str, Any], raw: Path) -> None:
                 f"params.yaml: corpora.menpo.{part} is not set; Menpo is handed out on request only: ask at {REQUEST}, "
                 f"then set it to the path of the {part} archive or folder"
             )
-        remedy = f"check corpora.menpo.{part} in params.yaml"
+        remedy = f"check corpora.menpo.{part} in params.yaml, or take experiment lfw, whose faces all can download"
         obtain(str(options[part]), options.get(f"{part}_hash"), raw / f"{part}.zip", remedy)
 
 

@@ -10,6 +10,7 @@ import contextlib
 import multiprocessing
 import os
 import shutil
+import signal
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -111,6 +112,12 @@ def instructions_of_avx2() -> Iterator[None]:
                 os.environ[name] = value
 
 
+def _start() -> None:
+    """Of a process that draws: one thread, and no end of its own at a Ctrl-C, which its parent gets as well."""
+    cv2.setNumThreads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def get(options: Mapping[str, Any], raw: Path, workers: int | None = None) -> None:
     """Draw the corpus into the new folder `raw`: options {"faces": how many, "seed": which}.
 
@@ -131,7 +138,7 @@ def get(options: Mapping[str, Any], raw: Path, workers: int | None = None) -> No
     bar = partial(tqdm, total=len(todo), desc="faces", unit="face")
     # In processes of their own, which start with those instructions: a library chooses once, when it is imported.
     spawn = multiprocessing.get_context("spawn")
-    with instructions_of_avx2(), ProcessPoolExecutor(workers, spawn, cv2.setNumThreads, (1,)) as pool:
+    with instructions_of_avx2(), ProcessPoolExecutor(workers, spawn, _start) as pool:
         written = list(bar(pool.map(write, todo, chunksize=32)))
     _write_celeba_lists(part / "celeba", [w for w in written if w[0].aligned])
     part.rename(raw)

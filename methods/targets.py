@@ -44,7 +44,10 @@ class Targets:
         """Features (1, C, S, S) float16 of one face, read or made."""
         path = folder / f"{row}{'m' * mirrored}.npy"
         if path.exists():
-            return torch.from_numpy(np.load(path)).to(face.device)
+            try:
+                return torch.from_numpy(np.load(path)).to(face.device)
+            except (EOFError, ValueError) as error:  # empty or cut, as a full disk leaves it
+                print(f"{path}: damaged ({error}); made anew")
         features = self.psi(face).half()
         if 2 * (row + 1) * features.numel() * features.element_size() <= self.limit:
             folder.mkdir(parents=True, exist_ok=True)

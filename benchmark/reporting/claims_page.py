@@ -33,7 +33,8 @@ METHOD = (
 )
 NAMES = (
     "*DISTANCE*: between a recogniser's descriptors of the SR and of the HR face. *NME*: how far the inner landmarks "
-    "that a detector finds on the SR face are from the true ones, in distances of the outer eye corners. Both are of a "
+    "that a detector finds on the SR face are from the true ones, in distances of the outer eye corners; the true ones "
+    "of faces that came with five points are its own, found on the HR face, where `annotator` is dlib. Both are of a "
     "sample of the faces, and less is better. *L_h*: the loss on heatmaps, and with it the branch that estimates "
     "them; *L_p*, *L_f*, *L_U*: the losses on pixels, on VGG-19's features and of the adversary. *Ours†* lacks the "
     "skip around the heatmaps, *Ours‡* the autoencoder; *TDAE†* is TDAE trained anew on all faces."
@@ -117,9 +118,10 @@ def _verdict(claim: dict[str, Any] | None) -> str:
 
 
 def _seeds(test: dict[str, Any]) -> str:
-    """The seeds of a pair in words."""
+    """The seeds of a pair in words, and its degrees of freedom where it was tested."""
     text = seeds_of(test["seeds"], test["paired"])
-    return f"{text} seed{'s' if test['seeds'][0] > 1 else ''}" if test["paired"] else f"seeds {text}"
+    seeds = f"{text} seed{'s' if test['seeds'][0] > 1 else ''}" if test["paired"] else f"seeds {text}"
+    return seeds if test["p_none"] is None else f"{seeds}, {test['dof']:.0f} d.f."
 
 
 def _where(section: str) -> str:
@@ -187,7 +189,7 @@ def effect(test: dict[str, Any], measure: str) -> str:
     if test["effect"] is None:
         return str(test["reason"])
     unit, digits = _format(measure)
-    mean, low, high = (f"{test[key]:+.{digits}f}" for key in ("effect", "low", "high"))
+    mean, low, high = (f"{test[key]:+z.{digits}f}" for key in ("effect", "low", "high"))
     return f"{mean}{unit} [{low}, {high}]"
 
 

@@ -30,7 +30,7 @@ def numbers(experiment: config.Experiment) -> pd.DataFrame:
     if kept.is_file():
         before = pd.read_csv(kept, index_col=INDEX, dtype={"run": str})
         found = found.fillna(before.reindex(pd.MultiIndex.from_frame(found[INDEX])).reset_index())
-    return found
+    return found.astype({"threads": "Int64"})  # a whole number, in a clone as where it was measured
 
 
 def _told(experiment: config.Experiment) -> pd.DataFrame:

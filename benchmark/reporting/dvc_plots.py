@@ -18,12 +18,12 @@ def curves(experiment: config.Experiment) -> pd.DataFrame:
     `pass` counts the passes over the training faces in all phases, one after another: it grows as the faces seen.
     """
     found = []
-    for run in map(experiment.run, experiment.runs):
-        for seed in (seed for seed in run.seeds if run.log(seed).is_file()):
-            log = pd.read_csv(run.log(seed)).rename_axis("pass").reset_index()
+    for run, tables in measurements.logs(experiment).items():
+        for seed, table in tables.items():
+            log = table.rename_axis("pass").reset_index()
             log["pass"] += 1
             if "val_psnr" in log:
-                found.append(log.dropna(subset="val_psnr").assign(training=f"{run.name}, seed {seed}")[COLUMNS])
+                found.append(log.dropna(subset="val_psnr").assign(training=f"{run}, seed {seed}")[COLUMNS])
     return pd.concat(found) if found else pd.DataFrame(columns=COLUMNS)
 
 

@@ -152,7 +152,7 @@ def shown(found: Finding, measure: Measure, note: str = "") -> str:
     if found.effect is None or found.low is None or found.high is None:
         return "–"
     numbers = (measure.factor * value for value in (found.effect, found.low, found.high))
-    effect, low, high = (f"{number:+.{measure.digits}f}" for number in numbers)
+    effect, low, high = (f"{number:+z.{measure.digits}f}" for number in numbers)
     return f"{effect} [{low}, {high}{note}]"
 
 

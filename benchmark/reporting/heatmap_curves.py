@@ -9,7 +9,7 @@ from benchmark import config
 from benchmark.reporting import heatmaps, measurements, plots
 from benchmark.reporting.figures import save
 
-Scores = dict[str, list[np.ndarray]]  # of measurements.validation
+Curves = dict[str, dict[int, np.ndarray]]  # of measurements.validation
 
 
 def draw(experiment: config.Experiment) -> plt.Figure:
@@ -26,14 +26,14 @@ def draw(experiment: config.Experiment) -> plt.Figure:
     figure, axes = plt.subplots(1, len(found), figsize=(1 + 4.2 * len(found), 4.4), squeeze=False)
     for axis, (other, runs) in zip(axes[0], found.items(), strict=True):
         shown = {names[run]: scores[run] for run in runs}
-        once = max(len(seed) for seeds in shown.values() for seed in seeds) == 1
+        once = max(len(seed) for seeds in shown.values() for seed in seeds.values()) == 1
         (_side_by_side if once else _curves)(axis, shown)
         axis.set(title=f"beside {names[other]}")
     axes[0, 0].set(ylabel="PSNR on the validation fold, dB")
     return plots.finish(figure)
 
 
-def panels(experiment: config.Experiment, scores: Scores) -> dict[str, list[str]]:
+def panels(experiment: config.Experiment, scores: Curves) -> dict[str, list[str]]:
     """The runs of each panel, that without heatmaps first, by its name."""
     found: dict[str, list[str]] = {}
     for run, other in heatmaps.pairs(experiment).items():
@@ -47,21 +47,21 @@ def _colour(number: int) -> str:
     return f"C{number - 1}" if number else "black"
 
 
-def _curves(axis: plt.Axes, shown: Scores) -> None:
+def _curves(axis: plt.Axes, shown: Curves) -> None:
     """A line a seed, a colour a run, the first black."""
     for number, (name, seeds) in enumerate(shown.items()):
-        for seed, scores in enumerate(seeds):
-            label = None if seed else name
+        for nth, scores in enumerate(seeds.values()):
+            label = None if nth else name
             axis.plot(np.arange(1, len(scores) + 1), scores, ".-", lw=1, alpha=0.8, color=_colour(number), label=label)
     axis.set(xlabel="passes over the training faces, after the front's")
     plots.whole_epochs(axis)
     axis.legend(fontsize=7)
 
 
-def _side_by_side(axis: plt.Axes, shown: Scores) -> None:
+def _side_by_side(axis: plt.Axes, shown: Curves) -> None:
     """A dot a seed, a place a run, the first black; all after one pass."""
     for number, seeds in enumerate(shown.values()):
-        last = [scores[-1] for scores in seeds]
+        last = [scores[-1] for scores in seeds.values()]
         axis.plot([number] * len(last), last, "o", ms=5, alpha=0.8, color=_colour(number))
     axis.set_xticks(range(len(shown)), list(shown), rotation=45, ha="right", fontsize=8)
     axis.set(xlabel="after one pass over the training faces, a dot a seed")

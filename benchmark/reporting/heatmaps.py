@@ -10,7 +10,7 @@ import pandas as pd
 
 from benchmark import cli, config
 from benchmark.make import options_of
-from benchmark.reporting import measurements, tables
+from benchmark.reporting import claims_page, measurements, tables
 from benchmark.reporting.findings import Finding, Pair, Scores, estimate, gain
 from benchmark.reporting.measures import MEASURES, Measure
 from methods.mtun.options import Options
@@ -32,13 +32,14 @@ NONE = "No run that sees heatmaps has been measured together with the one that s
 OF_BOUNDS = (
     "What could the heatmaps bring? Gains over the run that sees none: of true ones, of those that the HEB estimates, "
     "of empty ones. *Left*: the gain of true ones over estimated ones. *Content*: that of true and of estimated ones "
-    "over empty ones."
+    "over empty ones. A column is over the seeds that its own two runs share, so that columns need not add up."
 )
 BOUNDS = {"true": "True", "estimated": "Estimated", "zero": "Empty"}
 OF_ESTIMATES = (
     "Errors of the estimates: distance of the heatmaps' centres, px of 128, and of the STN. Where the recipe has L_w "
     "(`tuned`), true warps teach every STN alike, with heatmaps and without; so the better alignment that the paper "
-    "ascribes to L_h can show under the recipes `paper` and `authors` alone."
+    "ascribes to L_h can show under the recipes `paper` and `authors` alone. Distances are measured on maps of the σ "
+    "that the run learns from; those of different σ are not comparable: a wide kernel hides what a narrow one shows."
 )
 COMPARED = ("psnr", "ssim", "nme")  # measures of both tables of gains
 
@@ -77,6 +78,8 @@ def gains(experiment: config.Experiment) -> pd.DataFrame:
     rows = []
     for run, other in measured_pairs(experiment).items():
         row = {"Run": names[run], "Heatmaps": _kind(options[run]), "Beside": names[other]}
+        of_psnr = estimate(Pair(run, other), scores["psnr"])
+        row["Seeds"] = claims_page.seeds_of(of_psnr.seeds, of_psnr.paired)
         row["PSNR"] = f"{known[run]['psnr']:.2f}"
         row |= {f"Gain in {MEASURES[m].title} [95 %]": gain(run, other, scores[m], MEASURES[m]) for m in COMPARED}
         rows.append(row)
@@ -142,17 +145,20 @@ def follows(left: Finding) -> list[str]:
 
 
 def courses(experiment: config.Experiment) -> list[str]:
-    """How the gain on the validation fold goes from pass to pass, in words, where pairs were trained for several."""
-    names, words = measurements.labels(experiment), []
-    means = {run: pd.DataFrame(seeds).mean() for run, seeds in measurements.validation(experiment).items()}
+    """How the gain on the validation fold goes from pass to pass, in words, where pairs were trained for several.
+
+    It is that of the seeds which both runs were scored of.
+    """
+    names, words, known = measurements.labels(experiment), [], measurements.validation(experiment)
     for run, other in measured_pairs(experiment).items():
-        if not {run, other} <= means.keys():
-            continue
-        gap = (means[run] - means[other]).dropna().to_numpy()
-        if len(gap) > 1:
+        ours, theirs = known.get(run, {}), known.get(other, {})
+        both = [seed for seed in ours if seed in theirs and len(ours[seed]) == len(theirs[seed]) > 1]
+        if both:
+            gap = np.mean([ours[seed] - theirs[seed] for seed in both], axis=0)
+            seeds = f"{len(both)} seeds" if len(both) > 1 else "one seed"
             words.append(
-                f"Beside {names[other]}: on the validation fold {names[run]} gains {gap[0]:+.2f} dB after one pass "
-                f"over the training faces, {gap[-1]:+.2f} dB after {len(gap)}."
+                f"Beside {names[other]}: on the validation fold {names[run]} gains {gap[0]:+z.2f} dB after one pass "
+                f"over the training faces, {gap[-1]:+z.2f} dB after {len(gap)}, of {seeds}."
             )
     return words
 

@@ -22,6 +22,7 @@ FACES = 50
 LIMIT = 15_000_000  # bytes
 SHOWN_FIRST = ("bicubic", "tdae_retrained", "ours")
 QUALITY = 80
+MARK = '<a href="#faces">'  # of a page that shows some
 CAPTIONS = {
     "paper": "The paper's scores (rings) and those measured here (dots), 95 % intervals over people, Tables 1 to 3.",
     "fig2": "Figure 2 of the paper, drawn from the network itself: every part with the shape of its output.",
@@ -29,6 +30,17 @@ CAPTIONS = {
     "yaw": "PSNR by yaw, with 95 % intervals over people.",
     "differences": "PSNR of each run minus that of Ours, face by face.",
 }
+
+
+def page_of(experiment: config.Experiment) -> Path:
+    """Where the page is."""
+    return experiment.results / "report.html"
+
+
+def has_faces(experiment: config.Experiment) -> bool:
+    """Whether there is a page that shows faces."""
+    page = page_of(experiment)
+    return page.is_file() and MARK in page.read_text()
 
 
 def write(
@@ -57,7 +69,7 @@ def write(
         raise BadInput(
             f"report.html: {len(page.encode()) / 1e6:.1f} MB, over {LIMIT / 1e6:.0f}; lower FACES or QUALITY"
         )
-    with cli.whole_file(experiment.results / "report.html") as part:
+    with cli.whole_file(page_of(experiment)) as part:
         part.write_text(page)
 
 

@@ -175,25 +175,27 @@ def parameters(experiment: config.Experiment) -> dict[str, float]:
     return {run: float(found[0]) if found else float("nan") for run, found in counts.items()}
 
 
-def logs(experiment: config.Experiment) -> dict[str, list[pd.DataFrame]]:
-    """log.csv of every seed of every run that has any."""
+def logs(experiment: config.Experiment) -> dict[str, dict[int, pd.DataFrame]]:
+    """log.csv by seed of every measured run that has any, of the seeds that were scored: others may be at work."""
     found = {}
-    for name in experiment.runs:
-        run = experiment.run(name)
-        tables = [pd.read_csv(run.log(seed)) for seed in run.seeds if run.log(seed).is_file()]
+    for name, known in measured(experiment).items():
+        paths = {seed: experiment.run(name).log(seed) for seed in known["scored_seeds"]}
+        tables = {seed: pd.read_csv(path) for seed, path in paths.items() if path.is_file()}
         if tables:
             found[name] = tables
     return found
 
 
-def validation(experiment: config.Experiment) -> dict[str, list[np.ndarray]]:
-    """By run: the PSNR on the validation fold, dB, an epoch each, that the log of each seed has."""
-    known = {run: tables for run, tables in logs(experiment).items() if "val_psnr" in tables[0]}
-    return {run: [table["val_psnr"].dropna().to_numpy() for table in tables] for run, tables in known.items()}
+def validation(experiment: config.Experiment) -> dict[str, dict[int, np.ndarray]]:
+    """By run and seed: the PSNR on the validation fold, dB, an epoch each, that its log has."""
+    return {
+        run: {seed: table["val_psnr"].dropna().to_numpy() for seed, table in tables.items()}
+        for run, tables in logs(experiment).items()
+        if all("val_psnr" in table for table in tables.values())
+    }
 
 
 def epochs(experiment: config.Experiment) -> dict[str, int]:
     """Passes over the training faces, all phases together, of each measured run that trains a network, by its log."""
     ours = {run for run in trained(experiment) if experiment.run(run).method != "images"}
-    shown = ours & measured(experiment).keys()
-    return {run: len(tables[0]) for run, tables in logs(experiment).items() if run in shown}
+    return {run: len(next(iter(tables.values()))) for run, tables in logs(experiment).items() if run in ours}

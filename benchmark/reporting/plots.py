@@ -55,7 +55,8 @@ def curves(experiment: config.Experiment) -> plt.Figure | None:
 
     None without a log.
     """
-    trained = {name: tables for name, tables in measurements.logs(experiment).items() if "val_psnr" in tables[0]}
+    logs = {name: list(tables.values()) for name, tables in measurements.logs(experiment).items()}
+    trained = {name: tables for name, tables in logs.items() if "val_psnr" in tables[0]}
     if not trained:
         return None
     shown = panels(trained)
@@ -169,7 +170,9 @@ def paper_and_measured(experiment: config.Experiment) -> plt.Figure:
         ours, low, high = (rows[f"{measure}_{key}"] for key in ("ours", "low", "high"))
         axis.plot(rows[f"{measure}_paper"], places, "o", mfc="none", color="tab:gray", ms=6, label="paper")
         bounds = [ours - low, high - ours]
-        axis.errorbar(ours, places, xerr=bounds, fmt="o", color="tab:blue", ms=4, lw=1.5, label="measured here, 95 %")
+        axis.errorbar(
+            ours, places, xerr=bounds, fmt="o", color="tab:blue", ms=4, lw=1.5, label="measured here, 95 % over people"
+        )
         axis.set(xlabel=f"{title}, dB" if measure == "psnr" else title)
         axis.grid(axis="x", alpha=0.3)
     axes[0].set_yticks(places, rows["label"], fontsize=8)

@@ -83,7 +83,7 @@ def shown(numbers: pd.DataFrame) -> pd.DataFrame:
 
 def number(value: float, digits: int, sign: str = "") -> str:
     """A number with so many digits, or a dash for NaN."""
-    return f"{value:{sign},.{digits}f}" if np.isfinite(value) else DASH
+    return f"{value:{sign}z,.{digits}f}" if np.isfinite(value) else DASH
 
 
 def caption(table: int, experiment: config.Experiment) -> str:

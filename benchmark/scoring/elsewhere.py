@@ -39,6 +39,7 @@ def scores(run: config.Run, record: dict[str, Any]) -> Elsewhere:
         {key: facts["estimates"][key] for known in records if (key := f"seed{known['seed']}") in facts["estimates"]},
         records,
     )
-    for seed in found.seeds:
-        print(f"{run.name}: seed {seed} was scored elsewhere; what {table} has of it is kept")
+    for seed in sorted(set(others) & {known["seed"] for known in facts["training"]}):
+        kept = "is kept" if seed in found.seeds else "was trained otherwise and is left out"
+        print(f"{run.name}: seed {seed} was scored elsewhere; what {table} has of it {kept}")
     return found

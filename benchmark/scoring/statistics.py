@@ -45,13 +45,16 @@ def read_rows(path: Path) -> pd.DataFrame:
 
 
 def summarise(rows: pd.DataFrame) -> dict[str, Any]:
-    """Means over faces (and seeds) of a run's rows, with 95 % bootstrap intervals over people; all rounded."""
+    """Means over faces (and seeds) of a run's rows, with 95 % bootstrap intervals over people.
+
+    Rounded two digits beyond the rows, so that a number shown of them is rounded but once.
+    """
     faces = rows.groupby("name", sort=False)
     by_face, people = faces[list(COLUMNS)].mean(), faces["person"].first().to_numpy()
     summary: dict[str, Any] = {"faces": len(by_face), "seeds": int(rows["seed"].nunique())}
     for column in COLUMNS:
         mean, low, high = (
-            round(value, DECIMALS[column]) for value in mean_interval(by_face[column].to_numpy(), people)
+            round(value, DECIMALS[column] + 2) for value in mean_interval(by_face[column].to_numpy(), people)
         )
         summary |= {column: mean, f"{column}_interval": [low, high]}
     return summary

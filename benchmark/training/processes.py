@@ -42,6 +42,7 @@ async def child(command: list[str], environment: dict[str, str], log: Path | Non
     with contextlib.ExitStack() as stack:
         output = None
         if log:
+            environment = {**environment, "TQDM_MININTERVAL": "30"}  # s; a file keeps every state of a bar
             log.parent.mkdir(parents=True, exist_ok=True)
             output = stack.enter_context(log.open("ab"))
         process = await asyncio.create_subprocess_exec(

@@ -260,6 +260,23 @@ def test_what_is_no_block_is_named(key: str, value: Any, params: Path) -> None:
         config.load()
 
 
+def test_an_experiment_that_is_no_name_is_one_line(params: Path) -> None:
+    write_changed(params, "experiment", ["small"])
+    with pytest.raises(BadInput, match=r"no experiment '\['small'\]'; it has "):
+        config.load()
+
+
+@pytest.mark.parametrize(
+    ("block", "option"), [("prepare", "copies_togther"), ("training", "precison"), ("recognise", "counts")]
+)
+def test_an_option_that_no_stage_knows_is_named(block: str, option: str, params: Path) -> None:
+    known = yaml.safe_load(params.read_text())
+    known["experiments"]["small"].setdefault(block, {})[option] = 1
+    params.write_text(yaml.safe_dump(known))
+    with pytest.raises(BadInput, match=rf"experiments\.small\.{block} has no option {option}; it has .*seed"):
+        config.load()
+
+
 def test_options_that_are_no_block_are_named(params: Path) -> None:
     write_changed(params, "experiments.small.methods.mtun", "wide")
     write_changed(params, "experiments.small.stn0", 3)

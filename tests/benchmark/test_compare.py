@@ -75,6 +75,8 @@ def test_a_run_without_scores_is_named(toy: config.Experiment) -> None:
         compare.table(toy, "ours", "nearest")
     with pytest.raises(BadInput, match="no run 'mine'; it has"):
         compare.table(toy, "mine", "ours")
+    with pytest.raises(BadInput, match="ours, ours: one run; name another"):
+        compare.table(toy, "ours", "ours")
 
 
 def test_measures_that_no_run_has_are_left_out(toy: config.Experiment) -> None:

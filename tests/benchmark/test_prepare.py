@@ -141,11 +141,15 @@ def test_copies_on_both_sides_are_told_and_can_be_kept_on_one(
             sides[side] = set(Pairs.load(menpo_only / "data" / "tiny" / side).faces["name"])
         return json.loads((menpo_only / "data/tiny/manifest.json").read_text())["copies on both sides"]
 
-    monkeypatch.setattr(prepare, "copies", lambda images: [(i, len(images) - 1 - i) for i in range(0, 60, 4)])
+    # Nine copies of every tenth face: a test face that has several in training is one face in several pairs.
+    copies = [(i, j) for i in range(0, 60, 10) for j in range(i + 1, i + 10)]
+    monkeypatch.setattr(prepare, "copies", lambda images: copies)
     parted = prepared()
     assert parted
     assert all(test in sides["test"] and other in sides["train"] for test, other in parted)
-    assert f"{len(parted)} test faces are copies of training faces" in capsys.readouterr().err
+    faces = {test for test, _ in parted}
+    assert len(faces) < len(parted)
+    assert f"{len(faces)} test faces are copies of training faces" in capsys.readouterr().err
     params = yaml.safe_load(Path("params.yaml").read_text())["experiments"]["tiny"]
     write_params(corpora=params["corpora"], prepare=params["prepare"] | {"copies_together": True})
     assert prepared() == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import subprocess
 import sys
@@ -125,6 +126,18 @@ def test_a_run_that_is_not_evaluated_is_said_and_left_out(
     assert "| nearest " not in (toy.results / "tables" / "supplement.md").read_text()
 
 
+@pytest.mark.parametrize("shown", ['<a href="#faces">Faces</a>', ""], ids=["with faces", "without"])
+def test_a_page_that_shows_faces_is_not_replaced_by_one_without(
+    toy: config.Experiment, capsys: pytest.CaptureFixture, shown: str
+) -> None:
+    page = toy.results / "report.html"
+    page.write_text(f"<html>before {shown}</html>")
+    shutil.rmtree(toy.data)  # as in a fresh clone
+    report.main(argparse.Namespace(experiment=None))
+    assert ("before" in page.read_text()) == bool(shown)
+    assert ("report.html: left as it is" in capsys.readouterr().out) == bool(shown)
+
+
 def test_scores_of_other_settings_are_said_to_be_such(toy: config.Experiment, capsys: pytest.CaptureFixture) -> None:
     assert outdated(toy) == {}
     text = Path("params.yaml").read_text()
@@ -144,6 +157,26 @@ def test_scores_of_other_settings_are_said_to_be_such(toy: config.Experiment, ca
     report.write_text(changed, toy.results)
     assert "ours: scored with other settings than today's (width 4, now 8; other faces" in capsys.readouterr().out
     assert "- ours: width 4, now 8; other faces" in (toy.results / "tables" / "deviations.md").read_text()
+
+
+def test_scores_of_another_precision_are_said_to_be_such(toy: config.Experiment) -> None:
+    path = toy.run("ours").provenance(0)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"precision": "float32"}))
+    assert outdated(toy) == {}
+    toy.params["training"]["precision"] = "bfloat16"
+    assert outdated(toy)["ours"] == ["precision float32, now bfloat16"]
+
+
+def test_scores_behind_different_trainings_of_one_stn0_are_said_to_be_such(toy: config.Experiment) -> None:
+    for name, stn0 in (("bicubic", "one"), ("nearest", "other")):
+        path = toy.run(name).facts
+        facts = json.loads(path.read_text())
+        facts["training"] = [{**record, "stn0_hash": stn0} for record in facts["training"]]
+        path.write_text(json.dumps(facts))
+    found = outdated(toy)
+    [(late, said)] = found.items()
+    early = {"bicubic": "nearest", "nearest": "bicubic"}[late]
+    assert said == [f"behind another training of stn0 than {early}"]
 
 
 def test_page_of_fifty_faces_and_twentysix_runs_stays_small(

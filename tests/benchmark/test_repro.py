@@ -15,7 +15,7 @@ import pytest
 import yaml
 from dvc.utils import serialize
 
-from benchmark import repro
+from benchmark import accept, config, repro
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "benchmark.repro"]
@@ -40,6 +40,18 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     }
     Path("dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
     return tmp_path
+
+
+def test_it_ends_with_where_the_results_are_and_how_near_to_those_published(
+    toy: config.Experiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (toy.results / "claims.md").touch()
+    assert repro.outcome(toy) == "results: results/toy/claims.md, results/toy/report.html"
+    monkeypatch.setattr(accept, "experiments", lambda: ["toy"])
+    monkeypatch.setattr(accept, "moved", lambda experiment: "")
+    assert "scores: as published, within 0.02 (psnr) and 0.001 (ssim)" in repro.outcome(toy)
+    monkeypatch.setattr(accept, "moved", lambda experiment: "ours psnr 20.0 21.0")
+    assert repro.outcome(toy).endswith("scores: moved:\nours psnr 20.0 21.0")
 
 
 def readable(lock: Path) -> int:

@@ -393,6 +393,17 @@ def test_what_decides_a_training_decides_whether_it_is_done(trained: Path) -> No
     run = experiment.run("bicubic")
     assert train.stored(run, 0)
     assert not train.stored(run, 1)
+    weights = config.load().run("vdsr").weights(1) / "weights.safetensors"
+    weights.rename("kept")
+    assert not train.stored(config.load().run("vdsr"), 1)  # its record alone is no network
+    Path("kept").rename(weights)
+    stn0 = experiment.aligner("stn0").weights() / "weights.safetensors"
+    content = stn0.read_bytes()
+    stn0.write_bytes(content + b" ")
+    assert not train.stored(run, 0)  # aligned by another training of the same STN_0
+    assert train.stored(config.load().run("vdsr"), 1)
+    stn0.write_bytes(content)
+    assert train.stored(run, 0)
     change_params(stn0={"epochs": 2})
     assert not train.stored(config.load().run("bicubic"), 0)  # aligned by an STN_0 that is another now
     assert train.stored(config.load().run("vdsr"), 1)
@@ -439,6 +450,7 @@ def test_a_missing_vgg_file_fails_what_is_stored_and_trained_anew_alone(
     run = config.load().run("vdsr")
     run.weights(0).mkdir(parents=True)
     (run.weights(0) / "config.json").write_text(json.dumps(train.expected(run, 0)))  # as if brought from elsewhere
+    (run.weights(0) / "weights.safetensors").touch()
     assert call("--only", "vdsr", "bicubic", "--anew", "--seed", "0") == 1
     found = states(capfd.readouterr().out)
     assert found == {("vdsr", "0"): "failed", ("bicubic", "0"): "stored", ("stn0", "0"): "stored"}

@@ -18,7 +18,7 @@ import yaml
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from benchmark import config, evaluate, predict
+from benchmark import config, evaluate, predict, recognise
 from benchmark.make import make_method, resolved
 from benchmark.scoring.estimates import score_estimates, warp_errors
 from benchmark.scoring.metrics import COLUMNS
@@ -229,7 +229,9 @@ def test_seeds_that_were_scored_elsewhere_keep_their_scores(
     pd.testing.assert_frame_equal(rows_again, rows)
 
 
-def test_scores_of_another_training_are_not_kept(experiment: config.Experiment) -> None:
+def test_scores_of_another_training_are_not_kept(
+    experiment: config.Experiment, capsys: pytest.CaptureFixture[str]
+) -> None:
     change_run("oracle", seeds=2)
     for seed in (0, 1):
         store("oracle", seed)
@@ -238,8 +240,30 @@ def test_scores_of_another_training_are_not_kept(experiment: config.Experiment) 
     change_run("oracle", align="none")
     store("oracle", 0)
     run_predict("oracle")
+    capsys.readouterr()
     summary, rows = run_evaluate("oracle")
     assert (summary["scored_seeds"], set(rows["seed"])) == ([0], {0})
+    printed = capsys.readouterr().out
+    assert "oracle: seed 1 was scored elsewhere; what results/tiny/metrics/oracle.csv has of it was trained" in printed
+
+
+def test_images_of_weights_that_were_trained_anew_are_not_scored(experiment: config.Experiment) -> None:
+    run = experiment.run("ours")
+    torch.manual_seed(0)
+    store("ours")
+    run_predict("ours")
+    summary, _ = run_evaluate("ours")
+    torch.manual_seed(1)
+    store("ours")
+    with pytest.raises(
+        BadInput, match=r"sr/ours/seed0: of other weights than .*; run `.*predict --.*--run ours` again"
+    ):
+        run_evaluate("ours")
+    assert json.loads(run.metrics.read_text())["psnr"] == summary["psnr"]
+    with pytest.raises(BadInput, match=r"sr/ours/seed0: of other weights"):
+        list(recognise.sets(experiment, Pairs.load(experiment.data / "test")))
+    run_predict("ours")
+    assert run_evaluate("ours")[0]["psnr"] != summary["psnr"]
 
 
 def test_constant_error_has_its_known_psnr(experiment: config.Experiment, held_out: Pairs) -> None:
@@ -249,7 +273,7 @@ def test_constant_error_has_its_known_psnr(experiment: config.Experiment, held_o
     write_images(experiment.run("oracle").images(0), pairs, 10)
     summary, rows = run_evaluate("oracle")
     expected = 20 * np.log10(255 / 10)
-    assert summary["psnr"] == round(expected, 3)
+    assert summary["psnr"] == round(expected, 3)  # of the rows, which are rounded
     assert summary["psnr_interval"] == [round(expected, 3)] * 2
     assert (rows["psnr"] == round(expected, 3)).all()
     # 10 levels of RGB are 10 * 219 / 255 of Y.
@@ -268,7 +292,7 @@ def test_means_are_of_the_rows(experiment: config.Experiment) -> None:
     summary, rows = run_evaluate("oracle")
     for column in COLUMNS:
         digits = 3 if column.startswith("psnr") else 4
-        assert summary[column] == round(rows[column].mean(), digits)
+        assert summary[column] == pytest.approx(rows[column].mean(), abs=0.51 * 10.0 ** -(digits + 2))
         assert (rows[column].round(digits) == rows[column]).all()
         low, high = summary[f"{column}_interval"]
         assert low < summary[column] < high
@@ -292,6 +316,13 @@ def test_seeds_of_a_face_are_averaged_before_the_interval() -> None:
     assert summary["psnr_interval"] == [20.0, 20.0]  # both faces have 20: only the seeds differ
 
 
+def test_a_mean_that_is_shown_is_rounded_but_once() -> None:
+    rows = pd.DataFrame({"seed": 0, "name": [*"abc"], "person": [*"ABC"]})
+    for column in COLUMNS:
+        rows[column] = [0.6254, 0.6255, 0.6255]  # 0.62547: 0.625, and 0.626 by way of 0.6255
+    assert f"{summarise(rows)['ssim']:.3f}" == "0.625"
+
+
 def test_metrics_hold_numbers_alone_and_predict_writes_no_times(experiment: config.Experiment) -> None:
     store("oracle")
     run_predict("oracle")
@@ -300,7 +331,7 @@ def test_metrics_hold_numbers_alone_and_predict_writes_no_times(experiment: conf
     stored = json.loads(run.metrics.read_text())
     assert list(stored) == ["psnr", "ssim", "psnr_y", "ssim_y", "faces"]
     assert all(isinstance(value, int | float) for value in stored.values())
-    assert {path.suffix for path in run.images(0).iterdir()} == {".png"}
+    assert {path.suffix for path in run.images(0).glob("[!.]*")} == {".png"}
     assert json.loads(run.predict_provenance.read_text())["seconds_a_face"] > 0
 
 

@@ -76,6 +76,16 @@ def test_a_network_that_is_given_away_is_taken_where_none_is_trained(project: Pa
     assert upscale.weights_of(bicubic) == bicubic.weights(0)  # one's own comes first
 
 
+def test_weights_that_are_not_here_are_named_with_those_that_are(project: Path) -> None:
+    experiment = config.load()
+    with pytest.raises(BadInput, match=r"weights/vdsr/seed0: no weights; of \w+ take --run bicubic$"):
+        upscale.require_weights(experiment.run("vdsr"))
+    upscale.require_weights(experiment.run("bicubic"))
+    Path("results/x/weights/bicubic/seed0").rmdir()
+    with pytest.raises(BadInput, match=r"no weights; of \w+ `dvc repro` or `python -m benchmark.train` makes some$"):
+        upscale.require_weights(experiment.run("vdsr"))
+
+
 def test_weights_are_taken_for_what_they_are(project: Path) -> None:
     params = yaml.safe_load(Path("params.yaml").read_text())
     params["experiments"]["x"]["methods"]["vdsr"] = {"width": 64}

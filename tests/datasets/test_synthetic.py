@@ -5,18 +5,22 @@ from __future__ import annotations
 import itertools
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from benchmark import cli
 from datasets import synthetic
 from datasets.face import BadInput
 from datasets.portrait.drawing import CELEBA_POINTS, draw
 
+ROOT = Path(__file__).parents[2]
 FACES = 40
 
 
@@ -143,3 +147,31 @@ def test_a_killed_run_leaves_nothing_that_looks_whole(tmp_path, monkeypatch):
 def test_wrong_options_are_refused(options, tmp_path):
     with pytest.raises(BadInput, match=r"seed|people|12"):
         synthetic.get(options, tmp_path / "raw")
+
+
+# As the stage does: one word, and no process left that waits for work.
+DRAW = """
+import sys
+from pathlib import Path
+from benchmark import cli
+from datasets import synthetic
+if __name__ == "__main__":
+    cli.run(lambda _: synthetic.get({"faces": 4000, "seed": 0}, Path("raw"), workers=2), cli.stage_parser(""))
+"""
+
+
+def test_an_interruption_ends_it_and_its_processes(tmp_path: Path) -> None:
+    (tmp_path / "drawn.py").write_text(DRAW)
+    command, environment = [sys.executable, "drawn.py"], {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    while not list(tmp_path.glob("raw.tmp/*/*/*")):
+        assert process.poll() is None
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGINT)  # a Ctrl-C goes to all of a terminal's processes
+    _, said = process.communicate()  # to its end: of all that have it open
+    assert process.returncode == cli.INTERRUPTED
+    assert "Traceback" not in said
+    assert said.rstrip().endswith("stopped")
+    assert not (tmp_path / "raw").exists()

@@ -62,6 +62,18 @@ def test_kept_features_are_read_and_not_made_again(
     assert torch.equal(targets(some), expected)
 
 
+@pytest.mark.parametrize("left", [0, 60, 150])
+def test_a_file_that_a_full_disk_cut_is_named_and_made_anew(
+    psi: VGGFeatures, some: Batch, tmp_path: Path, capsys: pytest.CaptureFixture[str], left: int
+) -> None:
+    expected = Targets(psi, tmp_path)(some)
+    cut = next(path for path in sorted(tmp_path.rglob("*.npy")))
+    cut.write_bytes(cut.read_bytes()[:left])
+    for _ in range(2):
+        assert torch.equal(Targets(psi, tmp_path)(some), expected)
+    assert capsys.readouterr().out.count(f"{cut}: damaged") == 1
+
+
 @pytest.mark.parametrize("other", [{"seed": 1}, {"padded": True}])
 def test_another_network_has_features_of_its_own(psi: VGGFeatures, some: Batch, tmp_path: Path, other: dict) -> None:
     Targets(psi, tmp_path)(some)

@@ -18,7 +18,7 @@ from watch import idle, jobs_of, restarts, slurm, steps, training, until
 
 from benchmark.cluster import submit
 from benchmark.cluster.job import Job
-from benchmark.cluster.spread import Spread
+from benchmark.cluster.placement import Placement
 from datasets.face import BadInput
 
 pytestmark = [
@@ -152,12 +152,12 @@ def test_one_training_in_two_processes_goes_on_in_two(tmp_path: Path, monkeypatc
     assert weights.read_bytes() == (tmp_path / "jobs" / weights).read_bytes()
 
 
-def test_a_spread_command_ends_as_its_worst_process_does() -> None:
+def test_a_placed_command_ends_as_its_worst_process_does() -> None:
     """75 must come through: by it a training says that its time is up."""
     told = "(os.environ[name] for name in ('RANK', 'LOCAL_RANK', 'WORLD_SIZE', 'MASTER_ADDR'))"
     lines = ["import os, sys", f"print(*{told}, *sys.argv[1:])", "sys.exit(75 * (os.environ['RANK'] == '1'))"]
     Path("part.py").write_text("\n".join(lines))
-    command = Spread(processes=2).command([sys.executable, "-m", "part", "word"])
+    command = Placement(processes=2).command([sys.executable, "-m", "part", "word"])
     holder = ["srun", "--ntasks=1", "--cpus-per-task=2", *command]  # as the one that sbatch starts
     done = subprocess.run(holder, capture_output=True, text=True, check=False)
     assert sorted(done.stdout.splitlines()) == ["0 0 2 127.0.0.1 word", "1 1 2 127.0.0.1 word"], done.stderr

@@ -90,7 +90,7 @@ def test_runs_that_share_fronts_are_compared_front_by_front() -> None:
     assert found.effect == pytest.approx(values["a"][:, 1:].mean() - values["b"].mean())
     assert examine(Pair("a", "c", None), scores).seeds == (1, 1)
     claim = {"id": "x", "says": "s", "section": "4", "quote": "q", "measure": "psnr", "better": "a", "than": "b"}
-    assert claims_page.compared({"small": [claims.judge_claim(claim, scores)]}).endswith("], 2 paired seeds |")
+    assert claims_page.compared({"small": [claims.judge_claim(claim, scores)]}).endswith("], 2 paired seeds, 1 d.f. |")
     alone = examine(Pair("a", "d", None), scores)
     assert (alone.seeds, alone.paired, alone.verdict) == ((3, 2), False, OPEN)
     apart = Scores(values, EACH, {"a": "mtun", "b": "mtun without L_U"}, fronts)

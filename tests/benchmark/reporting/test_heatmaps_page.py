@@ -98,9 +98,17 @@ def test_the_course_of_a_gain_is_told_from_first_pass_to_last(studied: config.Ex
         log = pd.read_csv(path)
         log["val_psnr"] += raised + 0.1 * log["epoch"]
         log.to_csv(path, index=False)
-    (sentence,) = [text for text in heatmaps.courses(studied) if "Ours gains" in text]
-    assert sentence.startswith("Beside blind: on the validation fold Ours gains +0.20 dB after one pass")
-    assert sentence.endswith("+0.50 dB after 4.")
+
+    def told() -> str:
+        (sentence,) = [text for text in heatmaps.courses(studied) if "Ours gains" in text]
+        return sentence
+
+    assert told().startswith("Beside blind: on the validation fold Ours gains +0.20 dB after one pass")
+    assert told().endswith("+0.50 dB after 4, of 2 seeds.")
+    log.assign(val_psnr=99).to_csv(studied.run("ours").log(2), index=False)  # a training under way, not scored yet
+    assert told().endswith("+0.50 dB after 4, of 2 seeds.")
+    studied.run("blind").log(1).unlink()
+    assert told().endswith("gains +0.10 dB after one pass over the training faces, +0.40 dB after 4, of one seed.")
 
 
 def test_errors_are_means_over_seeds(studied: config.Experiment) -> None:

@@ -23,7 +23,7 @@ NAUGHTY = r"a_b & 50 % of #1 for $2 {x} ~ y^2 \cmd †‡ 3° – <z>"
 def write_metrics(experiment: config.Experiment, scores: dict[str, tuple[float, float]], **more: Any) -> None:
     for run, (psnr, ssim) in scores.items():
         summary = {"psnr": psnr, "psnr_interval": [psnr - 0.1, psnr + 0.2], "ssim": ssim}
-        summary |= {"ssim_interval": [ssim - 0.01, ssim + 0.02], "faces": 9, "seeds": 1, **more}
+        summary |= {"ssim_interval": [ssim - 0.01, ssim + 0.02], "faces": 9, "seeds": 1, "scored_seeds": [0], **more}
         path = experiment.run(run).metrics
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(summary))

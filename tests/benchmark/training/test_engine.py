@@ -101,6 +101,12 @@ def test_a_phase_sees_its_faces_once_an_epoch_with_new_warps(tmp_path: Path) -> 
     for rows in epochs:  # the y coordinates know no mirroring
         assert torch.equal(rows[rows[:, 0].argsort()], expected[expected[:, 0].argsort()])
     assert not torch.equal(*epochs)
+    mirrored = [
+        not (s[1][row, :, 0, None] == torch.from_numpy(pairs.landmarks[:, :, 0]).T).all(0).any()
+        for s in seen
+        for row in range(len(s[1]))
+    ]
+    assert 0 < sum(mirrored) < len(mirrored) == 24
     warps = torch.cat([s[2] for s in seen])
     assert len(warps.unique(dim=0)) == 24
     with pytest.raises(BadInput, match="none of 20 training faces"):

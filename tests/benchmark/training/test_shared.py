@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -28,13 +30,14 @@ class Starter(tiny.Tiny):
     """A Tiny whose pixel phase other runs may share; counts the updates of it."""
 
     lr, variant, second_epochs = 1e-2, "a", 1
+    first: Mapping[str, Any] = MappingProxyType({})  # of the pixel phase, otherwise
     course: dict[str, Any]  # what the context was told
 
     def phases(self, context: Context) -> list[Phase]:
         self.updates = 0
         pixels, play = super().phases(context)
         optimiser = dataclasses.replace(pixels.optimiser, lr=self.lr)
-        pixels = dataclasses.replace(pixels, shared={"variant": self.variant}, optimiser=optimiser)
+        pixels = dataclasses.replace(pixels, shared={"variant": self.variant}, optimiser=optimiser, **self.first)
         return [pixels, dataclasses.replace(play, epochs=self.second_epochs)]
 
     def pixel_loss(self, batch: Batch, epoch: int) -> tuple[dict[str, torch.Tensor], None]:
@@ -74,7 +77,11 @@ def test_the_second_run_takes_over_and_ends_bit_equal(tmp_path: Path) -> None:
     assert (tmp_path / "alone" / "log.csv").read_bytes() == (tmp_path / "second" / "log.csv").read_bytes()
 
 
-@pytest.mark.parametrize("change", [{"lr": 2e-2}, {"variant": "b"}, {"start": 2}, {"seed": 2}], ids=str)
+OF_PHASE = [{"epochs": 1}, {"batch_size": 5}, {"fresh": False}, {"flip": False}]
+CHANGES = [{"lr": 2e-2}, {"variant": "b"}, {"start": 2}, {"seed": 2}, *({"first": change} for change in OF_PHASE)]
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=str)
 def test_another_phase_is_trained_by_itself(tmp_path: Path, change: dict) -> None:
     fit(tmp_path / "first", tmp_path / "shared")
     assert fit(tmp_path / "second", tmp_path / "shared", **change).updates > 0

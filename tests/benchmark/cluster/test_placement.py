@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmark.cluster.spread import ALONE, Spread, environment
+from benchmark.cluster.placement import ALONE, Placement, environment
 from datasets.face import BadInput
 
 SLURM = {
@@ -36,15 +36,15 @@ def test_steps_and_jobs_side_by_side_have_ports_of_their_own() -> None:
 def test_one_process_needs_no_srun() -> None:
     command = ["python", "-m", "benchmark.train", "--run", "ours"]
     assert ALONE.command(command) == command
-    many = Spread(nodes=2, processes=4, cpus=3).command(command)
+    many = Placement(nodes=2, processes=4, cpus=3).command(command)
     assert {"--nodes=2", "--ntasks=8", "--ntasks-per-node=4", "--cpus-per-task=3", "--kill-on-bad-exit=1"} <= set(many)
-    assert many[-4:] == ["benchmark.cluster.spread", "benchmark.train", "--run", "ours"]
+    assert many[-4:] == ["benchmark.cluster.placement", "benchmark.train", "--run", "ours"]
 
 
 def test_several_processes_outside_slurm_are_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
     ALONE.require_slurm()
     with pytest.raises(BadInput, match="--cluster slurm"):
-        Spread(nodes=2).require_slurm()
+        Placement(nodes=2).require_slurm()
     monkeypatch.setenv("SLURM_JOB_ID", "7")
-    Spread(nodes=2).require_slurm()
+    Placement(nodes=2).require_slurm()

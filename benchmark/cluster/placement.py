@@ -18,7 +18,7 @@ PORTS = range(20_000, 60_000)  # one of them for each step of each job: several 
 
 
 @dataclass(frozen=True)
-class Spread:
+class Placement:
     """How many nodes a training takes, how many processes on each, and how many cores each of these."""
 
     nodes: int = 1
@@ -44,10 +44,19 @@ class Spread:
         python, _, *module = command
         tasks = [f"--nodes={self.nodes}", f"--ntasks={self.nodes * self.processes}"]
         tasks += [f"--ntasks-per-node={self.processes}", f"--cpus-per-task={self.cpus}"]
-        return ["srun", "--overlap", "--kill-on-bad-exit=1", *tasks, python, "-m", "benchmark.cluster.spread", *module]
+        return [
+            "srun",
+            "--overlap",
+            "--kill-on-bad-exit=1",
+            *tasks,
+            python,
+            "-m",
+            "benchmark.cluster.placement",
+            *module,
+        ]
 
 
-ALONE = Spread()
+ALONE = Placement()
 
 
 def environment(slurm: Mapping[str, str], first_host: str) -> dict[str, str]:
