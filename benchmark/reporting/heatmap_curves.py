@@ -27,7 +27,11 @@ def draw(experiment: config.Experiment) -> plt.Figure:
     for axis, (other, runs) in zip(axes[0], found.items(), strict=True):
         shown = {names[run]: scores[run] for run in runs}
         once = max(len(seed) for seeds in shown.values() for seed in seeds.values()) == 1
-        (_side_by_side if once else _curves)(axis, shown)
+        if once:
+            last = {name: [scores[-1] for scores in seeds.values()] for name, seeds in shown.items()}
+            plots.side_by_side(axis, last, [_colour(number) for number in range(len(last))])
+        else:
+            _curves(axis, shown)
         axis.set(title=f"beside {names[other]}")
     axes[0, 0].set(ylabel="PSNR on the validation fold, dB")
     return plots.finish(figure)
@@ -56,17 +60,6 @@ def _curves(axis: plt.Axes, shown: Curves) -> None:
     axis.set(xlabel="passes over the training faces, after the front's")
     plots.whole_epochs(axis)
     axis.legend(fontsize=7)
-
-
-def _side_by_side(axis: plt.Axes, shown: Curves) -> None:
-    """A dot a seed, a place a run, the first black; all after one pass."""
-    for number, seeds in enumerate(shown.values()):
-        last = [scores[-1] for scores in seeds.values()]
-        axis.plot([number] * len(last), last, "o", ms=5, alpha=0.8, color=_colour(number))
-    axis.set_xticks(range(len(shown)), list(shown), rotation=45, ha="right", fontsize=8)
-    axis.set(xlabel="after one pass over the training faces, a dot a seed")
-    axis.margins(x=0.15)
-    axis.grid(axis="y", alpha=0.3)
 
 
 def write(experiment: config.Experiment) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ def panels(runs: Collection[str]) -> dict[str, dict[str, dict[str, Any]]]:
     shown = {title: {str(run): label for run, label in rows.items() if run in runs} for title, rows in tables.items()}
     shown[FURTHER] = {run: run for run in runs if run not in known}
     return {
-        title: {run: _look(i, label, "tab10") for i, (run, label) in enumerate(p.items())}
+        title: {run: _look(i, label, "tab10" if len(p) <= 10 else "tab20") for i, (run, label) in enumerate(p.items())}
         for title, p in shown.items()
         if p
     }
@@ -62,17 +62,37 @@ def curves(experiment: config.Experiment) -> plt.Figure | None:
     shown = panels(trained)
     figure, axes = _grid(len(shown) + 1)
     for axis, (title, looks) in zip(axes, shown.items(), strict=False):
-        for name, look in looks.items():
-            for seed, table in enumerate(trained[name]):
-                line = look | {"label": None if seed else look["label"], "alpha": 1 if seed == 0 else 0.5}
-                seen = watched(table)
-                axis.plot(_epochs(seen), seen["val_psnr"], lw=1.2, ms=3, **line)
-        axis.set(xlabel="epoch with SR faces", ylabel="PSNR on the validation fold, dB", title=title)
-        whole_epochs(axis)
-        _legend(axis)
+        seen = {name: [watched(table) for table in trained[name]] for name in looks}
+        if max(len(table) for tables in seen.values() for table in tables) == 1:
+            last = {looks[name]["label"]: [t["val_psnr"].iloc[0] for t in tables] for name, tables in seen.items()}
+            side_by_side(axis, last, [look["color"] for look in looks.values()])
+        else:
+            _lines(axis, seen, looks)
+        axis.set(ylabel="PSNR on the validation fold, dB", title=title)
     run = REFERENCE_RUN if REFERENCE_RUN in trained else next(iter(trained))
     _terms(axes[-1], trained[run][0], measurements.labels(experiment)[run])
     return finish(figure)
+
+
+def side_by_side(axis: plt.Axes, last: Mapping[str, Sequence[float]], colours: Sequence[str]) -> None:
+    """A dot a seed, a place a run: what all have after a single epoch, of which there is no curve."""
+    for number, (values, colour) in enumerate(zip(last.values(), colours, strict=True)):
+        axis.plot([number] * len(values), values, "o", ms=5, alpha=0.8, color=colour)
+    axis.set_xticks(range(len(last)), list(last), rotation=45, ha="right", fontsize=8)
+    axis.set(xlabel="after one pass over the training faces, a dot a seed")
+    axis.margins(x=0.15)
+    axis.grid(axis="y", alpha=0.3)
+
+
+def _lines(axis: plt.Axes, seen: dict[str, list[pd.DataFrame]], looks: dict[str, dict[str, Any]]) -> None:
+    """A line a seed, by epoch; seeds after the first are paler."""
+    for name, tables in seen.items():
+        for nth, table in enumerate(tables):
+            line = looks[name] | {"label": None if nth else looks[name]["label"], "alpha": 0.5 if nth else 1}
+            axis.plot(_epochs(table), table["val_psnr"], lw=1.2, ms=3, **line)
+    axis.set(xlabel="epoch with SR faces")
+    whole_epochs(axis)
+    _legend(axis)
 
 
 def _grid(count: int, sharey: bool = False) -> tuple[plt.Figure, list[plt.Axes]]:

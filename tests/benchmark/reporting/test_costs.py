@@ -66,12 +66,14 @@ def test_images_that_came_without_a_time_have_a_dash(toy: config.Experiment) -> 
 def test_what_another_machine_measured_is_kept(toy: config.Experiment) -> None:
     before, plotted = costs.markdown(toy), costs.quality_and_time(toy)
     costs.keep(toy)
+    kept = (toy.results / costs.KEPT).read_text()
     for run in ("bicubic", "ours"):
         toy.run(run).predict_provenance.unlink()
     toy.run("bicubic").provenance(0).unlink()
     assert costs.markdown(toy) == before
     costs.keep(toy)
     assert costs.markdown(toy) == before
+    assert (toy.results / costs.KEPT).read_text() == kept
     again = costs.quality_and_time(toy)
     points = [[line.get_xydata().tolist() for axis in one.axes for line in axis.lines] for one in (plotted, again)]
     assert points[0] == points[1]
