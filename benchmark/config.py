@@ -18,7 +18,7 @@ PARAMS = Path("params.yaml")
 _BLOCKS = ("corpora", "prepare", "recognise", "training", "methods")  # of an experiment
 # What may stand in those of one level whose options no method and no corpus checks.
 _KNOWN = {
-    "prepare": {"annotator", "test_fraction", "validation_fraction", "seed", "sigma", "copies_together"},
+    "prepare": {"annotator", "test_fraction", "validation_fraction", "seed", "sigma", "copies_together", "faces"},
     "recognise": {"count", "seed"},
     "training": {"recipe", "seeds", "vgg", "threads", "precision"},
 }

@@ -107,12 +107,12 @@ def require_weights(run: config.Run) -> None:
 def upscaler(run: config.Run, device: torch.device) -> Upscale:
     """LR faces (n, 3, 16, 16), upright or nearly so, to SR faces (n, 128, 128, 3) uint8 by the run's first seed."""
     method = method_of(run)
-    if isinstance(method, TrainedMethod):
-        require_weights(run)
     if method.told:
         raise BadInput(
             f"{run.name}: it is told where the parts of a face are, which prepared faces alone say; leave it out"
         )
+    if isinstance(method, TrainedMethod):
+        require_weights(run)
     method.load(weights_of(run))
     method.to(device)
     align = alignment(run.experiment, alignment_of(run), device)

@@ -164,7 +164,13 @@ def test_an_interruption_ends_it_and_its_processes(tmp_path: Path) -> None:
     (tmp_path / "drawn.py").write_text(DRAW)
     command, environment = [sys.executable, "drawn.py"], {**os.environ, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(
-        command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        cwd=tmp_path,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # which a job in the background ignores
     )
     while not list(tmp_path.glob("raw.tmp/*/*/*")):
         assert process.poll() is None
