@@ -34,7 +34,8 @@ def work_of(aligner: config.Aligner) -> Path:
 def stored(aligner: config.Aligner) -> bool:
     """Whether its weights are there, scored, and what this stage would store now, for all but changes of code."""
     options = dataclasses.asdict(options_of(aligner))
-    return aligner.metrics.is_file() and recorded(aligner.weights(), {**record_of(aligner), "options": options})
+    there = aligner.network(0).is_file() and aligner.metrics.is_file()
+    return there and recorded(aligner.weights(), {**record_of(aligner), "options": options})
 
 
 def record_of(aligner: config.Aligner) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from benchmark import cli, config
 from benchmark.reporting import claims_page, measurements
-from benchmark.reporting.findings import ONE_SEED, Finding, Pair, Scores, estimate, shown
+from benchmark.reporting.findings import ONE_SEED, Finding, Pair, Scores, estimate, seeds_of, shown
 from benchmark.reporting.measures import MEASURES, Measure
 from datasets.face import BadInput
 
@@ -60,7 +60,7 @@ def _difference(found: Finding, measure: Measure) -> dict[str, str]:
     if found.effect is None:
         return dict.fromkeys(keys, "–")
     p = f"– ({ONE_SEED}: over people alone)" if found.p_none is None else claims_page.chance(found.p_none)
-    counts = f"{found.faces}; {claims_page.seeds_of(found.seeds, found.paired)}"
+    counts = f"{found.faces}; {seeds_of(found.seeds, found.paired)}"
     return dict(zip(keys, (shown(found, measure), p, counts), strict=True))
 
 

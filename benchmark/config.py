@@ -22,6 +22,7 @@ _KNOWN = {
     "recognise": {"count", "seed"},
     "training": {"recipe", "seeds", "vgg", "threads", "precision"},
 }
+_NEEDED = {"training": ("recipe", "seeds", "vgg")}
 ESTIMATES = "inspect.safetensors"  # the same bytes with every Python, which a compressed archive is not
 
 
@@ -121,6 +122,10 @@ class Run:
     def weights(self, seed: int) -> Path:
         return self.experiment.results / "weights" / self.name / f"seed{seed}"
 
+    def network(self, seed: int) -> Path:
+        """The file of a trained network, beside its record."""
+        return self.weights(seed) / "weights.safetensors"
+
     def log(self, seed: int) -> Path:
         """Losses by epoch; claims read from it which trainings went on from the same front."""
         return self.experiment.results / "logs" / self.name / f"seed{seed}.csv"
@@ -184,9 +189,8 @@ def load(experiment: str | None = None, path: Path = PARAMS) -> Experiment:
         raise BadInput(f"{path}: no experiment '{name}'; it has {', '.join(experiments)}")
     where = f"experiments.{name}"
     block = _block(experiments[name], where, "training", "methods")
-    _block(block["training"], f"{where}.training", "recipe", "seeds", "vgg")
     for key in _BLOCKS:
-        given = _block(block.get(key, {}), f"{where}.{key}")
+        given = _block(block.get(key, {}), f"{where}.{key}", *_NEEDED.get(key, ()))
         if unknown := given.keys() - _KNOWN.get(key, given.keys()):
             names = ", ".join(sorted(_KNOWN[key]))
             raise BadInput(f"{path}: {where}.{key} has no option {', '.join(sorted(unknown))}; it has {names}")

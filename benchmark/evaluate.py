@@ -14,12 +14,11 @@ from joblib import cpu_count
 from tqdm import tqdm
 
 from benchmark import cli, config
-from benchmark.provenance import data_hash, of_other_weights
+from benchmark.provenance import data_hash, require_weights
 from benchmark.scoring import elsewhere
 from benchmark.scoring.metrics import COLUMNS, DECIMALS, luma, psnr, ssim
 from benchmark.scoring.statistics import summarise
 from datasets import pose, sr_faces
-from datasets.face import BadInput
 from datasets.pairs import Pairs
 
 
@@ -30,8 +29,7 @@ def main(arguments: argparse.Namespace) -> None:
     none = f"{run.images(0).parent}: no images; run `{command}` first"
     here = [seed for seed in run.seeds if run.images(seed).is_dir()]
     for seed in here:
-        if of_other_weights(run.images(seed), run.weights(seed)):
-            raise BadInput(f"{run.images(seed)}: of other weights than {run.weights(seed)}; run `{command}` again")
+        require_weights(run.images(seed), run.weights(seed), f"run `{command}` again")
     known = elsewhere.scores(run, record_of(run, here[0])) if here else elsewhere.Elsewhere()
     cli.seeds_at_hand(run, here.__contains__, none, known.seeds)
     pairs = Pairs.load(experiment.data / "test")

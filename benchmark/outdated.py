@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from benchmark import config
@@ -35,9 +36,11 @@ def outdated(experiment: config.Experiment) -> dict[str, list[str]]:
 def _precision(run: config.Run, seeds: list[int]) -> Iterator[str]:
     """Which other precision than the one that params.yaml asks for the seeds were trained in, by their provenance."""
     wanted = run.experiment.precision
-    for path in map(run.provenance, seeds):
-        had = json.loads(path.read_text()).get("precision") if path.is_file() else None
-        if wanted != "auto" and had not in (None, wanted):
+    if wanted == "auto":
+        return
+    for path in filter(Path.is_file, map(run.provenance, seeds)):
+        had = json.loads(path.read_text()).get("precision")
+        if had not in (None, wanted):
             yield f"precision {had}, now {wanted}"
 
 

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from datasets.face import BadInput
+
 _WEIGHTS = ".weights.json"
 
 
@@ -43,10 +45,11 @@ def record_weights(images: Path, weights: Path) -> None:
     (images / _WEIGHTS).write_text(json.dumps(_content(weights), indent=1) + "\n")
 
 
-def of_other_weights(images: Path, weights: Path) -> bool:
-    """Whether the folder `images` is known to be of other weights than those that lie in `weights` now."""
+def require_weights(images: Path, weights: Path, remedy: str) -> None:
+    """BadInput where the folder `images` is known to be of other weights than those that lie in `weights` now."""
     path = images / _WEIGHTS
-    return path.is_file() and weights.is_dir() and json.loads(path.read_text()) != _content(weights)
+    if path.is_file() and weights.is_dir() and json.loads(path.read_text()) != _content(weights):
+        raise BadInput(f"{images}: of other weights than {weights}; {remedy}")
 
 
 def _content(folder: Path) -> dict[str, str]:

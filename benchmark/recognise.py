@@ -18,7 +18,7 @@ from joblib import Memory, Parallel, delayed
 from tqdm import tqdm
 
 from benchmark import cli, config
-from benchmark.provenance import data_hash, of_other_weights
+from benchmark.provenance import data_hash, require_weights
 from benchmark.scoring import recognition
 from benchmark.scoring.recognition import TRUTH
 from datasets import align, annotate, pose, sr_faces
@@ -94,9 +94,8 @@ def sets(experiment: config.Experiment, truth: Pairs) -> Iterator[tuple[str, int
             if not folder.is_dir():
                 print(f"{name} seed {seed}: no images, left out")
                 continue
-            if of_other_weights(folder, run.weights(seed)):
-                command = f"python -m benchmark.predict --experiment {experiment.name} --run {name}"
-                raise BadInput(f"{folder}: of other weights than {run.weights(seed)}; run `{command}` again")
+            command = f"python -m benchmark.predict --experiment {experiment.name} --run {name}"
+            require_weights(folder, run.weights(seed), f"run `{command}` again")
             yield name, seed, np.stack([sr_faces.read(folder / f"{face}.png") for face in truth.faces["name"]])
 
 

@@ -41,8 +41,8 @@ def made_from(run: config.Run) -> dict[str, Any]:
     Another training of STN_0 turns the faces otherwise. Where there is no STN_0 here, none is named.
     """
     stn0 = aligner_of(run)
-    weights = stn0.weights() / "weights.safetensors" if stn0 else None
-    aligner = {"stn0_hash": file_hash(weights)} if weights and weights.is_file() else {}
+    network = stn0.network(0) if stn0 else None
+    aligner = {"stn0_hash": file_hash(network)} if network and network.is_file() else {}
     return {"data": data_hash(run.experiment.data), **aligner}
 
 
@@ -53,9 +53,8 @@ def expected(run: config.Run, seed: int) -> dict[str, Any]:
 
 def stored(run: config.Run, seed: int) -> bool:
     """Whether the seed's weights are there, and are such."""
-    folder = run.weights(seed)
-    there = (folder / "weights.safetensors").is_file() or not issubclass(class_of(run), TrainedMethod)
-    return there and recorded(folder, expected(run, seed))
+    there = run.network(seed).is_file() or not issubclass(class_of(run), TrainedMethod)
+    return there and recorded(run.weights(seed), expected(run, seed))
 
 
 def work_of(run: config.Run, seed: int) -> Path:

@@ -44,16 +44,8 @@ class Placement:
         python, _, *module = command
         tasks = [f"--nodes={self.nodes}", f"--ntasks={self.nodes * self.processes}"]
         tasks += [f"--ntasks-per-node={self.processes}", f"--cpus-per-task={self.cpus}"]
-        return [
-            "srun",
-            "--overlap",
-            "--kill-on-bad-exit=1",
-            *tasks,
-            python,
-            "-m",
-            "benchmark.cluster.placement",
-            *module,
-        ]
+        srun = ["srun", "--overlap", "--kill-on-bad-exit=1", *tasks]
+        return [*srun, python, "-m", "benchmark.cluster.placement", *module]
 
 
 ALONE = Placement()

@@ -12,9 +12,9 @@ import pandas as pd
 
 from benchmark import cli, config
 from benchmark.reporting import measurements, supplement, tables
-from benchmark.reporting.findings import UNMEASURED, Pair, Scores, estimate, gain
+from benchmark.reporting.findings import Pair, Scores, examine, gain
 from benchmark.reporting.measures import MEASURES
-from benchmark.scoring.verdicts import holm, side
+from benchmark.scoring.verdicts import CONTRADICTED
 
 NAME, OURS = "alignment", "ours"
 WAYS = {"none": "not turned", "stn0": "STN_0", "stn0_told": "STN_0, told", "oracle": "true warps"}
@@ -100,12 +100,9 @@ def turns(experiment: config.Experiment, psnr: Scores) -> list[str]:
     """
     words = []
     for label, ways in groups(experiment).items():
-        found = {way: estimate(Pair(OURS, run), psnr) for way, run in ways.items() if way != "none"}
-        there = {way: finding for way, finding in found.items() if not finding.reason.startswith(UNMEASURED)}
-        chances = holm([1.0 if finding.p_none is None else finding.p_none for finding in there.values()])
-        worse = {
-            way: side(finding.effect or 0, 0, p) < 0 for (way, finding), p in zip(there.items(), chances, strict=True)
-        }
+        known = {way: run for way, run in ways.items() if way != "none" and run in psnr.values}
+        found = examine([Pair(OURS, run) for run in known.values()], psnr)
+        worse = {way: finding.verdict == CONTRADICTED for way, finding in zip(known, found, strict=True)}
         behind = [WAYS[way] for way, so in worse.items() if so]
         if behind and len(behind) < len(worse):
             rest = [WAYS[way] for way, so in worse.items() if not so]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmark import cli, config
 from benchmark.reporting import claims, measurements, tables
 from benchmark.reporting.claims import Between
+from benchmark.reporting.findings import seeds_of
 
 UNITS = {"psnr": " dB", "psnr_y": " dB"}
 HEAD = (
@@ -191,11 +191,6 @@ def effect(test: dict[str, Any], measure: str) -> str:
     unit, digits = _format(measure)
     mean, low, high = (f"{test[key]:+z.{digits}f}" for key in ("effect", "low", "high"))
     return f"{mean}{unit} [{low}, {high}]"
-
-
-def seeds_of(counts: Sequence[int], paired: bool) -> str:
-    """The number of seeds of either run, or of those that are paired."""
-    return f"{counts[0]} paired" if paired else " and ".join(map(str, counts))
 
 
 def chance(p: float | None) -> str:

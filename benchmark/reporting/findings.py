@@ -157,9 +157,18 @@ def shown(found: Finding, measure: Measure, note: str = "") -> str:
 
 
 def gain(run: str, other: str, scores: Scores, measure: Measure) -> str:
-    """How much better the one run is than the other, as text with its interval; see `shown`."""
-    found = estimate(Pair(run, other), scores, measure.lower)
+    """How much better the one run is than the other, as text with its interval."""
+    return gained(estimate(Pair(run, other), scores, measure.lower), measure)
+
+
+def gained(found: Finding, measure: Measure) -> str:
+    """`shown`, with a note where the interval is that of one seed."""
     return shown(found, measure, f"; {ONE_SEED}" if found.reason == ONE_SEED else "")
+
+
+def seeds_of(counts: Sequence[int], paired: bool) -> str:
+    """The number of seeds of either run, or of those that are paired."""
+    return f"{counts[0]} paired" if paired else " and ".join(map(str, counts))
 
 
 def examine(pairs: list[Pair], scores: Scores, lower: bool = False) -> list[Finding]:

@@ -10,8 +10,8 @@ import pandas as pd
 
 from benchmark import cli, config
 from benchmark.make import options_of
-from benchmark.reporting import claims_page, measurements, tables
-from benchmark.reporting.findings import Finding, Pair, Scores, estimate, gain
+from benchmark.reporting import measurements, tables
+from benchmark.reporting.findings import Finding, Pair, Scores, estimate, gain, gained, seeds_of
 from benchmark.reporting.measures import MEASURES, Measure
 from methods.mtun.options import Options
 
@@ -78,10 +78,10 @@ def gains(experiment: config.Experiment) -> pd.DataFrame:
     rows = []
     for run, other in measured_pairs(experiment).items():
         row = {"Run": names[run], "Heatmaps": _kind(options[run]), "Beside": names[other]}
-        of_psnr = estimate(Pair(run, other), scores["psnr"])
-        row["Seeds"] = claims_page.seeds_of(of_psnr.seeds, of_psnr.paired)
+        found = {m: estimate(Pair(run, other), scores[m], MEASURES[m].lower) for m in COMPARED}
+        row["Seeds"] = seeds_of(found["psnr"].seeds, found["psnr"].paired)
         row["PSNR"] = f"{known[run]['psnr']:.2f}"
-        row |= {f"Gain in {MEASURES[m].title} [95 %]": gain(run, other, scores[m], MEASURES[m]) for m in COMPARED}
+        row |= {f"Gain in {MEASURES[m].title} [95 %]": gained(found[m], MEASURES[m]) for m in COMPARED}
         rows.append(row)
     return pd.DataFrame(rows)
 

@@ -22,7 +22,7 @@ FACES = 50
 LIMIT = 15_000_000  # bytes
 SHOWN_FIRST = ("bicubic", "tdae_retrained", "ours")
 QUALITY = 80
-MARK = '<a href="#faces">'  # of a page that shows some
+MARK = 'id="data"'  # what the page's script shows of faces: in a page with some alone
 CAPTIONS = {
     "paper": "The paper's scores (rings) and those measured here (dots), 95 % intervals over people, Tables 1 to 3.",
     "fig2": "Figure 2 of the paper, drawn from the network itself: every part with the shape of its output.",

@@ -36,13 +36,13 @@ def repository(toy: config.Experiment) -> config.Experiment:
 
 
 def test_metrics_are_a_table_of_five_numbers_a_run(repository: config.Experiment) -> None:
-    head, *lines = call("dvc", "metrics", "show", "--precision", "4").splitlines()
+    head, *lines = call("dvc", "metrics", "show", "--precision", "6").splitlines()
     assert head.split() == ["Path", "faces", "psnr", "psnr_y", "ssim", "ssim_y"]
     shown = dict(line.split(maxsplit=1) for line in lines)
     assert set(shown) == {f"results/toy/metrics/{run}.json" for run in made_up.RUNS}
     stored = json.loads(repository.run("ours").metrics.read_text())
     numbers = [float(text) for text in shown["results/toy/metrics/ours.json"].split()]
-    assert numbers == pytest.approx([stored[key] for key in ("faces", "psnr", "psnr_y", "ssim", "ssim_y")], abs=1e-4)
+    assert numbers == [stored[key] for key in ("faces", "psnr", "psnr_y", "ssim", "ssim_y")]
     assert max(map(len, lines)) < 100
 
 

@@ -126,7 +126,7 @@ def test_a_run_that_is_not_evaluated_is_said_and_left_out(
     assert "| nearest " not in (toy.results / "tables" / "supplement.md").read_text()
 
 
-@pytest.mark.parametrize("shown", ['<a href="#faces">Faces</a>', ""], ids=["with faces", "without"])
+@pytest.mark.parametrize("shown", ['<script id="data"></script>', ""], ids=["with faces", "without"])
 def test_a_page_that_shows_faces_is_not_replaced_by_one_without(
     toy: config.Experiment, capsys: pytest.CaptureFixture, shown: str
 ) -> None:

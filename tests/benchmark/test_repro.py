@@ -45,7 +45,6 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_it_ends_with_where_the_results_are_and_how_near_to_those_published(
     toy: config.Experiment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (toy.results / "claims.md").touch()
     assert repro.outcome(toy) == "results: results/toy/claims.md, results/toy/report.html"
     monkeypatch.setattr(accept, "experiments", lambda: ["toy"])
     monkeypatch.setattr(accept, "moved", lambda experiment: "")

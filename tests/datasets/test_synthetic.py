@@ -151,7 +151,6 @@ def test_wrong_options_are_refused(options, tmp_path):
 
 # As the stage does: one word, and no process left that waits for work.
 DRAW = """
-import sys
 from pathlib import Path
 from benchmark import cli
 from datasets import synthetic
