@@ -8,8 +8,9 @@ BIN := $(VENV)/bin
 JOBS ?= 2
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
-# Threads that wait for work must not keep the other core busy.
-export OMP_WAIT_POLICY := PASSIVE
+
+# Threads that wait for work must not keep the other core busy where several processes share them.
+train test: export OMP_WAIT_POLICY := PASSIVE
 
 .PHONY: repro train test environment clean
 

@@ -44,8 +44,9 @@ def record_of(aligner: config.Aligner) -> dict[str, Any]:
 
 
 def score(method: STN0, test: Pairs) -> dict[str, Any]:
-    """Errors of STN_0 on the test faces, and of guessing that nothing has to be undone."""
-    lr = to_float(torch.from_numpy(np.array(test.lr)))
+    """Errors of STN_0, from now on in float64, on the test faces, and of guessing that nothing has to be undone."""
+    method.to(method.device, torch.float64)
+    lr = to_float(torch.from_numpy(np.array(test.lr))).double()
     estimate = torch.cat([method.align(part.to(method.device))[1].cpu() for part in lr.split(_BATCH)])
     truth = torch.from_numpy(np.array(test.warp))
     identity = truth.new_tensor([0.0, 1.0, 0.0, 0.0]).expand_as(truth)

@@ -20,19 +20,21 @@ from methods.stn0 import STN0
 _BATCH = 64
 
 
-def alignment(experiment: config.Experiment, how: str, device: torch.device) -> Align:
-    """How a run's LR faces are turned upright, of config.ALIGNMENTS. BadInput where an STN_0 is not trained."""
+def alignment(
+    experiment: config.Experiment, how: str, device: torch.device, dtype: torch.dtype = torch.float32
+) -> Align:
+    """How LR faces of this type are turned upright, of config.ALIGNMENTS; BadInput where an STN_0 is not trained."""
     if how in config.ALIGNERS:
-        return load_stn0(experiment.aligner(how), device)
+        return load_stn0(experiment.aligner(how), device, dtype)
     return oracle if how == "oracle" else unaligned
 
 
-def load_stn0(aligner: config.Aligner, device: torch.device) -> Align:
+def load_stn0(aligner: config.Aligner, device: torch.device, dtype: torch.dtype = torch.float32) -> Align:
     """An STN_0, which needs no warps; BadInput where it is not trained."""
     method = make_method(aligner)
     assert isinstance(method, STN0)
     method.load(aligner.weights())
-    method.to(device)
+    method.to(device, dtype)
     return by_stn0(method)
 
 
@@ -49,13 +51,17 @@ def oracle(lr: Tensor, warp: Tensor | None) -> Tensor:
 
 
 def aligned_faces(pairs: Pairs, align: Align, device: torch.device) -> Tensor:
-    """The LR faces of `pairs` as a run is to see them: (N, 3, 16, 16) in [0, 1] on `device`, not rounded."""
+    """The LR faces of `pairs` as a run is to see them: (N, 3, 16, 16) float64 in [0, 1] on `device`, not rounded.
+
+    In float64, so that no processor's way of rounding is to be seen in images of 8 bits.
+    """
     lr, warp = to_float(torch.from_numpy(np.array(pairs.lr))), torch.from_numpy(np.array(pairs.warp))
-    return align(lr.to(device), warp.to(device))
+    lr = lr.to(device, torch.float64, memory_format=torch.contiguous_format)
+    return align(lr, warp.to(device, torch.float64))
 
 
 def aligned_pairs(pairs: Pairs, align: Align, device: torch.device) -> Pairs:
-    """`pairs` with its LR faces turned upright and rounded to 8 bits, for methods that are fitted in one go.
+    """`pairs` with its LR faces turned upright, in float64, and rounded to 8 bits, for methods fitted in one go.
 
     The engine aligns the LR faces of a trained method itself, because their warps change from epoch to epoch.
     """

@@ -92,7 +92,8 @@ def write_lr(experiment: config.Experiment, pairs: Pairs, folder: Path) -> None:
     """Write the LR faces of `pairs` as they are, by each STN_0 that is trained, and by their true warps, in 8 bits."""
     for how, at_hand in ways(experiment).items():
         if at_hand:
-            faces = to_uint8(aligned_faces(pairs, alignment(experiment, how, CPU), CPU)).numpy()
+            align = alignment(experiment, how, CPU, torch.float64)
+            faces = to_uint8(aligned_faces(pairs, align, CPU)).numpy()
             write_images(faces, list(pairs.faces["name"]), folder / FOLDERS[how][0])
 
 

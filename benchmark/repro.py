@@ -119,10 +119,9 @@ def outcome(experiment: config.Experiment) -> str:
     where = f"results: {experiment.results}/claims.md, {experiment.results}/report.html"
     if experiment.name not in accept.experiments():
         return where
-    within = " and ".join(f"{allowed:g} ({measure})" for measure, allowed in accept.TOLERANCE.items())
-    moved = accept.moved(experiment)
-    near = f"moved:\n{moved}" if moved else f"as published, within {within}; another processor moves last digits"
-    return f"{where}\nscores: {near}"
+    table = accept.compare(experiment, accept.read(experiment.name))
+    moved = accept.shown(table[table["moved"] != 0])
+    return f"{where}\nscores: " + (f"moved:\n{moved}" if moved else "as published, to the last digit")
 
 
 if __name__ == "__main__":

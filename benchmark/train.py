@@ -74,13 +74,13 @@ def fit_seed(run: config.Run, seed: int, pairs: Pairs, device: torch.device, set
     work = work_of(run, seed)
     shared = work_folder("shared", run.method, {}, run.experiment.data)
     context = Context(device, seed, work, run.log(seed), shared)
-    align = alignment(run.experiment, record["align"], device)
     if isinstance(method, TrainedMethod):
-        context.align, context.vgg = align, vgg_weights(run.experiment)
+        context.align = alignment(run.experiment, record["align"], device)
+        context.vgg = vgg_weights(run.experiment)
         if device.type == "cpu":  # on CUDA reading takes longer than making
             context.features = Path("work") / f"features-{data_hash(run.experiment.data)}"
     else:
-        pairs = aligned_pairs(pairs, align, device)
+        pairs = aligned_pairs(pairs, alignment(run.experiment, record["align"], device, torch.float64), device)
     record |= made_from(run)
     fit_and_save(method, pairs, context, run.weights(seed), run.provenance(seed), record, settings)
     parallel.say(f"{run.weights(seed)}: stored")

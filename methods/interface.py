@@ -70,7 +70,7 @@ class Method(abc.ABC):
 
     def __init__(self, options: Mapping[str, Any] | None = None):
         self.options: Any = parse_options(self.Options, options or {}, type(self).__name__)
-        self.device = torch.device("cpu")
+        self.device, self.dtype = torch.device("cpu"), torch.float32
 
     @abc.abstractmethod
     def fit(self, pairs: Pairs, context: Context) -> None:
@@ -78,7 +78,10 @@ class Method(abc.ABC):
 
     @abc.abstractmethod
     def upscale(self, lr: Tensor) -> Tensor:
-        """LR faces (B, 3, 16, 16) float32 in [0, 1] on self.device to SR faces (B, 3, 128, 128) in [0, 1]."""
+        """LR faces (B, 3, 16, 16) in [0, 1], of self.dtype and on self.device, to SR faces (B, 3, 128, 128) in [0, 1].
+
+        float32 while it is trained, float64 for the images that are scored, where no processor's rounding shows.
+        """
 
     @abc.abstractmethod
     def save(self, folder: Path) -> None:
@@ -109,9 +112,9 @@ class Method(abc.ABC):
         """The truth about the very faces that are upscaled next; for a method that is `told` alone."""
         raise NotImplementedError(type(self).__name__)
 
-    def to(self, device: torch.device | str) -> Method:
-        """Move to a device; returns self."""
-        self.device = torch.device(device)
+    def to(self, device: torch.device | str, dtype: torch.dtype = torch.float32) -> Method:
+        """Move to a device and compute in `dtype`, float32 or float64, from now on; returns self."""
+        self.device, self.dtype = torch.device(device), dtype
         return self
 
     def parameters_count(self) -> int:
@@ -119,12 +122,12 @@ class Method(abc.ABC):
         return 0
 
 
-def check_lr(lr: Tensor) -> Tensor:
-    """Return `lr` if it is float32 (B, 3, 16, 16) in [0, 1]; else raise BadInput saying what it is."""
+def check_lr(lr: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return `lr` if it is of this type, (B, 3, 16, 16) and in [0, 1]; else raise BadInput saying what it is."""
     if lr.ndim != 4 or tuple(lr.shape[1:]) != (3, 16, 16):
         raise BadInput(f"LR faces of shape {tuple(lr.shape)}: expected (B, 3, 16, 16)")
-    if lr.dtype != torch.float32:
-        raise BadInput(f"LR faces of type {lr.dtype}: expected torch.float32 in [0, 1]")
+    if lr.dtype != dtype:
+        raise BadInput(f"LR faces of type {lr.dtype}: expected {dtype} in [0, 1]")
     if lr.numel() and not (lr.min() >= 0 and lr.max() <= 1):
         raise BadInput(f"LR faces in [{lr.min():.3g}, {lr.max():.3g}]: expected values in [0, 1]")
     return lr

@@ -123,7 +123,7 @@ class STN(nn.Module):
         hidden = self.locnet[:-1](source)
         # Half precision knows a scale near 1 to 0.004 only: a quarter of a pixel at the edge of the HR face.
         with torch.autocast(source.device.type, enabled=False):
-            warp = self.locnet[-1](hidden.float())
+            warp = self.locnet[-1](hidden.to(self.locnet[-1].weight.dtype))
         if self.align_corners:
             side = source.shape[-1]
             warp = torch.cat([warp[:, :2], warp[:, 2:] * ((side - 1) / side)], 1)

@@ -65,10 +65,10 @@ class STN0(TrainedMethod):
 
     def upscale(self, lr: Tensor) -> Tensor:
         """The aligned faces, bicubic to (B, 3, 128, 128)."""
-        return degrade.resize(self.align(check_lr(lr))[0], degrade.HR).clamp(0, 1)
+        return degrade.resize(self.align(check_lr(lr, self.dtype))[0], degrade.HR).clamp(0, 1)
 
     def inspect(self, lr: Tensor) -> dict[str, Tensor]:
-        return {"warp_stn0": self.align(check_lr(lr))[1]}
+        return {"warp_stn0": self.align(check_lr(lr, self.dtype))[1]}
 
 
 class ToldSTN0(STN0):

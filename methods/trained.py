@@ -123,10 +123,11 @@ class TrainedMethod(Method):
             tensors |= load_file(path)
         self.module.load_state_dict(tensors)
 
-    def to(self, device: torch.device | str) -> TrainedMethod:
-        super().to(device)
-        # Twice as fast on a CPU.
-        self.module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    def to(self, device: torch.device | str, dtype: torch.dtype = torch.float32) -> TrainedMethod:
+        super().to(device, dtype)
+        # In float32 channels last are twice as fast on a CPU, in float64 half as fast.
+        layout = torch.channels_last if dtype is torch.float32 else torch.contiguous_format
+        self.module.to(device, dtype, memory_format=layout)  # type: ignore[call-overload]
         return self
 
     def parameters_count(self) -> int:

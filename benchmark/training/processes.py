@@ -18,7 +18,7 @@ from datasets.face import BadInput
 
 
 def slots(device: str, jobs: int | None, threads: int | None = None) -> list[dict[str, str]]:
-    """For each of `jobs` at a time: its CUDA device, as an environment.
+    """For each of `jobs` at a time: its CUDA device, or its number of threads, as an environment.
 
     Default: one a CUDA device; without one, as many as have `threads` cores each, or one where each takes them all:
     two trainings of a thread each do more than one of two threads.
@@ -28,7 +28,8 @@ def slots(device: str, jobs: int | None, threads: int | None = None) -> list[dic
     devices = torch.cuda.device_count() if choose_device(device).type == "cuda" else 0
     if not devices:
         together = max(1, cpu_count() // threads) if threads else 1
-        return [{} for _ in range(jobs or together)]
+        shared = {"OMP_NUM_THREADS": str(threads)} if threads else {}  # for stages that would take all cores
+        return [shared for _ in range(jobs or together)]
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     names = visible.split(",") if visible else [str(i) for i in range(devices)]
     return [{"CUDA_VISIBLE_DEVICES": names[i % devices]} for i in range(jobs or devices)]

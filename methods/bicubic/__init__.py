@@ -18,7 +18,7 @@ class Bicubic(Method):
         """Nothing to learn."""
 
     def upscale(self, lr: Tensor) -> Tensor:
-        return resize(check_lr(lr), HR).clamp(0, 1)
+        return resize(check_lr(lr, self.dtype), HR).clamp(0, 1)
 
     def save(self, folder: Path) -> None:
         """Nothing to write."""

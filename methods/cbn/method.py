@@ -78,10 +78,10 @@ class CBN(TrainedMethod):
 
     def upscale(self, lr: Tensor) -> Tensor:
         with evaluating(self.module):
-            return self.module(check_lr(lr))[0][-1].clamp(0, 1)
+            return self.module(check_lr(lr, self.dtype))[0][-1].clamp(0, 1)
 
     def inspect(self, lr: Tensor) -> dict[str, Tensor]:
         """ "heatmaps": the masks (B, 4, 64, 64) of the components at the last cascade's landmarks."""
         with evaluating(self.module):
-            _, shapes = self.module(check_lr(lr))
+            _, shapes = self.module(check_lr(lr, self.dtype))
             return {"heatmaps": self.module.masks(shapes[-1], 64)[:, : len(COMPONENTS)]}

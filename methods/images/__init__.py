@@ -53,7 +53,7 @@ class Images(Method):
             raise BadInput(f"{where} {self.options.folder!r}: one folder for several seeds; put {SEED} into it")
 
     def upscale(self, lr: Tensor) -> Tensor:
-        check_lr(lr)
+        check_lr(lr, self.dtype)
         raise BadInput(f"{self.options.folder}: SR faces of the test set alone; for other faces take another run")
 
     def save(self, folder: Path) -> None:

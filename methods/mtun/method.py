@@ -147,7 +147,7 @@ class MTUN(TrainedMethod):
         return self.options.heatmaps == "true"
 
     def tell(self, batch: Batch) -> None:
-        self.known = self.target(batch)
+        self.known = self.target(batch).to(self.dtype)
 
     def beta(self, epoch: int) -> float:
         """Weight of L_U in an epoch, counted from 0."""
@@ -163,7 +163,7 @@ class MTUN(TrainedMethod):
         if self.told and (self.known is None or len(self.known) != len(lr)):
             raise BadInput("mtun: the true heatmaps of these faces are not known; prepared faces alone have them")
         with evaluating(self.module):
-            sr, heatmaps, warp = self.module(check_lr(lr), given=self.known)
+            sr, heatmaps, warp = self.module(check_lr(lr, self.dtype), given=self.known)
         found = {"warp_stn": warp}
         if heatmaps:
             found["heatmaps" if self.options.heb_at == 64 else "heatmaps_lr"] = heatmaps[-1]

@@ -27,12 +27,12 @@ class Nearest(Method):
         self.lr, self.hr = np.array(pairs.lr), pairs.hr
 
     def upscale(self, lr: Tensor) -> Tensor:
-        known = to_float(torch.from_numpy(self.lr)).flatten(1).to(lr.device)
+        known = to_float(torch.from_numpy(self.lr)).flatten(1).to(lr)
         # |a - b|^2 = |a|^2 - 2 a.b + |b|^2, and |a|^2 does not change the order.
         norms = (known**2).sum(1)
-        best = [(norms - 2 * part.flatten(1) @ known.T).argmin(1) for part in check_lr(lr).split(CHUNK)]
+        best = [(norms - 2 * part.flatten(1) @ known.T).argmin(1) for part in check_lr(lr, self.dtype).split(CHUNK)]
         rows = torch.cat(best).cpu().numpy()
-        return to_float(torch.from_numpy(self.hr[rows])).to(lr.device)
+        return to_float(torch.from_numpy(self.hr[rows])).to(lr)
 
     def save(self, folder: Path) -> None:
         np.save(folder / "lr.npy", self.lr)

@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from datasets.batch import to_float
 from datasets.degrade import LR
 from datasets.face import BadInput
 from datasets.pairs import Pairs
 from methods.interface import Context, Method, check_lr
 from methods.position_patch.model import Grid, Moments, PositionMaps
 
+T = TypeVar("T")
+MOMENTS = "moments.safetensors"
 CHUNK = 256  # faces in float64 at a time: bounds the memory of `fit`
 
 
@@ -46,17 +47,18 @@ class PositionPatch(Method):
                 f"than patch, and patch - overlap divides {LR} - patch"
             )
         self.grid = Grid(patch, patch - overlap)
-        self.maps: PositionMaps | None = None
+        self.moments: Moments | None = None
+        self.maps: PositionMaps | None = None  # in self.dtype
 
     def fit(self, pairs: Pairs, context: Context) -> None:
-        """Sum moments over the training faces, a chunk at a time, and solve once for each position."""
+        """Sum moments over the training faces, a chunk at a time."""
         rows = self._draw(np.flatnonzero(pairs.faces["validation"] == 0), context.seed)
-        moments = Moments(self.grid, self.device)
+        moments = Moments.none(self.grid, self.device)
         for start in range(0, len(rows), CHUNK):
             chunk = pairs[rows[start : start + CHUNK]]
-            lr, hr = (to_float(torch.from_numpy(np.array(a)).to(self.device)) for a in (chunk.lr, chunk.hr))
-            moments.add(lr, hr)
-        self.maps = moments.solve()
+            lr, hr = (torch.from_numpy(np.array(a)).to(self.device).permute(0, 3, 1, 2) for a in (chunk.lr, chunk.hr))
+            moments.add(lr, hr, self.grid)
+        self._solve(moments)
 
     def _draw(self, rows: np.ndarray, seed: int) -> np.ndarray:
         """The rows to fit on, out of all training rows; BadInput where there are fewer than asked for."""
@@ -66,28 +68,35 @@ class PositionPatch(Method):
         return np.sort(np.random.default_rng(seed).permutation(rows)[:wanted])
 
     def upscale(self, lr: Tensor) -> Tensor:
-        return self._fitted().upscale(check_lr(lr), self.grid).clamp(0, 1)
+        return self._fitted(self.maps).upscale(check_lr(lr, self.dtype), self.grid).clamp(0, 1)
 
     def save(self, folder: Path) -> None:
-        tensors = {name: tensor.contiguous().cpu() for name, tensor in vars(self._fitted()).items()}
-        save_file(tensors, folder / "weights.safetensors")
+        """The moments, from which `load` solves: which basis the solver finds is the processor's choice."""
+        sums = {name: tensor.cpu() for name, tensor in vars(self._fitted(self.moments)).items()}
+        save_file(sums, folder / MOMENTS)
 
     def load(self, folder: Path) -> None:
-        path = folder / "weights.safetensors"
+        path = folder / MOMENTS
         if not path.is_file():
-            raise BadInput(f"{path}: no weights; run `dvc repro` or `python -m benchmark.train` for this run first")
-        self.maps = PositionMaps(**load_file(path, device=str(self.device)))
+            raise BadInput(f"{path}: no sums; run `dvc repro` or `python -m benchmark.train` for this run first")
+        self._solve(Moments(**load_file(path, device=str(self.device))))
 
-    def to(self, device: torch.device | str) -> PositionPatch:
-        super().to(device)
-        if self.maps is not None:
-            self.maps = PositionMaps(**{name: tensor.to(self.device) for name, tensor in vars(self.maps).items()})
+    def to(self, device: torch.device | str, dtype: torch.dtype = torch.float32) -> PositionPatch:
+        super().to(device, dtype)
+        if self.moments is not None:
+            self._solve(Moments(**{name: sums.to(device) for name, sums in vars(self.moments).items()}))
         return self
 
     def parameters_count(self) -> int:
-        return sum(tensor.numel() for tensor in vars(self._fitted()).values())
+        return sum(tensor.numel() for tensor in vars(self._fitted(self.maps)).values())
 
-    def _fitted(self) -> PositionMaps:
-        if self.maps is None:
+    def _solve(self, moments: Moments) -> None:
+        """Once for each position, in float64; `upscale` then works in self.dtype."""
+        maps = vars(moments.solve(self.grid))
+        self.moments, self.maps = moments, PositionMaps(**{name: part.to(self.dtype) for name, part in maps.items()})
+
+    @staticmethod
+    def _fitted(known: T | None) -> T:
+        if known is None:
             raise BadInput("position_patch: not fitted yet; call fit or load first")
-        return self.maps
+        return known

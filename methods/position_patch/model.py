@@ -85,38 +85,49 @@ class PositionMaps:
         return sr
 
 
+@dataclass
 class Moments:
-    """Sums over training faces, in float64: their size depends on the grid and never on the number of faces."""
+    """Sums over training faces: their size depends on the grid and never on the number of faces.
 
-    def __init__(self, grid: Grid, device: torch.device):
+    faces: how many, (). Of their 8-bit values by position: lr (L, 1, d), lr_lr (L, d, d), lr_hr (L, d, D), and hr
+    (3, 128, 128). Whole numbers, which float64 adds up exactly in any order: the same on every processor.
+    """
+
+    faces: Tensor
+    lr: Tensor
+    hr: Tensor
+    lr_lr: Tensor
+    lr_hr: Tensor
+
+    @classmethod
+    def none(cls, grid: Grid, device: torch.device) -> Moments:
+        """Of no face yet."""
         positions, d, hr_d = grid.side**2, 3 * grid.patch**2, 3 * (FACTOR * grid.patch) ** 2
-        self.grid, self.faces = grid, 0
-        self.lr, self.hr, self.lr_lr, self.lr_hr = (
-            torch.zeros(shape, dtype=torch.float64, device=device)
-            for shape in ((positions, 1, d), (3, HR, HR), (positions, d, d), (positions, d, hr_d))
-        )
+        shapes = ((), (positions, 1, d), (3, HR, HR), (positions, d, d), (positions, d, hr_d))
+        return cls(*(torch.zeros(shape, dtype=torch.float64, device=device) for shape in shapes))
 
-    def add(self, lr: Tensor, hr: Tensor) -> None:
-        """Take in B more upright faces, LR (B, 3, 16, 16) and HR (B, 3, 128, 128) in [0, 1]."""
-        lr_patches, hr = self.grid.patches(lr.double()), hr.double()
+    def add(self, lr: Tensor, hr: Tensor, grid: Grid) -> None:
+        """Take in B more upright faces, LR (B, 3, 16, 16) and HR (B, 3, 128, 128), both uint8."""
+        lr_patches, hr = grid.patches(lr.double()), hr.double()
         self.faces += len(lr)
         self.lr += lr_patches.sum(1, keepdim=True)
         self.hr += hr.sum(0)
         self.lr_lr.baddbmm_(lr_patches.transpose(1, 2), lr_patches)
-        for total, x, y in zip(self.lr_hr, lr_patches, self.grid.windows(hr), strict=True):
+        for total, x, y in zip(self.lr_hr, lr_patches, grid.windows(hr), strict=True):
             total.addmm_(x.T, y.reshape(len(y), -1))
 
-    def solve(self) -> PositionMaps:
-        """The maps in float32, of at least one face."""
-        m, n = self.lr / self.faces, self.hr / self.faces
-        s, basis = torch.linalg.eigh(self.lr_lr / self.faces - m.transpose(1, 2) @ m)
+    def solve(self, grid: Grid) -> PositionMaps:
+        """The maps in float64, of at least one face."""
+        n, unit = self.faces, 1 / (255 * self.faces)
         overlaps = torch.zeros_like(self.hr)
-        for window in self.grid.windows(overlaps):
+        for window in grid.windows(overlaps):
             window += 1
-        weights = torch.empty_like(self.lr_hr, dtype=torch.float32)
-        parts = zip(weights, self.lr_hr, basis, m, self.grid.windows(n), self.grid.windows(overlaps), strict=True)
+        # n^2 times the moments about the mean: whole numbers still, and exact to 370,000 faces.
+        s, basis = torch.linalg.eigh((n * self.lr_lr - self.lr.transpose(1, 2) @ self.lr) * unit**2)
+        weights = torch.empty_like(self.lr_hr)
+        parts = zip(weights, self.lr_hr, basis, self.lr, grid.windows(self.hr), grid.windows(overlaps), strict=True)
         for out, lr_hr, u, x, y, count in parts:
-            out.copy_(u.T @ (lr_hr / self.faces - x.T @ y.reshape(1, -1)) / count.reshape(1, -1))
+            out.copy_(u.T @ (n * lr_hr - x.T @ y.reshape(1, -1)) * (unit**2 / count.reshape(1, -1)))
         # Rounding can leave an empty direction a hair below zero.
         s = s.clamp_min(0)[:, None]
-        return PositionMaps(m.float(), n.float(), basis.float(), s.float(), weights)
+        return PositionMaps(self.lr * unit, self.hr * unit, basis, s, weights)

@@ -106,7 +106,7 @@ class SRGAN(TrainedMethod):
 
     def upscale(self, lr: Tensor) -> Tensor:
         with evaluating(self.module):
-            sr = self.module(check_lr(lr))
+            sr = self.module(check_lr(lr, self.dtype))
         return ((sr + 1) / 2).clamp(0, 1)
 
 

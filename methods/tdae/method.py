@@ -142,5 +142,5 @@ class TDAE(TrainedMethod):
 
     def upscale_and_inspect(self, lr: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         with evaluating(self.module):
-            sr, warps = self.module(2 * check_lr(lr) - 1)
+            sr, warps = self.module(2 * check_lr(lr, self.dtype) - 1)
         return (sr + 1) / 2, {"warp_stn": compose(*warps[:2]), "warp_encoder": compose(*warps)}

@@ -81,7 +81,7 @@ class VDSR(TrainedMethod):
         return {"L_p": total}, None
 
     def upscale(self, lr: Tensor) -> Tensor:
-        sr = check_lr(lr)
+        sr = check_lr(lr, self.dtype)
         with evaluating(self.module):
             for size in SIZES:
                 bicubic = degrade.resize(sr, size)

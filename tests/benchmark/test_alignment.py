@@ -35,7 +35,7 @@ def test_closed_form_methods_get_aligned_pairs() -> None:
 
 def test_faces_to_upscale_are_not_rounded() -> None:
     pairs = tiny.make_pairs()
-    lr, warp = to_float(torch.from_numpy(pairs.lr)), torch.from_numpy(pairs.warp)
+    lr, warp = to_float(torch.from_numpy(pairs.lr)).double(), torch.from_numpy(pairs.warp).double()
     assert torch.equal(alignment.aligned_faces(pairs, alignment.oracle, CPU), degrade.align(lr, warp))
     assert torch.equal(alignment.aligned_faces(pairs, unaligned, CPU), lr)
 

@@ -36,7 +36,7 @@ class Grey(Method):
         pass
 
     def upscale(self, lr):
-        return check_lr(lr).mean((1, 2, 3), keepdim=True).expand(-1, 3, 128, 128)
+        return check_lr(lr, self.dtype).mean((1, 2, 3), keepdim=True).expand(-1, 3, 128, 128)
 
     def save(self, folder):
         pass

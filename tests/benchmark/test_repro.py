@@ -16,6 +16,7 @@ import yaml
 from dvc.utils import serialize
 
 from benchmark import accept, config, repro
+from benchmark.reporting.measurements import measured
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "benchmark.repro"]
@@ -47,10 +48,13 @@ def test_it_ends_with_where_the_results_are_and_how_near_to_those_published(
 ) -> None:
     assert repro.outcome(toy) == "results: results/toy/claims.md, results/toy/report.html"
     monkeypatch.setattr(accept, "experiments", lambda: ["toy"])
-    monkeypatch.setattr(accept, "moved", lambda experiment: "")
-    assert "scores: as published, within 0.02 (psnr) and 0.001 (ssim)" in repro.outcome(toy)
-    monkeypatch.setattr(accept, "moved", lambda experiment: "ours psnr 20.0 21.0")
-    assert repro.outcome(toy).endswith("scores: moved:\nours psnr 20.0 21.0")
+    monkeypatch.setattr(accept, "read", lambda name: accepted)
+    accepted = {"runs": {run: dict(summary) for run, summary in measured(toy).items()}}
+    assert repro.outcome(toy).endswith("scores: as published, to the last digit")
+    accepted["runs"]["ours"]["psnr"] -= 0.001
+    (line,) = repro.outcome(toy).split("scores: moved:\n")[1].splitlines()[1:]
+    assert line.split()[:2] == ["ours", "psnr"]
+    assert line.split()[-2:] == ["0.0010", "0.0200"]
 
 
 def readable(lock: Path) -> int:

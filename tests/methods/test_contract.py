@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import importlib
 from pathlib import Path
@@ -95,6 +96,19 @@ def test_sr_faces_have_the_right_shape_range_and_type(fitted: Method, lr: Tensor
     assert sr.dtype == torch.float32
     assert not sr.requires_grad
     assert 0 <= sr.min() < sr.max() <= 1
+
+
+def test_in_float64_the_same_faces_come_more_precisely(fitted: Method, lr: Tensor) -> None:
+    """As `predict` asks for them. A value that was rounded to float32 on the way would be at least 1e-9 off."""
+    narrow, found = fitted.upscale(lr), fitted.inspect(lr)
+    wide = copy.deepcopy(fitted).to("cpu", torch.float64)
+    one, estimated = wide.upscale_and_inspect(lr.double())
+    other = torch.cat([wide.upscale(face[None].double()) for face in lr])
+    assert one.dtype == torch.float64
+    torch.testing.assert_close(one.float(), narrow, rtol=0, atol=1e-4)
+    torch.testing.assert_close(other, one, rtol=0, atol=1e-11)
+    for name, value in estimated.items():
+        torch.testing.assert_close(value.float(), found[name], rtol=1e-3, atol=1e-3)
 
 
 def test_saved_and_loaded_method_is_the_same(fitted: Method, lr: Tensor, tmp_path: Path) -> None:

@@ -136,5 +136,5 @@ def test_refuses_more_faces_than_there_are(faces):
 def test_refuses_to_work_unfitted(tmp_path: Path):
     with pytest.raises(BadInput, match="not fitted"):
         PositionPatch().upscale(torch.zeros(1, 3, 16, 16))
-    with pytest.raises(BadInput, match="no weights"):
+    with pytest.raises(BadInput, match="no sums"):
         PositionPatch().load(tmp_path)
