@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,7 +18,6 @@ from datasets.pairs import Pairs
 from methods.interface import Context, Method, check_lr
 from methods.position_patch.model import Grid, Moments, PositionMaps
 
-T = TypeVar("T")
 MOMENTS = "moments.safetensors"
 CHUNK = 256  # faces in float64 at a time: bounds the memory of `fit`
 
@@ -48,7 +47,7 @@ class PositionPatch(Method):
             )
         self.grid = Grid(patch, patch - overlap)
         self.moments: Moments | None = None
-        self.maps: PositionMaps | None = None  # in self.dtype
+        self.maps: PositionMaps | None = None  # once they are asked for, in self.dtype
 
     def fit(self, pairs: Pairs, context: Context) -> None:
         """Sum moments over the training faces, a chunk at a time."""
@@ -58,7 +57,7 @@ class PositionPatch(Method):
             chunk = pairs[rows[start : start + CHUNK]]
             lr, hr = (torch.from_numpy(np.array(a)).to(self.device).permute(0, 3, 1, 2) for a in (chunk.lr, chunk.hr))
             moments.add(lr, hr, self.grid)
-        self._solve(moments)
+        self.moments, self.maps = moments, None
 
     def _draw(self, rows: np.ndarray, seed: int) -> np.ndarray:
         """The rows to fit on, out of all training rows; BadInput where there are fewer than asked for."""
@@ -68,35 +67,37 @@ class PositionPatch(Method):
         return np.sort(np.random.default_rng(seed).permutation(rows)[:wanted])
 
     def upscale(self, lr: Tensor) -> Tensor:
-        return self._fitted(self.maps).upscale(check_lr(lr, self.dtype), self.grid).clamp(0, 1)
+        return self._solved().upscale(check_lr(lr, self.dtype), self.grid).clamp(0, 1)
 
     def save(self, folder: Path) -> None:
-        """The moments, from which `load` solves: which basis the solver finds is the processor's choice."""
-        sums = {name: tensor.cpu() for name, tensor in vars(self._fitted(self.moments)).items()}
+        """The moments, not the maps: which basis the solver finds is the processor's choice."""
+        sums = {name: tensor.cpu() for name, tensor in vars(self._fitted()).items()}
         save_file(sums, folder / MOMENTS)
 
     def load(self, folder: Path) -> None:
         path = folder / MOMENTS
         if not path.is_file():
             raise BadInput(f"{path}: no sums; run `dvc repro` or `python -m benchmark.train` for this run first")
-        self._solve(Moments(**load_file(path, device=str(self.device))))
+        self.moments, self.maps = Moments(**load_file(path, device=str(self.device))), None
 
     def to(self, device: torch.device | str, dtype: torch.dtype = torch.float32) -> PositionPatch:
         super().to(device, dtype)
         if self.moments is not None:
-            self._solve(Moments(**{name: sums.to(device) for name, sums in vars(self.moments).items()}))
+            moved = {name: sums.to(device) for name, sums in vars(self.moments).items()}
+            self.moments, self.maps = Moments(**moved), None
         return self
 
     def parameters_count(self) -> int:
-        return sum(tensor.numel() for tensor in vars(self._fitted(self.maps)).values())
+        return sum(tensor.numel() for tensor in vars(self._solved()).values())
 
-    def _solve(self, moments: Moments) -> None:
-        """Once for each position, in float64; `upscale` then works in self.dtype."""
-        maps = vars(moments.solve(self.grid))
-        self.moments, self.maps = moments, PositionMaps(**{name: part.to(self.dtype) for name, part in maps.items()})
+    def _solved(self) -> PositionMaps:
+        """The maps, solved once in float64."""
+        if self.maps is None:
+            maps = vars(self._fitted().solve(self.grid))
+            self.maps = PositionMaps(**{name: part.to(self.dtype) for name, part in maps.items()})
+        return self.maps
 
-    @staticmethod
-    def _fitted(known: T | None) -> T:
-        if known is None:
+    def _fitted(self) -> Moments:
+        if self.moments is None:
             raise BadInput("position_patch: not fitted yet; call fit or load first")
-        return known
+        return self.moments
