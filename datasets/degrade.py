@@ -82,3 +82,8 @@ def warp_points(points: Tensor, warp: Tensor, size: int = HR) -> Tensor:
     m = matrix(warp)
     moved = box @ m[:, :, :2].transpose(1, 2) + m[:, None, :, 2]
     return (moved + 1) * (size / 2) - 0.5
+
+
+def wrapped(angle: Tensor) -> Tensor:
+    """Angles in radians, brought into [-pi, pi)."""
+    return (angle + torch.pi).remainder(2 * torch.pi) - torch.pi

@@ -82,7 +82,7 @@ def _centre(maps: Tensor) -> Tensor:
 
 def warp_errors(estimate: Tensor, truth: Tensor) -> dict[str, float]:
     """Mean errors of warps (N, 4): rotation in degrees, shift in % of the box's side, scale in % of the true one."""
-    turn = (estimate[:, 0] - truth[:, 0] + torch.pi).remainder(2 * torch.pi) - torch.pi
+    turn = degrade.wrapped(estimate[:, 0] - truth[:, 0])
     shift = (estimate[:, 2:] - truth[:, 2:]).norm(dim=1) / 2  # the box is 2 wide
     scale = estimate[:, 1] / truth[:, 1] - 1
     return {

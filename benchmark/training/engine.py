@@ -60,9 +60,9 @@ def train(method: TrainedMethod, pairs: Pairs, context: Context, settings: Setti
         while at.epoch < phase.epochs:
             _epoch(run, step, progress)
             with step.averaged():
-                score = validate(run) if phase.watched else math.nan
+                scores = validate(run) if phase.watched else {"val_psnr": math.nan}
             phase.module.train()
-            _log(run, score)
+            _log(run, scores)
             at.epoch, at.update, at.seconds, at.sums = at.epoch + 1, 0, 0.0, {}
             if run.saved_at + settings.checkpoint_seconds <= time.monotonic():
                 run.save(step)
@@ -160,30 +160,35 @@ def _read(run: Run, names: list[str], pending: list[Tensor]) -> None:
 
 
 @torch.no_grad()
-def validate(run: Run) -> float:
+def validate(run: Run) -> dict[str, float]:
     """Mean PSNR (dB, 8-bit RGB) over the validation fold, NaN where it is empty; writes the sample grid.
 
-    The faces are the stored ones. Only the first process computes it.
+    val_rotation: mean error of the method's own STN, degrees, where it has one. The faces are the stored ones. Only the
+    first process computes it.
     """
     if not parallel.main() or not len(run.watched):
-        return math.nan
+        return {"val_psnr": math.nan}
     run.method.module.eval()
     scores: list[float] = []
+    turns: list[Tensor] = []
     with torch.compiler.set_stance("force_eager"):  # odd batch sizes are not worth a compilation
         for rows in torch.arange(len(run.watched), device=run.context.device).split(_VALIDATION_BATCH):
             batch = upright(run.watched.batch(rows), run.context)
             if run.method.told:
                 run.method.tell(batch)
-            sr = run.method.upscale(batch.lr)
+            sr, estimated = run.method.upscale_and_inspect(batch.lr)
+            if "warp_stn" in estimated:
+                turns.append(degrade.wrapped(estimated["warp_stn"][:, 0].double() - batch.warp[:, 0].double()).abs())
             if not scores:
                 name = f"{run.at.phase + 1}_{run.phases[run.at.phase].name}_{run.at.epoch + 1:04d}.png"
                 save_grid(run.context.workdir / "samples" / name, batch.lr[:_GRID], sr[:_GRID], batch.hr[:_GRID])
             images, references = (to_uint8(t).cpu().numpy() for t in (sr, batch.hr))
             scores += map(psnr, images, references)
-    return float(np.mean(scores))
+    rotation = {"val_rotation": torch.rad2deg(torch.cat(turns).mean()).item()} if turns else {}
+    return {"val_psnr": float(np.mean(scores)), **rotation}
 
 
-def _log(run: Run, score: float) -> None:
+def _log(run: Run, scores: dict[str, float]) -> None:
     """End the epoch's row of log.csv."""
     at, phase, length = run.at, run.phases[run.at.phase], run.updates(run.at.phase)
     at.rows.append(
@@ -191,7 +196,7 @@ def _log(run: Run, score: float) -> None:
             "phase": phase.name,
             "epoch": at.epoch + 1,
             "lr": learning_rate(phase.optimiser, at.epoch, (at.epoch + 1) * length - 1, phase.epochs * length),
-            "val_psnr": score,
+            **scores,
             "images_per_second": length * run.size(at.phase) / at.seconds,
             "seconds": at.seconds,
             **{name: total / length for name, total in at.sums.items()},
