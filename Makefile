@@ -1,5 +1,5 @@
-# `make repro` runs the pipeline of the experiment chosen in params.yaml with the trained networks that results/store
-# holds; `make train` trains them anew, which takes hours; `make test` runs every test.
+# `make repro` runs the pipeline of the experiment that params.yaml names, with the trained networks that results/store
+# holds; `make train` retrains them, which takes hours; `make test` runs every test.
 # All build the environment first, from pinned packages, in .venv.
 PYTHON ?= python3
 VENV := .venv
@@ -12,25 +12,26 @@ export DVC_NO_ANALYTICS := 1
 # Threads that wait for work must not keep the other core busy where several processes share them.
 train test: export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: repro train test environment clean
+.PHONY: repro train test networks environment clean
 
-repro: environment
-	python -m benchmark.store pull
-	python -m benchmark.repro
+repro: networks
+	dvc repro
 
-# A kill loses little: give it again. Two trainings at a time, then the rest of the pipeline on what they left.
+# A killed training resumes when the command is given again.
 train: environment
-	python -m benchmark.store hours
-	python -m benchmark.repro prepare
-	python -m benchmark.run_all --anew
-	python -m benchmark.repro
+	dvc repro prepare
+	python -m benchmark launch --retrain
+	dvc repro
 
-test: environment
+test: networks
 	ruff check .
 	ruff format --check .
 	mypy
-	python -m benchmark.store pull
 	OMP_NUM_THREADS=1 pytest -n $(JOBS) tests benchmark
+
+# The trained networks of results/store; what is not there (data, images) is made by the pipeline.
+networks: environment
+	dvc pull --allow-missing --quiet
 
 environment: $(VENV)/.complete
 

@@ -7,10 +7,9 @@ import contextlib
 import errno
 import shutil
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
-from benchmark import config
 from datasets.face import BadInput
 
 INTERRUPTED = 130  # exit status, as shells have it for Ctrl-C
@@ -18,10 +17,12 @@ OUT_OF_TIME = 75  # exit status: nothing failed, run the same command again
 _FULL = {errno.ENOSPC: "disk", errno.EDQUOT: "quota"}
 
 
-def run(main: Callable[[argparse.Namespace], None], parser: argparse.ArgumentParser) -> None:
+def run(
+    main: Callable[[argparse.Namespace], None], parser: argparse.ArgumentParser, arguments: list[str] | None = None
+) -> None:
     """Parse, run `main`, and exit: 2 with a line for bad input or a full disk, 130 at Ctrl-C, a traceback for a bug."""
     try:
-        main(parser.parse_args())
+        main(parser.parse_args(arguments))
     except BadInput as error:
         sys.exit(_fail(str(error)))
     except KeyboardInterrupt:
@@ -42,29 +43,35 @@ def _fail(line: str) -> int:
 def stage_parser(description: str, *, per_run: bool = False) -> argparse.ArgumentParser:
     """A parser with --experiment and, for a stage of one run, --run."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--experiment", help="a block of params.yaml (default: its own choice, or $EXPERIMENT)")
+    parser.add_argument("--experiment", help="a block of params.yaml (default: $EXPERIMENT, or the one it chooses)")
     if per_run:
         parser.add_argument("--run", required=True, help="a run of params.yaml")
     return parser
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
-    """Add --device, for training.fitting.choose_device."""
+    """Add --device, for benchmark.device.choose_device."""
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: CUDA if there is one")
 
 
-def seeds_at_hand(run: config.Run, there: Callable[[int], bool], none: str, kept: Collection[int] = ()) -> list[int]:
-    """The run's seeds for which `there` holds; a line names those that are missing. BadInput(`none`) where all are.
+def seeds_at_hand(
+    run: str, seeds: Sequence[int], there: Callable[[int], bool], none: str, kept: Collection[int] = ()
+) -> list[int]:
+    """The seeds of a run for which `there` holds; a line names those that are missing.
 
-    kept: seeds of which something else is known, so that they are not missed.
+    Args:
+        kept: seeds that are known otherwise, and not missed.
+
+    Raises:
+        BadInput: `none`, if no seed is there.
     """
-    seeds = [seed for seed in run.seeds if there(seed)]
-    if not seeds:
+    found = [seed for seed in seeds if there(seed)]
+    if not found:
         raise BadInput(none)
-    if missing := [str(seed) for seed in run.seeds if seed not in {*seeds, *kept}]:
-        known = ", ".join(str(seed) for seed in run.seeds if str(seed) not in missing)
-        print(f"{run.name}: missing seed {', '.join(missing)}; this is of seed {known} alone")
-    return seeds
+    if missing := [str(seed) for seed in seeds if seed not in {*found, *kept}]:
+        known = ", ".join(str(seed) for seed in seeds if str(seed) not in missing)
+        print(f"{run}: missing seed {', '.join(missing)}; this is of seed {known} alone")
+    return found
 
 
 @contextlib.contextmanager

@@ -1,49 +1,108 @@
-"""One run against another, face by face: in every measure the difference, its 95 % interval and its p value.
+"""Compare two runs, or a folder of SR images with a run, face by face: differences with 95 % intervals.
 
-The test is that of the paper's claims: Student's t over faces, paired, with people drawn whole, and over the seeds
-that networks are trained from.
+For two runs the test is that of the paper's claims: Student's t over faces, paired by face, over identities and over
+seeds.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pandas as pd
 
-from benchmark import cli, config
-from benchmark.reporting import claims_page, measurements
-from benchmark.reporting.findings import ONE_SEED, Finding, Pair, Scores, estimate, seeds_of, shown
+from benchmark import cli, config, external
+from benchmark.evaluate import score_folder
+from benchmark.reporting import claims_page, tables
+from benchmark.reporting.findings import ONE_SEED, Finding, Pair, estimate, seeds_of, shown
 from benchmark.reporting.measures import MEASURES, Measure
+from benchmark.reporting.results import Results
+from benchmark.reporting.scores import Loader, Scores
+from benchmark.scoring.metrics import COLUMNS
+from benchmark.scoring.statistics import mean_interval, read_rows
 from datasets.face import BadInput
+from datasets.pairs import Pairs
 
 NOTE = (
     "Difference: the first run minus the second; where less is better (arrow down), a negative one speaks for the "
     "first. Several measures are several chances: name the one that decides before you look."
 )
+FOLDER_NOTE = (
+    "Difference: the folder minus the run, with a bootstrap interval over test identities. It ignores that retraining "
+    "changes scores; for a test that does not, enter the folder in params.yaml as a run, with a folder for each seed."
+)
 
 
 def main(arguments: argparse.Namespace) -> None:
     experiment = config.load(arguments.experiment)
-    print(table(experiment, arguments.first, arguments.second).to_markdown(index=False, disable_numparse=True))
-    print(f"\n{NOTE}")
+    if Path(arguments.first).is_dir() and arguments.first not in experiment.runs:
+        shown, note = of_folder(experiment, Path(arguments.first), arguments.second), FOLDER_NOTE
+    else:
+        shown, note = table(Results(experiment), arguments.first, arguments.second), NOTE
+    print(tables.markdown(shown))
+    print(f"\n{note}")
 
 
-def table(experiment: config.Experiment, first: str, second: str) -> pd.DataFrame:
+def score(folder: Path, pairs: Pairs) -> tuple[pd.DataFrame, list[str]]:
+    """Score SR images in a folder against the faces of `pairs`, as the stage `evaluate` does.
+
+    Returns:
+        A row a face (name, person, psnr, ssim, psnr_y, ssim_y, ...), and likely mistakes in the images, a line each.
+
+    Raises:
+        BadInput: names files that are missing, not of the test set, of another size or unreadable.
+    """
+    with TemporaryDirectory() as scratch:
+        mistakes = external.import_images(folder, pairs, Path(scratch) / "sr")
+        return score_folder(Path(scratch) / "sr", pairs), mistakes
+
+
+def of_folder(experiment: config.Experiment, folder: Path, second: str) -> pd.DataFrame:
+    """Compare SR images NAME.png in a folder with a scored run, a row a measure as text. Likely mistakes are printed.
+
+    Raises:
+        BadInput: if the run has no scores, or images are missing or unfit.
+    """
+    run = experiment.run(second)
+    path = run.metrics.with_suffix(".csv")
+    if not path.is_file():
+        raise BadInput(f"{path}: missing; name a run that has scores")
+    scores, mistakes = score(folder, Pairs.load(experiment.data / "test"))
+    for line in mistakes:
+        print(f"WARNING: {folder}: {line}", file=sys.stderr)
+    theirs, ours = (part.groupby("name")[list(COLUMNS)].mean() for part in (scores, read_rows(path)))
+    if set(theirs.index) != set(ours.index):
+        raise BadInput(f"{path}: of other faces than {experiment.data}/test; evaluate {second} again")
+    people, rows = scores.groupby("name")["person"].first().to_numpy(), []
+    for name in COLUMNS:
+        measure, difference = MEASURES[name], (theirs[name] - ours[name]).to_numpy()
+        mean, low, high = (f"{value:+.{measure.digits}f}" for value in mean_interval(difference, people))
+        means = {str(folder): theirs[name].mean(), second: ours[name].mean()}
+        texts = {run: f"{value:.{measure.digits}f}".replace("inf", "∞") for run, value in means.items()}
+        rows.append(
+            {"": f"{measure.title} ↑", **texts, "difference [95 %]": f"{mean} [{low}, {high}]".replace("inf", "∞")}
+        )
+    return pd.DataFrame(rows)
+
+
+def table(results: Results, first: str, second: str) -> pd.DataFrame:
     """A row a measure as text. BadInput for a run that is not in params.yaml or has no scores."""
     if first == second:
         raise BadInput(f"{first}, {second}: one run; name another to compare it with")
-    scored = measurements.measured(experiment)
+    experiment = results.experiment
     for run in (experiment.run(first), experiment.run(second)):
-        if run.name not in scored:
+        if run.name not in results.summaries:
             raise BadInput(
                 f"{run.metrics}: missing; "
-                f"run `python -m benchmark.run_all --experiment {experiment.name} --only {run.name}` first"
+                f"run `python -m benchmark launch --experiment {experiment.name} --only {run.name}` first"
             )
-    tables = {measure: measurements.of_measure(experiment, measure) for measure in MEASURES}
+    tables = {measure: results.tables(measure) for measure in MEASURES}
     # Without VGG-19's weights no run has its distance, without `recognise` none has a landmark error.
     known = [measure for measure, runs in tables.items() if any(part[measure].notna().any() for part in runs.values())]
-    pair = Pair(first, second)
-    rows = [_row(pair, MEASURES[name], Scores.of(experiment, tables[name], name)) for name in known]
+    pair, load = Pair(first, second), Loader(results)
+    rows = [_row(pair, MEASURES[name], load(name)) for name in known]
     return pd.DataFrame(rows)
 
 
@@ -51,7 +110,7 @@ def _row(pair: Pair, measure: Measure, scores: Scores) -> dict[str, str]:
     row = {"": f"{measure.title} {'↓' if measure.lower else '↑'}"}
     for run in (pair.better, pair.than):
         known = scores.values.get(run)
-        row[run] = "–" if known is None else f"{measure.factor * known.mean():.{measure.digits}f}"
+        row[run] = "–" if known is None else f"{measure.factor * known.mean():.{measure.digits}f}".replace("inf", "∞")
     return row | _difference(estimate(pair, scores), measure)
 
 
@@ -59,13 +118,14 @@ def _difference(found: Finding, measure: Measure) -> dict[str, str]:
     keys = ("difference [95 %]", "p", "faces; seeds")
     if found.effect is None:
         return dict.fromkeys(keys, "–")
-    p = f"– ({ONE_SEED}: over people alone)" if found.p_none is None else claims_page.chance(found.p_none)
+    p = f"– ({ONE_SEED}: over identities alone)" if found.p_none is None else claims_page.chance(found.p_none)
     counts = f"{found.faces}; {seeds_of(found.seeds, found.paired)}"
     return dict(zip(keys, (shown(found, measure), p, counts), strict=True))
 
 
-if __name__ == "__main__":
-    parser = cli.stage_parser(__doc__)
-    parser.add_argument("first", help="a run of params.yaml that has been scored")
-    parser.add_argument("second", help="the run that it is compared with")
-    cli.run(main, parser)
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    options = cli.stage_parser(__doc__)
+    options.add_argument("first", help="a run that has been scored, or a folder of SR images NAME.png")
+    options.add_argument("second", help="the run that it is compared with")
+    return options

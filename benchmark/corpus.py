@@ -11,9 +11,10 @@ from datasets import corpus
 def main(arguments: argparse.Namespace) -> None:
     experiment = config.load(arguments.experiment)
     with cli.whole_folder(experiment.raw) as raw:
-        for name, options in experiment.block("corpora").items():
+        for name, options in experiment.params.corpora.items():
             corpus(name).get(options or {}, raw / name)
 
 
-if __name__ == "__main__":
-    cli.run(main, cli.stage_parser(__doc__))
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    return cli.stage_parser(__doc__)

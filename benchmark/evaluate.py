@@ -13,35 +13,71 @@ import pandas as pd
 from joblib import cpu_count
 from tqdm import tqdm
 
-from benchmark import cli, config
-from benchmark.provenance import data_hash, require_weights
-from benchmark.scoring import elsewhere
+from benchmark import cli, config, external
+from benchmark.provenance import OF_IMAGES, RECORD, data_hash, read_json
 from benchmark.scoring.metrics import COLUMNS, DECIMALS, luma, psnr, ssim
-from benchmark.scoring.statistics import summarise
+from benchmark.scoring.statistics import read_rows, summarise
 from datasets import pose, sr_faces
+from datasets.face import BadInput
+from datasets.heatmaps import SIGMA
 from datasets.pairs import Pairs
 
 
 def main(arguments: argparse.Namespace) -> None:
     experiment = config.load(arguments.experiment)
     run = experiment.run(arguments.run)
-    command = f"python -m benchmark.predict --experiment {experiment.name} --run {run.name}"
-    none = f"{run.images(0).parent}: no images; run `{command}` first"
-    here = [seed for seed in run.seeds if run.images(seed).is_dir()]
+    here = [seed for seed in run.seeds if run.images(seed).is_dir() and not images_outdated(run, seed)]
     for seed in here:
-        require_weights(run.images(seed), run.weights(seed), f"run `{command}` again")
-    known = elsewhere.scores(run, record_of(run, here[0])) if here else elsewhere.Elsewhere()
-    cli.seeds_at_hand(run, here.__contains__, none, known.seeds)
+        require_same_training(run, seed)
+    kept = kept_scores(run, [seed for seed in run.seeds if seed not in here])
+    command = f"python -m benchmark predict --experiment {experiment.name} --run {run.name}"
+    none = f"{run.images(0).parent}: no up-to-date images; run `{command}` first"
+    cli.seeds_at_hand(run.name, run.seeds, here.__contains__, none, kept)
     pairs = Pairs.load(experiment.data / "test")
-    tables, estimates = known.rows, known.estimates
+    tables, estimates = [], {}
     for seed in here:
         table = score_folder(run.images(seed), pairs)
         table.insert(0, "seed", seed)
-        tables.append(table)
-        estimates[f"seed{seed}"] = errors_of(run, seed, pairs)
+        estimates[f"seed{seed}"], by_face = errors_of(run, seed, pairs)
+        tables.append(table.join(by_face))
+    records = [read_json(run.weights(seed) / RECORD) for seed in here]
+    if kept:
+        facts, rows = read_json(run.facts), read_rows(run.metrics.with_suffix(".csv"))
+        tables.append(rows[rows["seed"].isin(kept)])
+        estimates |= {f"seed{seed}": facts["estimates"].get(f"seed{seed}", {}) for seed in kept}
+        records += [record for record in facts["training"] if record["seed"] in kept]
     rows = pd.concat(tables).sort_values("seed", kind="stable", ignore_index=True)
-    estimates = {seed: errors for seed, errors in sorted(estimates.items()) if errors}
-    write(run, rows, estimates, facts_of(run, here, known.records))
+    write(run, rows, {seed: errors for seed, errors in sorted(estimates.items()) if errors}, facts_of(run, records))
+
+
+def require_same_training(run: config.Run, seed: int) -> None:
+    """BadInput if the seed's SR images come from another training than the weights that are there now."""
+    record, images = read_json(run.weights(seed) / RECORD), read_json(run.images(seed) / OF_IMAGES)
+    if record and images.get("fingerprint") != record["fingerprint"]:
+        command = f"python -m benchmark predict --experiment {run.experiment.name} --run {run.name}"
+        raise BadInput(f"{run.images(seed)}: of another training than {run.weights(seed)}; run `{command}` again")
+
+
+def images_outdated(run: config.Run, seed: int) -> bool:
+    """Whether the seed's SR images come from another training than params.yaml asks for."""
+    from benchmark.fingerprint import fingerprint  # needs torch, which is slow to import
+
+    mark = read_json(run.images(seed) / OF_IMAGES)
+    return bool(mark) and mark["fingerprint"] != fingerprint(run, seed)
+
+
+def kept_scores(run: config.Run, seeds: list[int]) -> list[int]:
+    """Of these seeds, which have no images here, those that metrics/ has up-to-date scores of."""
+    if not (seeds and run.facts.is_file() and run.metrics.with_suffix(".csv").is_file()):
+        return []
+    from benchmark.fingerprint import is_scored  # needs torch, which is slow to import
+
+    known = [record["seed"] for record in read_json(run.facts).get("training", [])]
+    kept = [seed for seed in seeds if is_scored(run, seed)]
+    for seed in sorted({*seeds} & {*known}):
+        state = "kept" if seed in kept else "left out, for it was trained otherwise"
+        print(f"{run.name}: seed {seed} was scored elsewhere; it is {state}")
+    return kept
 
 
 def write(run: config.Run, rows: pd.DataFrame, estimates: dict[str, Any], facts: dict[str, Any]) -> None:
@@ -91,36 +127,31 @@ def about(pairs: Pairs) -> dict[str, list[Any]]:
     return {"person": list(faces["person"]), "yaw_bin": yaw_bins, "source": list(faces["source"]), "black": black}
 
 
-def errors_of(run: config.Run, seed: int, pairs: Pairs) -> dict[str, Any]:
-    """Errors of the heatmaps and warps that the method wrote down; {} where it wrote none."""
+def errors_of(run: config.Run, seed: int, pairs: Pairs) -> tuple[dict[str, Any], pd.DataFrame]:
+    """Mean errors of the heatmaps and warps that the method estimated, and those of each face; empty if it has none."""
     if not run.estimates(seed).exists():
-        return {}
-    from benchmark.scoring.estimates import SIGMA, score_estimates  # needs torch, which is slow to import
+        return {}, pd.DataFrame()
+    from benchmark.scoring.estimates import error_rows, score_estimates  # needs torch, which is slow to import
 
-    sigma = record_of(run, seed).get("options", {}).get("sigma", SIGMA)
-    return score_estimates(run.estimates(seed), pairs, sigma)
+    sigma = read_json(run.weights(seed) / RECORD).get("options", {}).get("sigma", SIGMA)
+    return score_estimates(run.estimates(seed), pairs, sigma), error_rows(run.estimates(seed), pairs, sigma)
 
 
-def facts_of(run: config.Run, seeds: list[int], others: list[dict[str, Any]]) -> dict[str, Any]:
-    """What the numbers are tied to: seeds, data hash, and what each training recorded of itself.
-
-    others: records of seeds beside `seeds`, which were scored elsewhere.
-    """
-    records = [*others, *(record for seed in seeds if (record := record_of(run, seed)))]
+def facts_of(run: config.Run, records: list[dict[str, Any]]) -> dict[str, Any]:
+    """What the numbers belong to: seeds, data, precision of the SR images, and the record of each training."""
+    records = sorted((record for record in records if record), key=itemgetter("seed"))
+    warnings = external.warnings_of(run, run.seeds)
     return {
         "run": run.name,
         "method": run.method,
-        "scored_seeds": sorted([*seeds, *(record["seed"] for record in others)]),
+        "scored_seeds": [record["seed"] for record in records],
         "data": data_hash(run.experiment.data),
-        "training": sorted(records, key=itemgetter("seed")),
+        "precision": run.experiment.params.predict.precision,
+        "training": records,
+        **({"warnings": warnings} if warnings else {}),
     }
 
 
-def record_of(run: config.Run, seed: int) -> dict[str, Any]:
-    """config.json beside the seed's weights; {} for images from elsewhere."""
-    path = run.weights(seed) / "config.json"
-    return json.loads(path.read_text()) if path.is_file() else {}
-
-
-if __name__ == "__main__":
-    cli.run(main, cli.stage_parser(__doc__, per_run=True))
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    return cli.stage_parser(__doc__, per_run=True)

@@ -1,6 +1,6 @@
-"""Write an experiment's test LR faces as PNG files, for a method that knows nothing of this project, with the protocol.
+"""Write an experiment's test LR faces as PNG files, with the protocol, for a method outside this project.
 
-Its SR faces are scored by a run `{method: images, folder: PATH}` in params.yaml.
+Its SR images are scored by `compare`, or by a run `{method: images, folder: PATH}` of params.yaml.
 """
 
 from __future__ import annotations
@@ -22,21 +22,18 @@ from datasets.face import BadInput
 from datasets.pairs import Pairs
 
 CPU = torch.device("cpu")
-# How LR faces are turned upright, of config.ALIGNMENTS: their folder and what the protocol says of it.
+# How LR faces are aligned: their folder and what the protocol says of it. Every STN_0 has a folder of its own, too.
 FOLDERS = {
     "none": (
         "lr_unaligned",
         "LR faces, 16 x 16, 8-bit RGB: rotated within ±45°, scaled by 0.8 to 1, shifted within\n  ±5 % of their side.",
     ),
-    "stn0": ("lr_stn0", "the same turned upright by STN_0, a network, as the paper's baselines get them."),
-    "stn0_told": (
-        "lr_stn0_told",
-        "by an STN_0 that has learnt from the true warps. A method that uses these says so.",
+    "stn0": ("lr_stn0", "the same, aligned by STN_0, a network, as the paper's baselines get them."),
+    "stn0_supervised": (
+        "lr_stn0_supervised",
+        "aligned by an STN_0 that is supervised with the true warps; say so.",
     ),
-    "oracle": (
-        "lr_oracle",
-        "the same turned upright by their true warps. A method that uses these says so.",
-    ),
+    "oracle": ("lr_oracle", "aligned by their true warps, an upper bound; say so."),
 }
 PROTOCOL = """# {experiment}: {faces} LR faces to upscale
 
@@ -45,24 +42,28 @@ Data {hash}: {corpus}.
 {folders}
 - `test/faces.csv`: name, source and yaw of each. The HR faces stay with the benchmark.
 
-Of one of these folders make an SR face a file: `NAME.png`, 128 x 128, 8-bit RGB, upright (eyes at (42, 52) and
-(86, 52), mouth corners at (46.5, 98) and (81.5, 98)), and nothing else in the folder. Then, in params.yaml, in the
-block `{experiment}` that is there, where `align` says which of the folders it was, {ways}:
+Super-resolve one of these folders into another: `NAME.png`, 128 x 128, 8-bit RGB, upright (eyes at (42, 52) and
+(86, 52), mouth corners at (46.5, 98) and (81.5, 98)), and nothing else. Score it against a run:
+
+    python -m benchmark compare --experiment {experiment} /path/to/sr bicubic
+
+For a row in the tables, add a run to the block `{experiment}` of params.yaml. `align` names the folder that you used:
+{ways}.
 
     runs:
       theirs: {{method: images, folder: /path/to/sr, align: none}}
 
-    python -m benchmark.run_all --experiment {experiment} --only theirs
-    python -m benchmark.recognise --experiment {experiment}
-    python -m benchmark.report --experiment {experiment}
+    python -m benchmark launch --experiment {experiment} --only theirs
+    python -m benchmark recognise --experiment {experiment}
+    python -m benchmark report --experiment {experiment}
 
 Scores: PSNR and SSIM (11 x 11 Gaussian, σ 1.5) on the whole 8-bit image, RGB and Y; means over faces with 95 %
-bootstrap intervals, in which people are drawn with all their faces.
+bootstrap intervals over identities.
 {train}"""
 TRAIN = """
-Training: `train/hr/NAME.png` (128 x 128) with the same folders of LR faces, one warp a face;
+Training: `train/hr/NAME.png` (128 x 128) with the same folders of LR faces, one warp per face;
 `train/landmarks.csv` (x and y of up to 68 points in pixels of hr); `train/faces.csv`, in which `validation` is 1 for
-the fold to choose hyper-parameters on. The test faces are for none of that.
+the validation fold. Choose hyper-parameters on that fold, never on the test faces.
 """
 
 
@@ -83,13 +84,13 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def ways(experiment: config.Experiment) -> dict[str, bool]:
-    """How the experiment's LR faces can be turned upright, and whether now: an STN_0 must have been trained."""
-    trained = {aligner.name: aligner.weights().is_dir() for aligner in experiment.aligners}
-    return {how: trained.get(how, True) for how in FOLDERS if how in trained or how not in config.ALIGNERS}
+    """Map each way to align the experiment's LR faces to whether it can be used: an STN_0 must be trained."""
+    trained = {how: experiment.run(how).weights(0).is_dir() for how in FOLDERS if how in experiment.pretrained}
+    return {how: trained.get(how, True) for how in FOLDERS if how in (*trained, config.ORACLE, config.NOTHING)}
 
 
 def write_lr(experiment: config.Experiment, pairs: Pairs, folder: Path) -> None:
-    """Write the LR faces of `pairs` as they are, by each STN_0 that is trained, and by their true warps, in 8 bits."""
+    """Write the LR faces of `pairs`, 8-bit: unaligned, aligned by each trained STN_0, and by their true warps."""
     for how, at_hand in ways(experiment).items():
         if at_hand:
             align = alignment(experiment, how, CPU, torch.float64)
@@ -98,7 +99,7 @@ def write_lr(experiment: config.Experiment, pairs: Pairs, folder: Path) -> None:
 
 
 def write_hr(pairs: Pairs, folder: Path) -> None:
-    """Write what a method may learn from beside the LR faces: HR faces, landmarks, who is in the validation fold."""
+    """Write what a method may learn from besides LR faces: HR faces, landmarks, the validation fold."""
     names = list(pairs.faces["name"])
     write_images(pairs.hr, names, folder / "hr")
     columns = [f"{axis}{i}" for i in range(pairs.landmarks.shape[1]) for axis in "xy"]
@@ -118,7 +119,7 @@ def write_images(images: np.ndarray, names: list[str], folder: Path) -> None:
 def folder_line(how: str, at_hand: bool) -> str:
     """The protocol's line on a folder of LR faces."""
     name, words = FOLDERS[how]
-    return f"- `test/{name}/NAME.png`: {words}{'' if at_hand else ' (Not here: STN_0 was not trained.)'}"
+    return f"- `test/{name}/NAME.png`: {words}{'' if at_hand else ' (Missing: it is not trained.)'}"
 
 
 def protocol(experiment: config.Experiment, faces: int, train: bool) -> str:
@@ -126,7 +127,7 @@ def protocol(experiment: config.Experiment, faces: int, train: bool) -> str:
     return PROTOCOL.format(
         experiment=experiment.name,
         hash=data_hash(experiment.data),
-        corpus=experiment.params["corpus"],
+        corpus=experiment.params.corpus,
         faces=faces,
         ways=" or ".join(f"`{how}`" for how in ways(experiment)),
         folders="\n".join(folder_line(how, at_hand) for how, at_hand in ways(experiment).items()),
@@ -134,8 +135,9 @@ def protocol(experiment: config.Experiment, faces: int, train: bool) -> str:
     )
 
 
-if __name__ == "__main__":
-    parser = cli.stage_parser(__doc__)
-    parser.add_argument("--to", type=Path, required=True, metavar="FOLDER", help="a new folder to write into")
-    parser.add_argument("--train", action="store_true", help="the training pairs, too")
-    cli.run(main, parser)
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    options = cli.stage_parser(__doc__)
+    options.add_argument("--to", type=Path, required=True, metavar="FOLDER", help="a new folder to write into")
+    options.add_argument("--train", action="store_true", help="the training pairs, too")
+    return options

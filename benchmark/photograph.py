@@ -11,10 +11,9 @@ import torch
 from torch import Tensor
 
 from datasets import align, degrade, detect
-from datasets.archive import is_litter
 from datasets.batch import to_float, to_uint8
 from datasets.face import BadInput
-from datasets.images import decode, is_image
+from datasets.images import decode, is_image, is_junk
 
 SMALL = 32  # pixels: a photograph up to this size can be an LR face itself
 
@@ -49,7 +48,7 @@ def _photographs(folder: Path, results: Path) -> list[Path]:
 
 
 def photo_like(path: Path) -> bool:
-    return path.is_file() and is_image(path.name) and not is_litter(path.name)
+    return path.is_file() and is_image(path.name) and not is_junk(path.name)
 
 
 def read(path: Path) -> np.ndarray:

@@ -1,73 +1,82 @@
-"""Stage `prepare`: raw faces to packed pairs in data/EXPERIMENT/{train,test}, a manifest and a sheet to look at."""
+"""Stage `prepare`: raw faces to packed pairs in data/EXPERIMENT/{train,test}, and a manifest."""
 
 from __future__ import annotations
 
 import argparse
-import multiprocessing
+import os
 import sys
+import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-from joblib import cpu_count
+from joblib import Parallel, cpu_count, delayed
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm import tqdm
 
-from benchmark import cli, config
-from benchmark.forked import work_for_parent
+from benchmark import cli, config, params
 from benchmark.reporting.manifest import reasons, write_manifest
-from benchmark.reporting.sheet import corpus_sheet
 from datasets import corpus
-from datasets.copies import copies
 from datasets.crop import Crop, Skipped, crop_face
-from datasets.face import BadInput, Entry
+from datasets.face import BadInput, Contents, Entry
 from datasets.pack import write_pairs
-from datasets.pairs import Pairs
-from datasets.split import draw, split
+from datasets.split import copies, draw, split
 
 MAX_SKIPPED = 0.01
+NOT_SAMPLED = "not sampled (prepare.test_identities)"
 Job = tuple[str, Path, Entry]  # corpus, its folder, face
 
 
 def main(arguments: argparse.Namespace) -> None:
     experiment = config.load(arguments.experiment)
-    options = experiment.block("prepare")
+    options = experiment.params.prepare
     if arguments.workers < 1:
         raise BadInput(f"--workers {arguments.workers}: give 1 or more")
-    found = jobs(experiment)
+    corpora = contents(experiment)
+    found = jobs(experiment, corpora)
     faces = drawn(found, options)
-    left_out = unused(experiment, found, faces)
+    left_out = unused(corpora, found, faces)
     with cli.whole_folder(experiment.data) as folder:
-        crops, skipped = crop_all(faces, options["annotator"], folder / "crops.raw", arguments.workers)
+        crops, skipped = crop_all(faces, options.annotator, folder / "crops.raw", arguments.workers)
         check_skipped(crops, skipped)
         entries = [crop.entry for crop in crops]
         images = np.memmap(folder / "crops.raw", np.uint8, "r", shape=(len(crops), 128, 128, 3))
         same = copies(images)
-        fractions = options["test_fraction"], options["validation_fraction"]
-        sides = split(entries, *fractions, options["seed"], same if options.get("copies_together") else ())
+        fractions = options.test_fraction, options.validation_fraction
+        sides = split(entries, *fractions, options.seed, same if options.copies_together else ())
+        sides = sampled_test(sides, entries, options)
         check_sides(sides)
         parted = parted_copies([entry.name for entry in entries], sides, same)
-        for side, members in (("train", sides != "test"), ("test", sides == "test")):
-            rows = np.flatnonzero(members)
-            chosen = [crops[i] for i in rows]
-            write_pairs(folder / side, images, rows, chosen, sides[rows] == "validation", options["seed"])
+        write_sides(folder, images, crops, sides, options.seed)
         del images
         (folder / "crops.raw").unlink()
-        write_manifest(folder, options, crops, skipped, left_out, parted)
-    corpus_sheet(Pairs.load(experiment.data / "train"), options["sigma"], experiment.results / "figures" / "corpus.png")
+        for name, counts in left_out.items():
+            counts |= not_sampled(name, crops, sides)
+        used = [crops[i] for i in np.flatnonzero(sides != NOT_SAMPLED)]
+        write_manifest(folder, options.model_dump(exclude_defaults=True), used, skipped, left_out, parted)
 
 
-def jobs(experiment: config.Experiment) -> list[Job]:
+def write_sides(folder: Path, images: np.ndarray, crops: list[Crop], sides: np.ndarray, seed: int) -> None:
+    """Write folder/train, validation faces included, and folder/test."""
+    for side, members in (("train", np.isin(sides, ("train", "validation"))), ("test", sides == "test")):
+        rows = np.flatnonzero(members)
+        write_pairs(folder / side, images, rows, [crops[i] for i in rows], sides[rows] == "validation", seed)
+
+
+def contents(experiment: config.Experiment) -> dict[str, Contents]:
+    """List what each corpus holds."""
+    corpora = experiment.params.corpora
+    return {name: corpus(name).verify(experiment.raw / name, options or {}) for name, options in corpora.items()}
+
+
+def jobs(experiment: config.Experiment, corpora: dict[str, Contents]) -> list[Job]:
     """Every face that can be prepared: corpus, its folder, entry. BadInput where there is none."""
-    found = [
-        (name, experiment.raw / name, entry)
-        for name in experiment.block("corpora")
-        for entry in corpus(name).entries(experiment.raw / name)
-    ]
+    found = [(name, experiment.raw / name, entry) for name, held in corpora.items() for entry in held.faces]
     if not found:
         raise BadInput(f"{experiment.raw}: no faces; run the corpus stage, or name a corpus in params.yaml")
     # Images of results are files of that name.
@@ -77,19 +86,19 @@ def jobs(experiment: config.Experiment) -> list[Job]:
     return found
 
 
-def drawn(found: list[Job], options: dict[str, Any]) -> list[Job]:
+def drawn(found: list[Job], options: params.Prepare) -> list[Job]:
     """The faces that are to be prepared, all or a draw."""
-    kept = {entry.name for entry in draw([entry for *_, entry in found], options.get("faces"), options["seed"])}
+    kept = {entry.name for entry in draw([entry for *_, entry in found], options.faces, options.seed)}
     return [job for job in found if job[2].name in kept]
 
 
-def unused(experiment: config.Experiment, found: list[Job], chosen: list[Job]) -> dict[str, Any]:
+def unused(corpora: dict[str, Contents], found: list[Job], chosen: list[Job]) -> dict[str, Any]:
     """What the corpora hold beside the faces that are prepared, counted by reason and told in a line each."""
     kept = {entry.name for *_, entry in chosen}
     counts = {}
-    for name in experiment.params["corpora"]:
+    for name, held in corpora.items():
         rest = {e.image: "not drawn (prepare.faces)" for n, _, e in found if n == name and e.name not in kept}
-        counts[name] = reasons(corpus(name).unused(experiment.raw / name) | rest)
+        counts[name] = reasons(held.unused | rest)
         for reason, files in counts[name].items():
             print(f"{name}: {files['files']} not used, {reason}; first: {files['first']}", file=sys.stderr)
     return counts
@@ -109,16 +118,33 @@ def crop_all(faces: list[Job], annotator: str, images: Path, workers: int) -> tu
 
 
 def _results(faces: list[Job], annotator: str, workers: int) -> Iterator[Crop | Skipped]:
-    columns: tuple[Any, ...] = tuple(zip(*faces, strict=True))
-    # Faces are spread over processes already, and a child forked beside OpenCV's threads would wait for them for ever.
-    cv2.setNumThreads(1)
-    # Forked workers share what is imported here; elsewhere than on Linux they start afresh.
-    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-    with ProcessPoolExecutor(workers, context, initializer=work_for_parent) as pool:
-        try:
-            yield from pool.map(crop_face, *columns, [annotator] * len(faces), chunksize=8)
-        except BrokenProcessPool as error:
-            raise BadInput("prepare: a worker process was killed (out of memory?); use fewer --workers") from error
+    """Each face's crop, in order; workers end with this process."""
+    try:
+        # One face takes a few milliseconds: handed over in batches.
+        yield from Parallel(workers, return_as="generator", batch_size=8)(
+            delayed(_crop)(*face, annotator, os.getpid()) for face in faces
+        )
+    except TerminatedWorkerError as error:
+        raise BadInput("prepare: a worker process was killed (out of memory?); use fewer --workers") from error
+
+
+def _crop(corpus_name: str, folder: Path, entry: Entry, annotator: str, main_process: int) -> Crop | Skipped:
+    cv2.setNumThreads(1)  # faces are spread over processes already
+    if os.getpid() != main_process:
+        _end_with(main_process)
+    return crop_face(corpus_name, folder, entry, annotator)
+
+
+@cache
+def _end_with(parent: int) -> None:
+    """End this worker soon after its parent is gone: joblib's own would wait for work, even if that was killed."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def check_skipped(crops: list[Crop], skipped: list[Skipped]) -> None:
@@ -148,6 +174,23 @@ def parted_copies(names: list[str], sides: np.ndarray, same: list[tuple[int, int
     return found
 
 
+def sampled_test(sides: np.ndarray, entries: list[Entry], options: params.Prepare) -> np.ndarray:
+    """The sides, with NOT_SAMPLED for test faces that are not of a random sample of identities."""
+    if options.test_identities is None:
+        return sides
+    identities = np.array([entry.identity for entry in entries])
+    known = np.unique(identities[sides == "test"])
+    order = np.random.default_rng(options.seed).permutation(len(known))
+    left_out = np.isin(identities, known[order[options.test_identities :]]) & (sides == "test")
+    return np.where(left_out, NOT_SAMPLED, sides)
+
+
+def not_sampled(corpus_name: str, crops: list[Crop], sides: np.ndarray) -> dict[str, Any]:
+    """How many faces of a corpus `sampled_test` leaves out, as `reasons` counts them."""
+    entries = [crops[i].entry for i in np.flatnonzero(sides == NOT_SAMPLED)]
+    return reasons({entry.image: NOT_SAMPLED for entry in entries if entry.corpus == corpus_name})
+
+
 def check_sides(sides: np.ndarray) -> None:
     """BadInput where no face is left for training, or none for the test."""
     if {"train", "test"} - set(sides):
@@ -157,7 +200,8 @@ def check_sides(sides: np.ndarray) -> None:
         )
 
 
-if __name__ == "__main__":
-    parser = cli.stage_parser(__doc__)
-    parser.add_argument("--workers", type=int, default=cpu_count(), help="processes (default: one a core)")
-    cli.run(main, parser)
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    options = cli.stage_parser(__doc__)
+    options.add_argument("--workers", type=int, default=cpu_count(), help="processes (default: one a core)")
+    return options

@@ -1,12 +1,12 @@
-"""Stage `recognise`: what a face recogniser, a landmark detector and VGG-19 make of a sample of every run's faces.
+"""Stage `recognise`: identity, landmarks and perceptual distance on a sample of every run's SR faces.
 
-PSNR says how far pixels are off; this says whether the face is still the person's and its parts are where they were.
+By a face recogniser, a landmark detector and VGG-19: PSNR says how far pixels are off, this says whether identity and
+structure are kept.
 """
 
 from __future__ import annotations
 
 import argparse
-import inspect
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,10 +18,11 @@ from joblib import Memory, Parallel, delayed
 from tqdm import tqdm
 
 from benchmark import cli, config
-from benchmark.provenance import data_hash, require_weights
+from benchmark.evaluate import require_same_training
+from benchmark.provenance import data_hash, read_json
 from benchmark.scoring import recognition
 from benchmark.scoring.recognition import TRUTH
-from datasets import align, annotate, pose, sr_faces
+from datasets import pose, sr_faces
 from datasets.face import BadInput
 from datasets.pairs import Pairs
 
@@ -29,27 +30,28 @@ FACES = "faces.csv"
 DECIMALS = {"distance": 3, "nme": 4, "vgg": 4}
 # Answers about the very same pixels are kept, so that a run that is trained later costs only its own.
 CACHE = Memory("work/recognise", verbose=0)
+VERSION = 1  # raise it when the answers about the same pixels must change
 
 
 def main(arguments: argparse.Namespace) -> None:
     experiment = config.load(arguments.experiment)
     pairs = Pairs.load(experiment.data / "test")
-    rows = recognition.sample(pairs.faces, **experiment.block("recognise"))
+    rows = recognition.sample(pairs.faces, **experiment.params.recognise.model_dump())
     if not len(rows):
         raise BadInput(f"{experiment.data}/test: no face has 68 landmarks; there is nothing to recognise")
     gallery = pairs[np.flatnonzero(pairs.faces["points"] == 68)]
-    known = each(recognition.describe, gallery.hr, gallery.landmarks, TRUTH)
+    known = map_faces(recognition.describe, gallery.hr, gallery.landmarks, TRUTH)
     truth, people = pairs[rows], gallery.faces["person"].to_numpy()
     own = known[np.isin(gallery.faces["name"], truth.faces["name"])]
-    distance_to = distances(experiment.params["training"]["vgg"])
+    distance_to = distances(experiment.params.training.vgg)
     tables = []
-    for run, seed, images in sets(experiment, truth):
+    for run, seed, images in image_sets(experiment, truth):
         print(f"{run} seed {seed}")
-        seen = each(recognition.describe, images, truth.landmarks, run)
+        seen = map_faces(recognition.describe, images, truth.landmarks, run)
         table = truth.faces[["name"]].assign(run=run, seed=seed, yaw_bin=truth.faces["yaw"].map(pose.bin_of))
         table["distance"] = np.linalg.norm(seen - own, axis=1)
         table["rank1"] = recognition.identified(seen, known, truth.faces["person"].to_numpy(), people).astype(int)
-        table["nme"] = each(recognition.misplacement, images, truth.landmarks, run)
+        table["nme"] = map_faces(recognition.misplacement, images, truth.landmarks, run)
         table["vgg"] = distance_to(images, truth.hr)
         tables.append(table.round(DECIMALS))
     looked_at = pd.concat(tables)
@@ -78,13 +80,11 @@ def elsewhere(experiment: config.Experiment, here: pd.DataFrame) -> Iterator[pd.
 
 def scored_seeds(run: config.Run) -> list[int]:
     """The seeds that the run's metrics are of, where they are of the present data."""
-    if not run.facts.is_file():
-        return []
-    facts = json.loads(run.facts.read_text())
-    return facts["scored_seeds"] if facts["data"] == data_hash(run.experiment.data) else []
+    facts = read_json(run.facts)
+    return facts["scored_seeds"] if facts and facts["data"] == data_hash(run.experiment.data) else []
 
 
-def sets(experiment: config.Experiment, truth: Pairs) -> Iterator[tuple[str, int, np.ndarray]]:
+def image_sets(experiment: config.Experiment, truth: Pairs) -> Iterator[tuple[str, int, np.ndarray]]:
     """The HR faces, then every run's and seed's SR faces, (n, 128, 128, 3) uint8, where there are any."""
     yield TRUTH, 0, truth.hr
     for name in experiment.runs:
@@ -94,19 +94,19 @@ def sets(experiment: config.Experiment, truth: Pairs) -> Iterator[tuple[str, int
             if not folder.is_dir():
                 print(f"{name} seed {seed}: no images, left out")
                 continue
-            command = f"python -m benchmark.predict --experiment {experiment.name} --run {name}"
-            require_weights(folder, run.weights(seed), f"run `{command}` again")
+            require_same_training(run, seed)
             yield name, seed, np.stack([sr_faces.read(folder / f"{face}.png") for face in truth.faces["name"]])
 
 
-def each(look: Callable[..., Any], images: np.ndarray, landmarks: np.ndarray, title: str) -> np.ndarray:
-    """`look` at every face, several at a time, unless the very same code has done that before."""
-    code = "".join(inspect.getsource(module) for module in (recognition, annotate, align))
-    return _each(look, np.asarray(images), np.asarray(landmarks), code, title)
+def map_faces(look: Callable[..., Any], images: np.ndarray, landmarks: np.ndarray, title: str) -> np.ndarray:
+    """`look` at every face, several at a time, unless that has been done before."""
+    return _map_faces(look, np.asarray(images), np.asarray(landmarks), VERSION, title)
 
 
 @CACHE.cache(ignore=["title"])
-def _each(look: Callable[..., Any], images: np.ndarray, landmarks: np.ndarray, code: str, title: str) -> np.ndarray:
+def _map_faces(
+    look: Callable[..., Any], images: np.ndarray, landmarks: np.ndarray, version: int, title: str
+) -> np.ndarray:
     faces = tqdm(zip(images, landmarks, strict=True), f"{title}: {look.__name__}", len(images), unit="face")
     return np.array(Parallel(-1)(delayed(look)(*face) for face in faces))
 
@@ -132,5 +132,6 @@ def write(experiment: config.Experiment, table: pd.DataFrame, gallery: np.ndarra
         (folder / "gallery.json").write_text(json.dumps(facts, indent=1) + "\n")
 
 
-if __name__ == "__main__":
-    cli.run(main, cli.stage_parser(__doc__))
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    return cli.stage_parser(__doc__)

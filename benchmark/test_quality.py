@@ -10,9 +10,10 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmark import accept, config, readme
+from benchmark import config
 from benchmark.report import write_text
-from benchmark.reporting import measurements
+from benchmark.reporting import accepted, readme
+from benchmark.reporting.results import Results
 from benchmark.scoring import gate
 from datasets.images import decode
 from datasets.pairs import Pairs
@@ -20,16 +21,16 @@ from datasets.pairs import Pairs
 ROOT = Path(__file__).parent.parent
 
 
-@pytest.fixture(params=accept.experiments())
-def experiment(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> config.Experiment:
+@pytest.fixture(params=accepted.experiments())
+def results(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Results:
     """Each accepted experiment, with the project as the working directory."""
     monkeypatch.chdir(ROOT)
-    return config.load(request.param)
+    return Results(config.load(request.param))
 
 
-def test_scores_hold(experiment: config.Experiment) -> None:
-    moved = accept.moved(experiment)
-    command = f"python -m benchmark.accept --experiment {experiment.name}"
+def test_scores_hold(results: Results) -> None:
+    moved = accepted.moved(results)
+    command = f"python -m benchmark publish accept --experiment {results.experiment.name}"
     assert not moved, f"scores moved; if they should have, run `{command}`\n{moved}"
 
 
@@ -37,7 +38,7 @@ def test_scores_hold(experiment: config.Experiment) -> None:
 def demo(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, Any]]:
     """The demo's scores by run."""
     monkeypatch.chdir(ROOT)
-    return measurements.measured(config.load("demo"))
+    return Results(config.load("demo")).summaries
 
 
 def scores_of(demo: dict[str, dict[str, Any]], run: str) -> dict[str, Any]:
@@ -78,20 +79,20 @@ def detail(path: Path) -> float:
     return float(cv2.Laplacian(image, cv2.CV_64F).var())
 
 
-def test_metrics_are_finite_and_of_known_runs(experiment: config.Experiment) -> None:
-    report(gate.metrics_of_known_runs(experiment, measurements.measured(experiment)))
+def test_metrics_are_finite_and_of_known_runs(results: Results) -> None:
+    report(gate.metrics_of_known_runs(results.experiment, results.summaries))
 
 
-def test_means_follow_from_the_rows(experiment: config.Experiment) -> None:
-    rows, summaries = measurements.rows(experiment), measurements.measured(experiment)
-    report(gate.summaries_against_rows(experiment, rows, summaries))
+def test_means_follow_from_the_rows(results: Results) -> None:
+    report(gate.summaries_against_rows(results.experiment, results.rows, results.summaries))
 
 
-def test_tables_and_claims_follow_from_the_metrics(experiment: config.Experiment, tmp_path: Path) -> None:
-    report(gate.report_against_metrics(experiment, tmp_path, partial(write_text, experiment)))
+def test_tables_and_claims_follow_from_the_metrics(results: Results, tmp_path: Path) -> None:
+    report(gate.report_against_metrics(results.experiment, tmp_path, partial(write_text, results)))
 
 
-def test_images_score_as_recorded(experiment: config.Experiment) -> None:
+def test_images_score_as_recorded(results: Results) -> None:
+    experiment = results.experiment
     runs = [run for run in experiment.runs if experiment.run(run).images(0).is_dir()]
     if not runs or not (experiment.data / "test").is_dir():
         pytest.skip(f"no images of {experiment.name} here: they are not in git")
@@ -103,11 +104,9 @@ def test_pictures_are_those_of_the_pipeline() -> None:
     report(gate.pictures_against_lock(ROOT / "dvc.lock"))
 
 
-def test_readme_shows_the_results(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_readme_and_docs_show_the_results(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    page = readme.README.read_text()
-    wanted = readme.filled(page, readme.section([config.load(name) for name in accept.experiments()]))
-    assert page == wanted, "README.md is out of date; run `python -m benchmark.readme`"
+    readme.update({key: Results(config.load(name)) for key, name in readme.EXPERIMENTS.items()}, check=True)
 
 
 def report(problems: list[str]) -> None:

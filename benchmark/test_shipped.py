@@ -1,4 +1,4 @@
-"""The networks in results/store are what this code makes: `dvc repro` trains none of them anew, and replays agree."""
+"""The stored networks are what this code makes: records are up to date, and first updates can be repeated."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ import json
 from pathlib import Path
 
 import pytest
-from dvc.repo import Repo
+import replay
+import yaml
 
-from benchmark import config, corpus, prepare, release, replay, store
-from benchmark.training.progress import first_log
+from benchmark import config, corpus, prepare
+from benchmark.fingerprint import fingerprint
+from benchmark.make import class_of
+from benchmark.provenance import RECORD, read_json
+from benchmark.training.loop import first_log
 from datasets.pairs import Pairs
+from methods.trained import TrainedMethod
 
 ROOT = Path(__file__).parent.parent
 DEMO = config.load("demo", ROOT / config.PARAMS)
-TRAINED = [name for name in store.networks(DEMO) if first_log(ROOT / DEMO.training(name).log(0)).is_file()]
+RUNS = [DEMO.run(name) for name in [*DEMO.pretrained, *DEMO.runs]]
+TRAINED = [run.name for run in RUNS if issubclass(class_of(run), TrainedMethod)]
 MEGABYTES = 40  # of the demo's networks together
-
-
-@pytest.fixture(autouse=True)
-def project(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The project as the working directory."""
-    monkeypatch.chdir(ROOT)
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo's prepared faces, drawn for this test: those of another processor than the store's."""
+    """The demo's faces, prepared for this test."""
     folder = tmp_path_factory.mktemp("demo")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -37,65 +37,58 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / DEMO.data
 
 
-def test_the_data_are_those_that_the_networks_were_trained_on(data: Path) -> None:
-    made = json.loads((data / "manifest.json").read_text())["hash"]
-    for run in TRAINED[1:]:
-        facts = json.loads(DEMO.run(run).facts.read_text())
-        assert facts["data"] == made, run
+@pytest.fixture
+def project(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The project as the working directory, with these faces in place of its own."""
+    for name in (config.PARAMS, "results", "methods", "benchmark"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    (tmp_path / "data").mkdir()
+    (tmp_path / DEMO.data).symlink_to(data)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
-@pytest.mark.parametrize("run", TRAINED)
-def test_first_updates_are_made_again(run: str, data: Path) -> None:
-    chosen = DEMO.training(run)
-    if not chosen.weights(0).is_dir():
-        pytest.skip("the trained networks are not here; `python -m benchmark.store pull` brings them")
-    table = replay.compare(chosen, 0, Pairs.load(data / "train"), phases=phases(run))
+def require_weights(run: config.Run) -> None:
+    if not run.weights(0).is_dir():
+        pytest.skip("the trained networks are not here; `make networks` brings them")
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_stored_network_is_up_to_date(name: str, project: Path) -> None:
+    run = DEMO.run(name)
+    require_weights(run)
+    assert read_json(run.weights(0) / RECORD)["fingerprint"] == fingerprint(run, 0), "`dvc repro` would train it again"
+
+
+def test_scores_belong_to_these_faces(data: Path) -> None:
+    prepared = json.loads((data / "manifest.json").read_text())["hash"]
+    for name in DEMO.runs:
+        assert read_json(ROOT / DEMO.run(name).facts)["data"] == prepared, name
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_first_updates_are_made_again(name: str, project: Path) -> None:
+    run = DEMO.run(name)
+    require_weights(run)
+    table = replay.replay(run, 0, Pairs.load(DEMO.data / "train"))
+    assert len(table) >= replay.loop.FIRST
     wrong = table[~table["within"]]
-    assert len(table) >= replay.FIRST
-    assert wrong.empty, f"not what the code makes:\n{wrong}"
+    assert wrong.empty, f"not what the code makes; raise a version if that is wanted:\n{wrong}"
 
 
-def phases(run: str) -> list[int]:
-    """Those of the run that no run before it has too, with the very losses."""
-    known = replay.phases_of(DEMO.training(run))
-    earlier = [other for other in TRAINED[: TRAINED.index(run)] if replay.phases_of(DEMO.training(other)) == known]
-    shared = any(front(other) == front(run) for other in earlier)
-    return known[1:] if shared and len(known) > 1 else known
+def test_every_trained_run_has_recorded_losses() -> None:
+    assert [name for name in TRAINED if not (ROOT / first_log(DEMO.run(name).log(0))).is_file()] == []
 
 
-def front(run: str) -> str:
-    table = replay.record(DEMO.training(run), 0)
-    return table[table["phase"] == table["phase"][0]].dropna(axis=1).to_csv()
-
-
-def test_nothing_that_is_stored_would_be_trained_anew() -> None:
-    stages = [training.target for training in store.shipped(DEMO)]
-    with Repo(ROOT) as repo:
-        status = repo.status(stages)
-    # Data and weights may be absent; of what is there, code and params, nothing may differ.
-    stale = {
-        f"{stage}: {kind} {name}: {state}"
-        for stage, entries in status.items()
-        for entry in entries
-        for kind, found in (entry if isinstance(entry, dict) else {"": {entry: ""}}).items()
-        for name, state in (found if isinstance(found, dict) else {found: ""}).items()
-        if state != "deleted"
-    }
-    assert not stale, "`dvc repro` would train anew:\n" + "\n".join(sorted(stale))
-
-
-def test_the_store_is_whole_and_small() -> None:
-    folder = ROOT / "results/store"
-    recorded, given = store.shipped(DEMO), store.released()
-    assert {training.weights.name for training in recorded} == {*TRAINED}
-    store.check(folder, [*recorded, *given])
-    assert bytes_of(folder, recorded) <= MEGABYTES * 2**20
-    for training in given:
-        assert bytes_of(folder, [training]) <= release.MEGABYTES * 2**20
-    known = {path for training in (*recorded, *given) for _, path in store.files(folder, training)}
-    assert {path for path in folder.rglob("*") if path.is_file()} <= known, "of older trainings: `dvc gc --cloud`"
-
-
-def bytes_of(folder: Path, trainings: list[store.Shipped]) -> int:
-    paths = {path for training in trainings for _, path in store.files(folder, training)}
-    return sum(path.stat().st_size for path in paths)
+def test_the_store_holds_the_networks_and_is_small() -> None:
+    stages = yaml.safe_load((ROOT / "dvc.lock").read_text())["stages"]
+    folder, total = ROOT / "results/store/files/md5", 0
+    for name in TRAINED:
+        stage = stages[f"pretrain@{name}" if name in DEMO.pretrained else f"train@{name}"]
+        (out,) = [out for out in stage["outs"] if out["path"].split("/")[2] in ("pretrained", "weights")]
+        listing = folder / out["md5"][:2] / out["md5"][2:]
+        for entry in json.loads(listing.read_text()):
+            path = folder / entry["md5"][:2] / entry["md5"][2:]
+            assert path.is_file(), f"{name}: {entry['relpath']} is not in the store"
+            total += path.stat().st_size
+    assert total <= MEGABYTES * 2**20

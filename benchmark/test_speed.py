@@ -90,7 +90,7 @@ def compare(benchmark: BenchmarkFixture, capsys: pytest.CaptureFixture[str]) -> 
 
 
 @pytest.mark.benchmark(group="inference of a batch")
-@pytest.mark.parametrize("name", sorted(set(discover()) - {"images"}))
+@pytest.mark.parametrize("name", sorted(discover()))
 def test_inference(benchmark: BenchmarkFixture, pairs: Pairs, name: str) -> None:
     method = make(name, full=not benchmark.disabled)
     if not isinstance(method, TrainedMethod):
@@ -141,15 +141,15 @@ def last_phase(name: str, full: bool, context: Context, **options: Any) -> Phase
 def inputs(phase: Phase, pairs: Pairs) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None, int]:
     """What a step is called with: rows, warps and flips of a batch, and epoch 0."""
     rows = torch.arange(min(BATCH, phase.batch_size), device=DEVICE)
-    warp = torch.from_numpy(pairs.warp[: len(rows)]).to(DEVICE) if phase.fresh else None
+    warp = torch.from_numpy(pairs.warp[: len(rows)]).to(DEVICE) if phase.resample_degradation else None
     return rows, warp, rows % 2 == 0 if phase.flip else None, 0
 
 
 def plain_loop(phase: Phase, faces: DeviceFaces) -> Callable[..., torch.Tensor]:
     """The update as one would first write it: eager, in float32, images and weights as they are, plain Adam."""
-    critic, critic_loss = phase.critic, phase.critic_loss
+    critic = phase.critic
     adam = torch.optim.Adam(phase.module.train().parameters(), lr=1e-3)
-    critic_adam = torch.optim.Adam(critic.train().parameters(), lr=1e-3) if critic else None
+    critic_adam = torch.optim.Adam(critic.module.train().parameters(), lr=1e-3) if critic else None
 
     def update(rows: torch.Tensor, warp: torch.Tensor | None, flip: torch.Tensor | None, epoch: int) -> torch.Tensor:
         seen = faces.batch(rows, warp, flip)
@@ -159,9 +159,9 @@ def plain_loop(phase: Phase, faces: DeviceFaces) -> Callable[..., torch.Tensor]:
         adam.zero_grad()
         torch.stack(list(terms.values())).sum().backward()
         adam.step()
-        if critic_loss is None or critic_adam is None:
+        if critic is None or critic_adam is None:
             return torch.stack(list(terms.values())).detach()
-        critic_terms = critic_loss(seen, sr.detach())
+        critic_terms = critic.loss(seen, sr.detach())
         critic_adam.zero_grad()
         torch.stack(list(critic_terms.values())).sum().backward()
         critic_adam.step()
@@ -189,7 +189,7 @@ def test_training_step_against_a_plain_loop(
     context, faces = Context(DEVICE, workdir=tmp_path), DeviceFaces(pairs, DEVICE)
     if not cuda:
         context.features = tmp_path
-    options = {"front_rate": 1.0, **STEPS[run], **({"width": 16} if full and not cuda else {})}
+    options = {"trunk_lr_multiplier": 1.0, **STEPS[run], **({"width": 16} if full and not cuda else {})}
     if cuda:
         torch.cuda.reset_peak_memory_stats()
     phase = last_phase("mtun", full, context, **options)

@@ -1,30 +1,118 @@
-"""Fit one run's method on the training faces and store its weights: `python -m benchmark.train --run ours`."""
+"""Stage `train`: fit one run's method on the training faces and store its weights. What is up to date is kept."""
 
 from __future__ import annotations
 
 import argparse
+import json
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from statistics import median
+from typing import Any, get_args
 
 import torch
 import yaml
+from filelock import FileLock, Timeout
 
-from benchmark import cli, config
-from benchmark.alignment import aligned_pairs, alignment
-from benchmark.make import aligner_of, class_of, make_method, resolved
-from benchmark.provenance import data_hash, file_hash, recorded
-from benchmark.training import parallel, stage
-from benchmark.training.engine import Settings
-from benchmark.training.fitting import fit_and_save, keep_last, work_folder
+from benchmark import cli, config, external
+from benchmark.alignment import aligned_pairs, alignment, score_alignment
+from benchmark.fingerprint import is_trained, record_of
+from benchmark.hardware import choose_device, machine
+from benchmark.make import aligner_of, alignment_of, class_of, foundations, make_method, trunk_of
+from benchmark.provenance import RECORD, data_hash, file_hash
+from benchmark.training import distributed
+from benchmark.training.loop import OutOfTime, Settings, train, write_log
+from benchmark.training.step import Mode
 from datasets.face import BadInput
 from datasets.pairs import Pairs
-from methods.interface import Context
+from methods.interface import Context, Method
 from methods.trained import TrainedMethod
 
 
+def main(args: argparse.Namespace) -> None:
+    experiment = config.load(args.experiment)
+    run = experiment.run(args.run)
+    if args.seed is not None and args.seed < 0:
+        raise BadInput(f"--seed {args.seed}: give 0 or more")
+    if external.is_external(run):
+        external.store_records(run)
+        return
+    deadline = None if args.seconds is None else time.monotonic() + args.seconds
+    training = experiment.params.training
+    device = distributed.start(choose_device(args.device, training.threads))
+    settings = Settings(step=args.step, precision=training.precision, deadline=deadline)
+    seeds = run.seeds if args.seed is None else [args.seed]
+    todo = [seed for seed in seeds if args.retrain or not is_trained(run, seed)]
+    for seed in sorted({*seeds} - {*todo}):
+        distributed.print_once(f"{run.weights(seed)}: up to date, kept")
+    pairs = Pairs.load(experiment.data / "train") if todo else None
+    for seed in todo:
+        assert pairs is not None
+        with exclusive(work_folder(run, seed), f"{run.name} seed {seed}"), in_time():
+            if args.retrain or not is_trained(run, seed):  # it may have been trained while this process waited
+                fit_seed(run, seed, pairs, device, settings)
+    if run.pretrained and distributed.is_main():
+        score_alignment(run, Pairs.load(experiment.data / "test"))
+    distributed.stop()
+
+
+def fit_seed(run: config.Run, seed: int, pairs: Pairs, device: torch.device, settings: Settings) -> None:
+    """Fit the run with one seed and store weights, log and provenance; SR images of earlier weights go."""
+    for needed, its_seed in foundations(run, seed):
+        if not is_trained(needed, its_seed):
+            raise BadInput(
+                f"{needed.weights(its_seed)}: not trained as {config.PARAMS} says, and {run.name} builds on it; run "
+                f"`python -m benchmark train --experiment {run.experiment.name} --run {needed.name}` first"
+            )
+    torch.manual_seed(seed)
+    method, record = make_method(run), record_of(run, seed)
+    distributed.print_once(yaml.safe_dump(record, sort_keys=False).rstrip())
+    context = make_context(run, seed, device, work_folder(run, seed), run.log(seed))
+    context.train = partial(train, settings=settings)
+    if not isinstance(method, TrainedMethod):
+        if not distributed.is_main():
+            return
+        align = alignment(run.experiment, alignment_of(run), device, torch.float64)
+        pairs = aligned_pairs(pairs, align, device)
+    method.to(device)
+    began = time.monotonic()
+    try:
+        method.fit(pairs, context)
+    except torch.OutOfMemoryError as error:
+        raise BadInput(f"{device}: the device's memory is full; lower batch_size, or take --step eager") from error
+    if not isinstance(method, TrainedMethod):
+        context.training_metadata["epochs"] = [{"phase": "fit", "epoch": 1, "seconds": time.monotonic() - began}]
+        write_log(context.log, context.training_metadata["epochs"])
+    if distributed.is_main():
+        store(run, seed, method, context, record)
+    distributed.print_once(f"{run.weights(seed)}: stored")
+
+
+def make_context(run: config.Run, seed: int, device: torch.device, work: Path, log: Path) -> Context:
+    """What the run lends its method while it fits. work: folder of the resume state."""
+    context = Context(device, seed, work, log)
+    if trunk := trunk_of(run):
+        context.trunk, context.trunk_log = trunk.weights(seed), trunk.log(seed)
+    if not issubclass(class_of(run), TrainedMethod):
+        return context
+    context.align = alignment(run.experiment, alignment_of(run), device)
+    context.vgg = vgg_weights(run.experiment)
+    if device.type == "cpu":  # on CUDA reading takes longer than computing
+        context.features = Path("work") / f"features-{data_hash(run.experiment.data, 'train')}"
+    return context
+
+
 def vgg_weights(experiment: config.Experiment) -> Path | None:
-    """The file of VGG-19's weights, Path("torchvision") for a download, None for random ones; BadInput if absent."""
-    value = experiment.params["training"]["vgg"]
+    """The file of VGG-19's weights, Path("torchvision") for a download, None for random ones.
+
+    Raises:
+        BadInput: if params.yaml names a file that is not there.
+    """
+    value = experiment.params.training.vgg
     if value is None or value == "torchvision":
         return None if value is None else Path(value)
     if not Path(value).is_file():
@@ -35,87 +123,96 @@ def vgg_weights(experiment: config.Experiment) -> Path | None:
     return Path(value)
 
 
-def made_from(run: config.Run) -> dict[str, Any]:
-    """The inputs, by hash, that the run's record names: the prepared data, and the STN_0 that it is behind.
-
-    Another training of STN_0 turns the faces otherwise. Where there is no STN_0 here, none is named.
-    """
-    stn0 = aligner_of(run)
-    network = stn0.network(0) if stn0 else None
-    aligner = {"stn0_hash": file_hash(network)} if network and network.is_file() else {}
-    return {"data": data_hash(run.experiment.data), **aligner}
+def work_folder(run: config.Run, seed: int) -> Path:
+    """Folder of the resume state, which only the same training takes up."""
+    digest = str(record_of(run, seed)["fingerprint"])[:16]
+    return Path("work") / f"{run.experiment.name}-{run.name}-{seed}-{digest}"
 
 
-def expected(run: config.Run, seed: int) -> dict[str, Any]:
-    """What the seed's record says if it was trained as this stage would train it now, for all but changes of code."""
-    return {**resolved(run), "seed": seed, **made_from(run)}
+def store(run: config.Run, seed: int, method: Method, context: Context, record: dict[str, Any]) -> None:
+    """Put weights and record in place at once; then the resume state and what was made of earlier weights go."""
+    aligner, trunk = aligner_of(run), trunk_of(run)
+    content = {
+        "stn0": file_hash(aligner.weights(0) / "weights.safetensors") if aligner else None,
+        "trunk": file_hash(trunk.weights(seed) / "weights.safetensors") if trunk else None,
+        "parameters": method.parameters_count(),
+        "notes": context.notes,
+        "data": data_hash(run.experiment.data, "train"),
+    }
+    with cli.whole_folder(run.weights(seed)) as part:
+        method.save(part)
+        (part / RECORD).write_text(json.dumps({**record, **content}, indent=1) + "\n")
+    with cli.whole_file(run.provenance(seed)) as part:
+        part.write_text(json.dumps(provenance_of(context), indent=1) + "\n")
+    shutil.rmtree(run.images(seed), ignore_errors=True)
+    shutil.rmtree(context.workdir / "checkpoints", ignore_errors=True)
 
 
-def stored(run: config.Run, seed: int) -> bool:
-    """Whether the seed's weights are there, and are such."""
-    there = run.network(seed).is_file() or not issubclass(class_of(run), TrainedMethod)
-    return there and recorded(run.weights(seed), expected(run, seed))
+def provenance_of(context: Context) -> dict[str, Any]:
+    """How a training came about: precision, seconds in all and by epoch, images a second of the last phase, machine."""
+    rows = context.training_metadata["epochs"]
+    seconds: dict[str, list[float]] = {}
+    for row in rows:
+        seconds.setdefault(row["phase"], []).append(round(row["seconds"], 3))
+    # The median, because the first epoch may hold a compilation.
+    speeds = [row["images_per_second"] for row in rows if row["phase"] == rows[-1]["phase"] and len(row) > 3]
+    return {
+        "precision": None,
+        "seconds": round(sum(row["seconds"] for row in rows), 3),
+        "images_per_second": round(median(speeds), 2) if speeds else None,
+        "epochs": seconds,
+        **{key: value for key, value in context.training_metadata.items() if key not in ("epochs", "restored")},
+        **machine(context.device),
+    }
 
 
-def work_of(run: config.Run, seed: int) -> Path:
-    """The folder of the seed's resume state, which VGG's file has its part in where it is at hand."""
-    record = resolved(run)
-    vgg = None if record["vgg"] is None else Path(record["vgg"])
-    # The files' content too: a checkpoint of a training that came to its end must not outlive what it was made from.
-    decisive = {**record, **made_from(run), "vgg_hash": file_hash(vgg) if vgg and vgg.is_file() else None}
-    return work_folder(f"{run.experiment.name}-{run.name}-{seed}", run.method, decisive, run.experiment.data)
+@contextmanager
+def exclusive(folder: Path, title: str) -> Iterator[None]:
+    """One process group at a time trains in `folder`; a second one waits."""
+    if not distributed.is_main():
+        yield
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        distributed.print_once(f"{folder}: another process trains {title}; waiting for it")
+        lock.acquire()
+    with lock:
+        lock.release()  # `with` holds it once more
+        yield
 
 
-def fit_seed(run: config.Run, seed: int, pairs: Pairs, device: torch.device, settings: Settings) -> Path:
-    """Fit the run with one seed; returns the folder of its resume state."""
-    torch.manual_seed(seed)
-    method, record = make_method(run), resolved(run)
-    parallel.say(yaml.safe_dump({**record, "seed": seed}, sort_keys=False).rstrip())
-    work = work_of(run, seed)
-    shared = work_folder("shared", run.method, {}, run.experiment.data)
-    context = Context(device, seed, work, run.log(seed), shared)
-    if isinstance(method, TrainedMethod):
-        context.align = alignment(run.experiment, record["align"], device)
-        context.vgg = vgg_weights(run.experiment)
-        if device.type == "cpu":  # on CUDA reading takes longer than making
-            context.features = Path("work") / f"features-{data_hash(run.experiment.data)}"
-    else:
-        pairs = aligned_pairs(pairs, alignment(run.experiment, record["align"], device, torch.float64), device)
-    record |= made_from(run)
-    fit_and_save(method, pairs, context, run.weights(seed), run.provenance(seed), record, settings)
-    parallel.say(f"{run.weights(seed)}: stored")
-    return work
-
-
-def main(args: argparse.Namespace) -> None:
-    experiment = config.load(args.experiment)
-    run = experiment.run(args.run)
-    if args.seed is not None and args.seed < 0:
-        raise BadInput(f"--seed {args.seed}: give 0 or more")
-    device, settings = stage.start(experiment, args)
-    pairs = Pairs.load(experiment.data / "train")
-    seeds = run.seeds if args.seed is None else [args.seed]
-    with stage.in_time():
-        done = [fit_seed(run, seed, pairs, device, settings) for seed in seeds]
-    # One stays for each seed: DVC removes a stage's outputs before it runs the stage again.
-    for work in done:
-        keep_last(work)
-    parallel.stop()
+@contextmanager
+def in_time() -> Iterator[None]:
+    """Exit with status OUT_OF_TIME if the training in the body reaches its deadline."""
+    try:
+        yield
+    except OutOfTime as error:
+        distributed.print_once(str(error))
+        sys.exit(cli.OUT_OF_TIME)
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     options = cli.stage_parser(__doc__, per_run=True)
     options.epilog = (
-        "Weights and config.json go to results/EXPERIMENT/weights/RUN/seedN, log.csv to results/EXPERIMENT/logs, how "
-        "the training came about to results/EXPERIMENT/provenance, resume state and sample grids to work/. A run that "
-        "was killed goes on when the same command is given again; weights that were removed come back at once. "
-        "Several GPUs for one run: torchrun --nproc-per-node N -m -- benchmark.train --run RUN."
+        "Weights and their record go to results/EXPERIMENT/weights/RUN/seedN, the log to results/EXPERIMENT/logs, "
+        "device and seconds to results/EXPERIMENT/provenance, resume state and sample grids to work/. A killed "
+        "training resumes when the command is given again. Several GPUs for one run: torchrun --nproc-per-node N "
+        "-m benchmark train --run RUN."
     )
-    options.add_argument("--seed", type=int, help="only this seed (default: the run's, one after the other)")
-    stage.add_options(options)
+    options.add_argument("--seed", type=int, help="only this seed (default: all of the run's)")
+    options.add_argument("--retrain", action="store_true", help="train also what is up to date")
+    options.add_argument(
+        "--step",
+        choices=get_args(Mode),
+        default="auto",
+        help="how an update runs: plain PyTorch, a CUDA graph, or compiled; auto: compile on CUDA, eager on the CPU",
+    )
+    options.add_argument(
+        "--seconds", type=float, help=f"save and stop after so many seconds, with exit status {cli.OUT_OF_TIME}"
+    )
+    cli.add_device(options)
     return options
-
-
-if __name__ == "__main__":
-    cli.run(main, parser())

@@ -6,7 +6,6 @@ Every face that is found is cut upright, as the benchmark's faces are, shrunk to
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,12 +18,13 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
-from benchmark import cli, config, photograph
+from benchmark import cli, config, external, photograph
 from benchmark.alignment import alignment
-from benchmark.make import alignment_of, make_method
+from benchmark.hardware import choose_device
+from benchmark.make import alignment_of, make_method, trunk_of
 from benchmark.photograph import Photograph
-from benchmark.reporting.measurements import labels, paper
-from benchmark.training.fitting import choose_device
+from benchmark.provenance import RECORD, read_json
+from benchmark.reference import label_of, paper
 from datasets.batch import to_uint8
 from datasets.face import BadInput
 from methods.interface import Method, create
@@ -52,7 +52,12 @@ def main(arguments: argparse.Namespace) -> None:
             refused.append(error)
             continue
         with cli.whole_folder(target) as folder:
-            write(photo, {run: upscale(photo.lr) for run, upscale in runs.items()}, labels(experiment), folder)
+            write(
+                photo,
+                {run: upscale(photo.lr) for run, upscale in runs.items()},
+                {run: label_of(run) for run in runs},
+                folder,
+            )
         tqdm.write(f"{target}: {len(photo.lr)} face(s), by {', '.join(runs)}; see sheet.png")
     if len(refused) == len(paths):
         raise refused[0]
@@ -89,10 +94,10 @@ def weights_of(run: config.Run) -> Path:
 
 def method_of(run: config.Run) -> Method:
     """The run's method with the options that its weights were made with, whatever params.yaml says by now."""
-    made = weights_of(run) / "config.json"
-    if run.method == "images" or not made.is_file():  # what images record besides is no option
-        return make_method(run)
-    return create(run.method, json.loads(made.read_text())["options"])
+    if external.is_external(run):
+        raise BadInput(f"{run.name}: has SR images of the test faces only; for other faces take another run")
+    made = read_json(weights_of(run) / RECORD)
+    return create(run.method, made["options"]) if made else make_method(run)
 
 
 def require_weights(run: config.Run) -> None:
@@ -100,20 +105,21 @@ def require_weights(run: config.Run) -> None:
     experiment = run.experiment
     here = [name for name in experiment.runs if weights_of(experiment.run(name)).is_dir()]
     if run.name not in here:
-        instead = f"take --run {' or '.join(here)}" if here else "`dvc repro` or `python -m benchmark.train` makes some"
+        instead = f"take --run {' or '.join(here)}" if here else "`dvc repro` or `python -m benchmark train` makes some"
         raise BadInput(f"{run.weights(run.seeds[0])}: no weights; of {experiment.name} {instead}")
 
 
 def upscaler(run: config.Run, device: torch.device) -> Upscale:
     """LR faces (n, 3, 16, 16), upright or nearly so, to SR faces (n, 128, 128, 3) uint8 by the run's first seed."""
     method = method_of(run)
-    if method.told:
-        raise BadInput(
-            f"{run.name}: it is told where the parts of a face are, which prepared faces alone say; leave it out"
-        )
+    if method.requires_ground_truth:
+        raise BadInput(f"{run.name}: it needs the true heatmaps, which prepared faces alone have; leave it out")
     if isinstance(method, TrainedMethod):
         require_weights(run)
-    method.load(weights_of(run))
+        trunk = trunk_of(run)
+        method.load(weights_of(run), trunk.weights(run.seeds[0]) if trunk else None)
+    else:
+        method.load(weights_of(run))
     method.to(device)
     align = alignment(run.experiment, alignment_of(run), device)
 
@@ -169,16 +175,17 @@ def shrunk(image: np.ndarray, side: int = 2000) -> np.ndarray:
     return np.asarray(small)
 
 
-if __name__ == "__main__":
-    parser = cli.stage_parser(__doc__)
-    parser.usage = "%(prog)s PHOTO [PHOTO ...] [--to FOLDER] [--run RUN [RUN ...]] [--whole | --lr] [options]"
-    parser.add_argument("photo", metavar="PHOTO", type=Path, nargs="+", help="photographs, or folders of them")
-    parser.add_argument("--run", nargs="+", help="runs of params.yaml (default: those of Table 1 that are trained)")
-    parser.add_argument(
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    options = cli.stage_parser(__doc__)
+    options.usage = "%(prog)s PHOTO [PHOTO ...] [--to FOLDER] [--run RUN [RUN ...]] [--whole | --lr] [options]"
+    options.add_argument("photo", metavar="PHOTO", type=Path, nargs="+", help="photographs, or folders of them")
+    options.add_argument("--run", nargs="+", help="runs of params.yaml (default: those of Table 1 that are trained)")
+    options.add_argument(
         "--to", type=Path, default=Path("upscaled"), help="a folder for the results (default: upscaled)"
     )
-    how = parser.add_mutually_exclusive_group()
+    how = options.add_mutually_exclusive_group()
     how.add_argument("--whole", action="store_true", help="the photograph's central square is the face")
     how.add_argument("--lr", action="store_true", help="the photograph is an LR face itself, of about 16 px")
-    cli.add_device(parser)
-    cli.run(main, parser)
+    cli.add_device(options)
+    return options

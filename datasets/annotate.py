@@ -1,7 +1,5 @@
 """68 points for faces that come with five: dlib's predictor, or FAN, the paper's reference [4]."""
 
-from __future__ import annotations
-
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +17,7 @@ BOX_SIDE = 2.2
 
 
 def face_box(five: np.ndarray) -> tuple[float, float, float, float]:
-    """The square (left, top, right, bottom), in pixels, about five points (5, 2), as a detector would draw it."""
+    """Return the square (left, top, right, bottom) in pixels about five points (5, 2) as a detector would."""
     eyes, mouth = five[:2].mean(0), five[3:].mean(0)
     width = five[1, 0] - five[0, 0]
     unit = max(float(np.linalg.norm(mouth - eyes)), float(width))
@@ -29,7 +27,7 @@ def face_box(five: np.ndarray) -> tuple[float, float, float, float]:
 
 
 def model_file(name: str) -> Path:
-    """The weights NAME.dat that the package face_recognition_models holds; BadInput where it is not installed."""
+    """Return the path of the weights NAME.dat in the package face_recognition_models."""
     # Importing the package needs pkg_resources, which newer setuptools lack; only its data file is wanted.
     spec = importlib.util.find_spec("face_recognition_models")
     if spec is None or not spec.submodule_search_locations:
@@ -38,7 +36,7 @@ def model_file(name: str) -> Path:
 
 
 def dlib_annotator() -> Annotate:
-    """dlib's ensemble of regression trees with face_recognition_models' weights, inside `face_box`."""
+    """Load dlib's ensemble of regression trees with face_recognition_models' weights; it runs inside `face_box`."""
     import dlib
 
     predictor = dlib.shape_predictor(str(model_file("shape_predictor_68_face_landmarks")))
@@ -52,7 +50,7 @@ def dlib_annotator() -> Annotate:
 
 
 def fan_annotator() -> Annotate:
-    """Bulat and Tzimiropoulos' FAN through the package face-alignment (optional extra `fan`), inside `face_box`."""
+    """Load Bulat and Tzimiropoulos' FAN from the package face-alignment (optional extra `fan`)."""
     try:
         import face_alignment
         import torch
@@ -62,10 +60,10 @@ def fan_annotator() -> Annotate:
     network = face_alignment.FaceAlignment(face_alignment.LandmarksType.TWO_D, device=device)
 
     def annotate(image: np.ndarray, five: np.ndarray) -> np.ndarray:
-        found = network.get_landmarks_from_image(image, detected_faces=[np.array(face_box(five))])
-        if not found:
+        faces = network.get_landmarks_from_image(image, detected_faces=[np.array(face_box(five))])
+        if not faces:
             raise BadInput("FAN found no landmarks; remove the image or use annotator dlib")
-        return np.asarray(found[0], np.float64)
+        return np.asarray(faces[0], np.float64)
 
     return annotate
 
@@ -74,22 +72,22 @@ ANNOTATORS: dict[str, Callable[[], Annotate]] = {"dlib": dlib_annotator, "fan": 
 
 
 def annotator(name: str) -> Annotate:
-    """The annotator of this name: image (H, W, 3) uint8 and five points (5, 2) to 68 points (68, 2) in pixels."""
+    """Load the annotator `name`: image (H, W, 3) uint8 and five points (5, 2) to 68 points (68, 2) in pixels."""
     if name not in ANNOTATORS:
         raise BadInput(f"params.yaml: no annotator '{name}'; there is {', '.join(ANNOTATORS)}")
     return ANNOTATORS[name]()
 
 
 def check_annotation(landmarks: np.ndarray, five: np.ndarray, name: str) -> None:
-    """BadInput where 68 points lie, on average, over half the eye-mouth distance from the five given ones."""
+    """Refuse 68 points that lie, on average, over half the eye-mouth distance from the five given ones."""
     anchors, _ = anchor_points(landmarks)
     unit = np.linalg.norm(five[:2].mean(0) - five[3:].mean(0))
     error = np.linalg.norm(anchors - five, axis=1).mean() / unit
     if not error < 0.5:
-        raise BadInput(f"{name}: annotation lies {error:.2f} eye-mouth distances off its five points; correct it")
+        raise BadInput(f"{name}: annotation lies {error:.2f} eye-mouth distances off its five points; correct them")
 
 
 def normalised_error(estimate: np.ndarray, truth: np.ndarray) -> float:
-    """Mean distance of the inner 51 of 68 points over the distance of the outer eye corners (300-W's inter-ocular)."""
+    """Return the mean distance of the inner 51 of 68 points over that of the outer eye corners (300-W)."""
     ocular = np.linalg.norm(truth[36] - truth[45])
     return float(np.linalg.norm(estimate[17:] - truth[17:], axis=1).mean() / ocular)

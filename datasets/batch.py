@@ -1,7 +1,5 @@
 """Faces on a device, and the batches that a loss sees."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,18 +12,18 @@ from datasets.pairs import Pairs
 
 
 def to_float(images: Tensor) -> Tensor:
-    """uint8 NHWC images to float32 (B, 3, H, W) in [0, 1], channels last in memory."""
+    """Convert uint8 NHWC images to float32 (B, 3, H, W) in [0, 1], channels last in memory."""
     return images.permute(0, 3, 1, 2).to(torch.float32) / 255
 
 
 def to_uint8(images: Tensor) -> Tensor:
-    """Float images (B, 3, H, W) in [0, 1] to uint8 NHWC, rounded."""
+    """Convert float images (B, 3, H, W) in [0, 1] to uint8 NHWC, rounded."""
     return (images.clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous()
 
 
 @dataclass
 class Batch:
-    """What a loss sees. Images are float32 in [0, 1]; `lr` is upright already where the method asked for alignment."""
+    """What a loss sees. Images are float32 in [0, 1]; `lr` is aligned where the method asked for it."""
 
     hr: Tensor  # (B, 3, 128, 128), upright
     lr: Tensor  # (B, 3, 16, 16)
@@ -36,17 +34,17 @@ class Batch:
     mirror: Tensor | None = None  # (B,) bool, whether a face is mirrored
 
     def heatmaps(self, size: int, sigma: float, frame: str = "upright") -> Tensor:
-        """Target heatmaps (B, 4, size, size); frame "lr" places them over the unaligned LR face (Table 2, R16, R32)."""
+        """Return target heatmaps (B, 4, size, size); frame "lr": over the unaligned LR face (Table 2, R16, R32)."""
         points = degrade.warp_points(self.landmarks, self.warp) if frame == "lr" else self.landmarks
         return heatmaps(points, self.component, size, sigma)
 
     def upright_lr(self) -> Tensor:
-        """The LR face that a perfect alignment would give, from the upright HR face: (B, 3, 16, 16)."""
+        """Return the LR faces (B, 3, 16, 16) that a perfect alignment would give, made from the upright HR faces."""
         return degrade.quantise(degrade.resize(self.hr, degrade.LR))
 
 
 class DeviceFaces:
-    """A set of pairs whole on a device, as uint8; every float is made there, a batch at a time."""
+    """A set of pairs kept whole on a device as uint8; floats are made there, a batch at a time."""
 
     def __init__(self, pairs: Pairs, device: torch.device | str):
         self.hr, self.lr = (torch.from_numpy(np.array(a)).to(device) for a in (pairs.hr, pairs.lr))
@@ -57,9 +55,11 @@ class DeviceFaces:
         return len(self.hr)
 
     def batch(self, rows: Tensor, warp: Tensor | None = None, flip: Tensor | None = None) -> Batch:
-        """The faces `rows` (B,), on the device. `warp` (B, 4) makes fresh LR faces; None takes the stored ones.
+        """Return the faces `rows` (B,), a tensor on the device.
 
-        flip: (B,) bool mirrors a face, its landmarks and its warp.
+        Args:
+            warp: (B, 4), makes new LR faces; None takes the stored LR faces.
+            flip: (B,) bool, mirrors a face, its landmarks and its warp.
         """
         hr, landmarks = to_float(self.hr[rows]), self.landmarks[rows]
         mirror = torch.zeros(len(rows), dtype=torch.bool, device=hr.device) if flip is None else flip

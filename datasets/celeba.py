@@ -1,27 +1,25 @@
-"""CelebA: aligned 178 x 218 photographs, five points, a person number (paper, reference [17]).
+"""CelebA: aligned 178 x 218 photographs, five points, a number for each identity (paper, reference [17]).
 
-A corpus folder holds img_align_celeba (folder or zip), list_landmarks_align_celeba.txt, who is who
-(identity_CelebA.txt) or, where that is not to be had, CelebA's own parts (list_eval_partition.txt), and source.txt,
-which says what to take.
+A corpus folder holds img_align_celeba, list_landmarks_align_celeba.txt, and who is who (identity_CelebA.txt) or, where
+that is not to be had, CelebA's own split (list_eval_partition.txt).
 """
 
-from __future__ import annotations
-
-from collections.abc import Mapping
-from functools import lru_cache
+import contextlib
+import re
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any, TypeVar
 
 import numpy as np
 
-from datasets import lists
-from datasets.archive import Source, obtain, source
-from datasets.face import BadInput, Entry, Face, check_options, require_folder
-from datasets.frame import face_of
-from datasets.images import is_image
-from datasets.layout import folded
-from datasets.split import Placed
+from datasets.face import BadInput, Contents, Entry, Face, check_options, require_folder
+from datasets.fetch import fetch_file, fetch_folder, list_files
+from datasets.frame import read_face
+from datasets.images import is_hidden, is_image
+from datasets.menpo import decode_text, fold
+from datasets.split import PresplitEntry
 
+T = TypeVar("T")
 IMAGES = "img_align_celeba"
 FILES = {
     "images": f"{IMAGES}.zip",
@@ -29,35 +27,50 @@ FILES = {
     "identity": "identity_CelebA.txt",
     "partition": "list_eval_partition.txt",
 }
-SIDES = {"0": "train", "1": "validation", "2": "test"}  # the parts of list_eval_partition.txt
+SIDES = {"0": "train", "1": "validation", "2": "test"}  # the values of list_eval_partition.txt
 PAGE = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
 DRIVE = "https://drive.usercontent.google.com/download?export=download&confirm=t&id="
 
 
 def get(options: Mapping[str, Any], raw: Path) -> None:
-    """Place CelebA's files in `raw`, from the paths in `options` (images, landmarks, identity, partition), else from
-    those in the folder `folder`, as the official or Kaggle's copy unpacks, else from the drive.
+    """Place CelebA's files in `raw`.
 
-    partition: instead of identity. faces: how many to use (a seeded draw), all without it. available: take the faces
-    whose images are there. source: the name to report, default "celeba".
+    Options: the path or URL of each file (`images`, `landmarks`, `identity`, or `partition` instead of it; each with
+    NAME_hash), or `folder`, which holds them as the official or Kaggle's copy unpacks. The rest is downloaded, but who
+    is who is first looked for beside `landmarks`. `faces`, `source` and `available` are for `verify`.
     """
     known = [f"{name}{suffix}" for name in FILES for suffix in ("", "_hash")]
     check_options("celeba", options, [*known, "folder", "faces", "source", "available"])
-    given = _in_folder(Path(options["folder"]).expanduser()) if options.get("folder") else {}
-    given |= {name: str(options[name]) for name in FILES if options.get(name)}
+    given = _given(options)
     needless = "identity" if "partition" in given and "identity" not in given else "partition"
-    published = _published()
-    for option, name in FILES.items():
-        if option in given:
-            location, known_hash = given[option], options.get(f"{option}_hash")
-        elif option == needless:
+    for name in FILES:
+        if name in given:
+            location, known_hash = given[name], options.get(f"{name}_hash")
+        elif name == needless:
             continue
         else:
-            file_id, md5 = published[name]
-            location, known_hash = DRIVE + file_id, f"md5:{md5}"
-        obtain(location, known_hash, raw / name, _by_hand(option))
-    taken = "available" if options.get("available") else "listed"
-    (raw / "source.txt").write_text(f"{options.get('source', 'celeba')} {options.get('faces') or 'all'}\n{taken}\n")
+            location, known_hash = _published(name)
+        if name == "images":
+            fetch_folder(location, known_hash, raw / IMAGES, _by_hand(name))
+        else:
+            fetch_file(location, known_hash, raw / FILES[name], _by_hand(name))
+
+
+def _given(options: Mapping[str, Any]) -> dict[str, str]:
+    """Return the paths or URLs of the files that the user has."""
+    given = {name: str(options[name]) for name in FILES if options.get(name)}
+    if options.get("folder"):
+        remedy = "correct corpora.celeba.folder in params.yaml"
+        folder = require_folder(Path(options["folder"]).expanduser(), remedy)
+        given = _find(folder.rglob("*")) | given
+        for wanted in (["images"], ["landmarks"], ["identity", "partition"]):
+            if not given.keys() & set(wanted):
+                names = " or ".join(Path(FILES[name]).stem for name in wanted)
+                raise BadInput(f"{folder}: holds no {names}; put it there, or {remedy}")
+    elif "landmarks" in given and not given.keys() & {"identity", "partition"}:
+        beside = _find(Path(given["landmarks"]).expanduser().parent.glob("*"))
+        given |= {name: beside[name] for name in ("identity", "partition") if name in beside}
+    return given
 
 
 def _by_hand(option: str) -> str:
@@ -65,131 +78,116 @@ def _by_hand(option: str) -> str:
     return f"{way}, or corpora.celeba.partition to list_eval_partition's" if option == "identity" else way
 
 
-def _in_folder(folder: Path) -> dict[str, str]:
-    """CelebA's files anywhere in a folder, by option; BadInput unless images, points and people or parts are there."""
-    require_folder(folder, "correct corpora.celeba.folder in params.yaml")
-    found: dict[str, str] = {}
-    for path in sorted(folder.rglob("*"), key=lambda path: (len(path.parts), path)):
-        for option, name in FILES.items():
-            endings = ("", ".zip") if option == "images" else (".txt", ".csv")
-            if path.name.lower() in {Path(name).stem.lower() + ending for ending in endings}:
-                found.setdefault(option, str(path))
-    for options in (["images"], ["landmarks"], ["identity", "partition"]):
-        if not found.keys() & set(options):
-            names = " or ".join(Path(FILES[option]).stem for option in options)
-            raise BadInput(f"{folder}: holds no {names}; put it there, or correct corpora.celeba.folder in params.yaml")
-    return found
-
-
-def _published() -> dict[str, tuple[str, str]]:
-    """File id and md5 of CelebA's files, as torchvision publishes them."""
+def _published(option: str) -> tuple[str, str]:
+    """Return the URL and checksum of a file of CelebA, as torchvision publishes them."""
     from torchvision.datasets import CelebA
 
-    return {name: (file_id, md5) for file_id, md5, name in CelebA.file_list}
+    return next((DRIVE + file_id, f"md5:{md5}") for file_id, md5, name in CelebA.file_list if name == FILES[option])
 
 
-class Choice(NamedTuple):
-    """What to take, as source.txt says: under which name, how many faces or "all", and whether those without images."""
-
-    origin: str
-    faces: str
-    listed: bool
-
-
-def _choice(root: Path) -> Choice:
-    label = root / "source.txt"
-    first, *rest = (label.read_text() if label.exists() else "celeba all").splitlines()
-    origin, faces = first.rsplit(maxsplit=1)
-    return Choice(origin, faces, rest != ["available"])
+def _find(paths: Iterable[Path]) -> dict[str, str]:
+    """Find CelebA's files among paths, by option; of two the one in fewer folders."""
+    ordered = sorted(paths, key=lambda path: (len(path.parts), path), reverse=True)
+    by_stem = {path.stem.lower(): str(path) for path in ordered}
+    return {option: by_stem[stem] for option, name in FILES.items() if (stem := Path(name).stem.lower()) in by_stem}
 
 
-def entries(root: Path) -> list[Entry]:
-    """Every face of the lists, or those that have an image, or the seeded draw of `faces` of them; sorted by name."""
-    choice = _choice(root)
-    entry = _by_person if (root / FILES["identity"]).exists() or not (root / FILES["partition"]).exists() else _by_part
-    points = lists.landmarks(root / FILES["landmarks"])
-    there = points if choice.listed else [name for name in points if _key(name) in _images(source(root, IMAGES))]
-    if not there:
-        wanting = "no face" if choice.listed else "no face whose image is there"
+def verify(root: Path, options: Mapping[str, Any]) -> Contents:
+    """List the faces of the landmarks' list, sorted by name.
+
+    Options: `available`, only faces whose images are there; `faces`, the number of a seeded draw (default: all);
+    `source`, the name to report (default: celeba).
+    """
+    available = bool(options.get("available"))
+    files = list_files(root / IMAGES)
+    visible = [file for file in files if is_image(file) and not is_hidden(file)]
+    # Of two images of one face the one in fewer folders.
+    images = {_key(file): file for file in sorted(visible, key=lambda file: (file.count("/"), file), reverse=True)}
+    listed = _read_list(
+        root / FILES["landmarks"], 10, float, header=2
+    )  # the number of images, the names of the columns
+    chosen = [name for name in sorted(listed) if not available or _key(name) in images]
+    if not chosen:
+        wanting = "no face whose image is there" if available else "no face"
         raise BadInput(f"{root / FILES['landmarks']}: lists {wanting}; replace the file by the official one")
-    found = entry(root, choice.origin, {name: points[name] for name in sorted(there)})
-    if choice.faces != "all" and int(choice.faces) < len(found):
-        drawn = np.random.default_rng(0).permutation(len(found))[: int(choice.faces)]
-        found = [found[i] for i in sorted(drawn)]
-    return found
+    points = {name: np.array(listed[name]).reshape(5, 2) for name in chosen}
+    faces = _entries(root, str(options.get("source") or "celeba"), points, images)
+    if options.get("faces") and int(options["faces"]) < len(faces):
+        drawn = np.random.default_rng(0).permutation(len(faces))[: int(options["faces"])]
+        faces = [faces[i] for i in sorted(drawn)]
+
+    used, known = {entry.image for entry in faces}, {_key(name): name for name in listed}
+    unused = {file: _reason(file, images, known) for file in files if f"{IMAGES}/{file}" not in used}
+    missing = [name for key, name in known.items() if available and key not in images]
+    return Contents(faces, unused | dict.fromkeys(missing, "no image (corpora.celeba.available)"))
 
 
-def _by_person(root: Path, origin: str, points: dict[str, np.ndarray]) -> list[Entry]:
-    """Faces with who is shown, for the split to keep on one side."""
-    people = _values(root / FILES["identity"], "person", points)
-    return [
-        Entry("celeba", f"celeba_{Path(name).stem}", name, f"{origin}_{people[name]}", f"{origin}_{name}", origin, five)
-        for name, five in points.items()
-    ]
+def _read_list(path: Path, columns: int, kind: Callable[[str], T], header: int = 0) -> dict[str, list[T]]:
+    """Read a list of an image a line, its name and its values: CelebA's own, or a CSV of Kaggle or a spreadsheet.
+
+    Args:
+        columns: number of values of an image.
+        kind: converts a value, or raises ValueError.
+        header: lines before the first image in the official form; if there are any, the first counts the images.
+
+    Raises:
+        BadInput: if a line has other values (file and line are named) or the count is wrong.
+    """
+    try:
+        lines = decode_text(path.read_bytes()).rstrip().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: cannot be read ({error}); run the corpus stage again") from error
+    is_csv = bool(lines) and re.search("[,;]", lines[0]) is not None
+    rows: dict[str, list[T]] = {}
+    for number, line in list(enumerate(lines, 1))[1 if is_csv else header :]:
+        name, *values = re.split(r"[\s,;]+", line.replace('"', "").strip())
+        with contextlib.suppress(ValueError):
+            rows[name] = [kind(value) for value in values]
+        if len(rows.get(name, [])) != columns:
+            raise BadInput(f"{path}, line {number}: expected a name and {columns} values, found {line!r}")
+    if header and not is_csv and [line.strip() for line in lines[:1]] != [str(len(rows))]:
+        raise BadInput(f"{path}: lists {len(rows)} faces, not as many as its first line says; replace the file")
+    return rows
 
 
-def _by_part(root: Path, origin: str, points: dict[str, np.ndarray]) -> list[Entry]:
-    """Faces in CelebA's own parts, no two of which show one person."""
-    path = root / FILES["partition"]
-    parts = _values(path, "part", points)
-    for name, part in parts.items():
-        if part not in SIDES:
-            raise BadInput(f"{path}: part {part!r} of {name} is none of {', '.join(SIDES)}; correct it")
-    return [
-        Placed("celeba", f"celeba_{Path(name).stem}", name, key, key, origin, five, SIDES[parts[name]])
-        for name, five in points.items()
-        for key in [f"{origin}_{name}"]
-    ]
-
-
-def _values(path: Path, what: str, names: Mapping[str, Any]) -> dict[str, str]:
-    known = lists.values(path, what)
-    for name in names:
-        if name not in known:
-            raise BadInput(f"{path}: no {what} for {name}; replace the file by the official one")
-    return known
-
-
-def unused(root: Path) -> dict[str, str]:
-    """Every file that is no face and every listed face that is left out, and why."""
-    taken = {_key(entry.image) for entry in entries(root)}
-    listed = {_key(name): name for name in lists.landmarks(root / FILES["landmarks"])}
-    members = source(root, IMAGES)
-    images = _images(members)
-
-    def reason(name: str) -> str | None:
-        if not is_image(name):
-            return "not an image"
-        if images[_key(name)] != name:
-            return "a second image of this name"
-        if _key(name) not in listed:
-            return f"not in {FILES['landmarks']}"
-        return None if _key(name) in taken else "not drawn (corpora.celeba.faces)"
-
-    found = {name: why for name in members.names() if (why := reason(name))}
-    if not _choice(root).listed:
-        found |= {name: "no image (corpora.celeba.available)" for key, name in listed.items() if key not in images}
-    return found
+def _entries(root: Path, source: str, points: Mapping[str, np.ndarray], images: Mapping[str, str]) -> list[Entry]:
+    """Make the entries: with who is shown, for the split to keep on one side, else on CelebA's own side."""
+    presplit = (root / FILES["partition"]).exists() and not (root / FILES["identity"]).exists()
+    path = root / FILES["partition" if presplit else "identity"]
+    values = _read_list(path, 1, str)
+    faces: list[Entry] = []
+    for name, five in points.items():
+        (value,) = values.get(name, [""])
+        if not value:
+            raise BadInput(f"{path}: nothing for {name}; replace the file by the official one")
+        if presplit and value not in SIDES:
+            raise BadInput(f"{path}: part {value!r} of {name} is none of {', '.join(SIDES)}; correct it")
+        photo, image = f"{source}_{name}", f"{IMAGES}/{images.get(_key(name), name)}"
+        label = f"celeba_{Path(name).stem}"
+        if presplit:
+            faces.append(PresplitEntry("celeba", label, image, photo, photo, source, five, side=SIDES[value]))
+        else:
+            faces.append(Entry("celeba", label, image, f"{source}_{value}", photo, source, five))
+    return faces
 
 
 def _key(name: str) -> str:
-    """What the name of an image has in common with that in the lists: folders, ending and case may differ."""
-    return folded(PurePosixPath(name).stem)
+    """Return what an image's name has in common with that in the lists: folders, extension and case may differ."""
+    return fold(PurePosixPath(name).stem)
 
 
-@lru_cache(maxsize=8)
-def _images(members: Source) -> dict[str, str]:
-    """Each image by its key; of two the one in fewer folders."""
-    names = sorted(filter(is_image, members.names()), key=lambda name: (name.count("/"), name), reverse=True)
-    return {_key(name): name for name in names}
+def _reason(file: str, images: Mapping[str, str], known: Mapping[str, str]) -> str:
+    """Return why a file is no face."""
+    if is_hidden(file):
+        return "hidden file"
+    if not is_image(file):
+        return "not an image"
+    if images[_key(file)] != file:
+        return "a second image of this name"
+    return "not drawn (corpora.celeba.faces)" if _key(file) in known else f"not in {FILES['landmarks']}"
 
 
 def read(root: Path, entry: Entry) -> Face:
-    """Decode one face with its five points; BadInput where the image is missing or cannot be decoded."""
-    members = source(root, IMAGES)
-    name = _images(members).get(_key(entry.image))
-    if name is None:
-        remedy = "restore it, or set corpora.celeba.available to take those that are there"
-        raise BadInput(f"{members.path}: no member {entry.image}; {remedy}")
+    """Decode one face with its five points."""
     assert entry.points is not None
-    return face_of(entry, members.read(name), entry.image, entry.points)
+    return read_face(root, entry, entry.points, "restore it, or set corpora.celeba.available: true")

@@ -1,7 +1,5 @@
 """The four facial components and the landmarks that belong to each (paper, section 3.1)."""
 
-from __future__ import annotations
-
 import numpy as np
 
 COMPONENTS = ("eyes", "nose", "mouth", "chin")
@@ -15,14 +13,15 @@ _RANGES = {
 
 
 def candidates(component: str) -> list[slice]:
-    """The places among 68 where a landmark of the component may stand, whatever the number of a face's landmarks."""
+    """Return the places among 68 where a landmark of the component may be, of faces with 68 or 39."""
     return [slice(first, last + 1) for first, last in (ranges[component] for ranges in _RANGES.values())]
 
 
 def component_of(n_points: int) -> np.ndarray:
-    """Component index of each landmark, padded to 68: (68,) int8, -1 for brows and padding.
+    """Return the component index of each landmark, padded to 68: (68,) int8, -1 for brows and padding.
 
-    n_points is 68 (iBUG) or 39 (Menpo's profile order); anything else raises KeyError.
+    Raises:
+        KeyError: if n_points is neither 68 (iBUG) nor 39 (Menpo's profile order).
     """
     index = np.full(POINTS, -1, np.int8)
     for c, component in enumerate(COMPONENTS):

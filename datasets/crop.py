@@ -1,9 +1,7 @@
 """One face from the corpus to the upright crop with its landmarks: read, annotate, check, align."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -16,18 +14,15 @@ from datasets.frame import in_its_frame
 
 @dataclass(frozen=True)
 class Crop:
-    """hr (128, 128, 3) uint8 RGB; landmarks (68, 2) float32 pixels of it, NaN past `points`; visible (68,) bool.
-
-    frame: of a photograph with an EXIF tag, which its landmarks count, "stored" or "displayed" pixels; None without.
-    """
+    """One aligned face."""
 
     entry: Entry
-    hr: np.ndarray
-    landmarks: np.ndarray
-    visible: np.ndarray
-    points: int
-    yaw: float
-    frame: str | None = None
+    hr: np.ndarray  # (128, 128, 3) uint8 RGB
+    landmarks: np.ndarray  # (68, 2) float32 pixels of hr, NaN past the face's own number of points
+    visible: np.ndarray  # (68,) bool
+    points: int  # 68 or 39
+    yaw: float  # degrees
+    frame: str | None = None  # "stored" or "displayed", of a photograph with an EXIF tag
 
 
 @dataclass(frozen=True)
@@ -38,13 +33,11 @@ class Skipped:
     reason: str
 
 
-@lru_cache(maxsize=1)
-def _annotator(name: str) -> annotate.Annotate:
-    return annotate.annotator(name)
+_annotator = cache(annotate.annotator)
 
 
 def crop_face(corpus_name: str, root: Path, entry: Entry, annotator: str) -> Crop | Skipped:
-    """The crop of one face, or the reason why it has none. Only bad input is turned into a reason."""
+    """Return the crop of one face, or the reason why it has none. Only BadInput is turned into a reason."""
     try:
         return _crop(corpus_name, root, entry, annotator)
     except BadInput as error:
@@ -53,12 +46,12 @@ def crop_face(corpus_name: str, root: Path, entry: Entry, annotator: str) -> Cro
 
 def _crop(corpus_name: str, root: Path, entry: Entry, annotator: str) -> Crop:
     face, frame = in_its_frame(corpus(corpus_name).read(root, entry))
-    align.check_landmarks(face.landmarks, face.image.shape, entry.name)
+    align.check_landmarks(face.landmarks, face.image.shape, entry.image)
     anchors, rows = align.anchor_points(face.landmarks)
     landmarks, visible = face.landmarks, face.visible
     if len(landmarks) == 5:
         landmarks = _annotator(annotator)(face.image, face.landmarks)
-        annotate.check_annotation(landmarks, face.landmarks, entry.name)
+        annotate.check_annotation(landmarks, face.landmarks, entry.image)
         visible = np.ones(len(landmarks), bool)
     matrix = align.similarity(anchors, align.TEMPLATE[rows])
     moved = align.transform(matrix, landmarks)

@@ -4,8 +4,6 @@ A warp is (rotation in radians, scale, tx, ty). It takes a point p of the uprigh
 both in box coordinates: [-1, 1] spans the image from edge to edge, so one warp means the same at every resolution.
 """
 
-from __future__ import annotations
-
 import math
 
 import torch
@@ -24,21 +22,21 @@ def sample_warps(n: int, generator: torch.Generator) -> Tensor:
 
 
 def warps_from_unit(unit: Tensor) -> Tensor:
-    """Warps (n, 4) from uniform numbers (n, 4) in [0, 1]."""
+    """Map uniform numbers (n, 4) in [0, 1] to warps (n, 4)."""
     low = unit.new_tensor([-MAX_ROTATION, SCALES[0], -MAX_SHIFT, -MAX_SHIFT])
     high = unit.new_tensor([MAX_ROTATION, SCALES[1], MAX_SHIFT, MAX_SHIFT])
     return low + (high - low) * unit
 
 
 def matrix(warp: Tensor) -> Tensor:
-    """The warps (B, 4) as matrices (B, 2, 3) that take upright to LR-frame coordinates."""
+    """Return warps (B, 4) as matrices (B, 2, 3) from upright to LR-frame coordinates."""
     rotation, scale, tx, ty = warp.unbind(1)
     cos, sin = scale * torch.cos(rotation), scale * torch.sin(rotation)
     return torch.stack([torch.stack([cos, -sin, tx], 1), torch.stack([sin, cos, ty], 1)], 1)
 
 
 def inverse(warp: Tensor) -> Tensor:
-    """Parameters (B, 4) of the inverse warps."""
+    """Return the parameters (B, 4) of the inverse warps."""
     rotation, scale, tx, ty = warp.unbind(1)
     cos, sin = torch.cos(rotation) / scale, torch.sin(rotation) / scale
     return torch.stack([-rotation, 1 / scale, -(cos * tx + sin * ty), sin * tx - cos * ty], 1)
@@ -67,12 +65,12 @@ def quantise(image: Tensor) -> Tensor:
 
 
 def degrade(hr: Tensor, warp: Tensor) -> Tensor:
-    """Unaligned LR faces (B, 3, 16, 16), 8-bit values in [0, 1], from upright HR faces (B, 3, 128, 128) in [0, 1]."""
+    """Make unaligned LR faces (B, 3, 16, 16), 8-bit values in [0, 1], of HR faces (B, 3, 128, 128) in [0, 1]."""
     return quantise(resize(resample(hr, inverse(warp)), LR))
 
 
 def align(lr: Tensor, warp: Tensor) -> Tensor:
-    """Turn unaligned LR faces (B, 3, 16, 16) upright, given their warps (B, 4): the oracle, or an STN's estimate."""
+    """Align LR faces (B, 3, 16, 16), given their warps (B, 4): true ones, or an STN's estimates."""
     return resample(lr, warp).clamp(0, 1)  # interpolation may pass 1 by a rounding error
 
 
@@ -85,5 +83,5 @@ def warp_points(points: Tensor, warp: Tensor, size: int = HR) -> Tensor:
 
 
 def wrapped(angle: Tensor) -> Tensor:
-    """Angles in radians, brought into [-pi, pi)."""
+    """Bring angles in radians into [-pi, pi)."""
     return (angle + torch.pi).remainder(2 * torch.pi) - torch.pi

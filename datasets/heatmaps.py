@@ -1,19 +1,23 @@
 """Facial component heatmaps: one map a component, a Gaussian at each of its visible landmarks (paper, section 3.1)."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 
 from datasets.components import COMPONENTS, candidates
 
+SIGMA = 1.5  # of the targets' kernels, in pixels of a 64 px map, wherever no option says otherwise
+
 
 def heatmaps(landmarks: Tensor, component: Tensor, size: int, sigma: float) -> Tensor:
-    """Ground-truth heatmaps (B, 4, size, size) in [0, 1].
+    """Make ground-truth heatmaps (B, 4, size, size) in [0, 1].
 
-    landmarks: (B, 68, 2) pixels of the 128 px crop. component: (B, 68), -1 where a landmark is absent or hidden.
-    sigma: standard deviation of a kernel in pixels of the map. The maximum over a component's kernels is taken, so that
-    a map peaks at 1 whatever the number of its landmarks; a component with no visible landmark is all zero.
+    A map is the maximum over its component's kernels, so that it peaks at 1 whatever the number of landmarks; without
+    a visible landmark it is zero.
+
+    Args:
+        landmarks: (B, 68, 2) pixels of the 128 px crop.
+        component: (B, 68), -1 where a landmark is absent or hidden.
+        sigma: standard deviation of a kernel, in pixels of this map; SIGMA * size / 64 is the usual one.
     """
     centre = (torch.nan_to_num(landmarks) + 0.5) * (size / 128) - 0.5
     axis = torch.arange(size, dtype=landmarks.dtype, device=landmarks.device)

@@ -1,10 +1,10 @@
-"""Image files to 8-bit RGB arrays, whatever their format and mode."""
-
-from __future__ import annotations
+"""Image files to 8-bit RGB arrays, whatever their format and mode; and which files are images at all."""
 
 import contextlib
+import fnmatch
 import importlib
 import io
+import re
 import struct
 from pathlib import PurePosixPath
 
@@ -13,24 +13,42 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from datasets.face import BadInput
 
-with contextlib.suppress(ImportError):  # an optional package, for telephones' HEIC
+with contextlib.suppress(ImportError):  # an optional package, for phones' HEIC
     importlib.import_module("pillow_heif").register_heif_opener()
 Image.init()
 EXTENSIONS = frozenset(end for end, kind in Image.registered_extensions().items() if kind in Image.OPEN)
+# Files and folders that operating systems and file managers leave beside others, in any case: part of no corpus and of
+# no folder of SR faces.
+JUNK_FILES = ("__macosx", ".ds_store", "._*", "thumbs.db", "ehthumbs.db", "desktop.ini", ".directory", "@eadir")
+_JUNK = re.compile("|".join(map(fnmatch.translate, JUNK_FILES)))
 # The last two: damaged EXIF tags.
 _UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError, struct.error, TypeError)
 
 
+def is_junk(name: str) -> bool:
+    """Tell whether a relative path is, or lies in, one of JUNK_FILES."""
+    return any(map(_JUNK.match, PurePosixPath(name.lower()).parts))
+
+
+def is_hidden(name: str) -> bool:
+    """Tell whether a relative path is a hidden file or lies in a hidden folder."""
+    return any(part.startswith(".") for part in PurePosixPath(name).parts)
+
+
 def is_image(name: str) -> bool:
-    """Whether a file's name ends as one of an image that Pillow reads, in any case."""
+    """Tell whether a file's name has the extension of an image that Pillow reads, in any case."""
     return PurePosixPath(name).suffix.lower() in EXTENSIONS
 
 
 def decode(data: bytes, name: str, displayed: bool = False) -> np.ndarray:
-    """Decode an image file's bytes to (H, W, 3) uint8 RGB: grey, palette, CMYK, 16-bit and alpha are converted.
+    """Decode an image file's bytes to (H, W, 3) uint8 RGB; grey, palette, CMYK, 16-bit and alpha are converted.
 
-    displayed: as viewers show it, turned as its EXIF tag asks and on white where it is transparent; else the pixels as
-    they are stored. BadInput where the bytes are no image or end early.
+    Args:
+        displayed: as viewers show it, rotated as its EXIF tag asks and on white where it is transparent; else the
+            pixels as stored.
+
+    Raises:
+        BadInput: if the bytes are no image or end early; `name` is named.
     """
     try:
         with Image.open(io.BytesIO(data)) as image:
@@ -41,8 +59,8 @@ def decode(data: bytes, name: str, displayed: bool = False) -> np.ndarray:
         raise BadInput(f"{name}: cannot be decoded ({why}); replace or remove the image") from error
 
 
-def is_turned(data: bytes) -> bool:
-    """Whether an image file's EXIF tag asks to show it otherwise than it is stored; False where it cannot be read."""
+def is_rotated(data: bytes) -> bool:
+    """Tell whether an image file's EXIF tag asks to show it other than stored; False where it cannot be read."""
     try:
         with Image.open(io.BytesIO(data)) as image:
             return image.getexif().get(ExifTags.Base.Orientation, 1) in range(2, 9)

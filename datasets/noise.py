@@ -1,6 +1,4 @@
-"""Faces of noise, for what depends on their number alone: how fast something works."""
-
-from __future__ import annotations
+"""Faces of noise, for measurements of speed."""
 
 import numpy as np
 import pandas as pd
@@ -12,7 +10,7 @@ from datasets.pairs import Pairs
 
 
 def smooth_noise(n: int) -> Pairs:
-    """`n` faces of smooth noise with 68 landmarks anywhere, all of them for training."""
+    """Make `n` training faces of smooth noise with 68 landmarks anywhere."""
     rng = np.random.default_rng(0)
     hr = degrade.quantise(degrade.resize(torch.from_numpy(rng.random((n, 3, 8, 8), np.float32)), degrade.HR))
     warp = degrade.sample_warps(n, torch.Generator().manual_seed(0))

@@ -1,6 +1,4 @@
-"""Writing prepared faces to the arrays of datasets.pairs."""
-
-from __future__ import annotations
+"""Write prepared faces to the arrays of datasets.pairs."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,9 +19,12 @@ CHUNK = 256  # faces degraded at a time
 def write_pairs(
     folder: Path, images: np.ndarray, rows: np.ndarray, crops: Sequence[Crop], validation: np.ndarray, seed: int
 ) -> None:
-    """Write one side of the split: the crops, whose pixels are images[rows] (N, 128, 128, 3), and their LR faces.
+    """Write one side of the split; the warp of a face depends on the seed and its name alone.
 
-    The warp of a face follows from the seed and its name alone.
+    Args:
+        folder: made here.
+        images: (M, 128, 128, 3) uint8, the pixels of all crops.
+        rows: (N,), which of them are of this side; `crops` and `validation` (N,) bool are in this order.
     """
     folder.mkdir()
     warp = degrade.warps_from_unit(torch.from_numpy(unit_numbers([c.entry.name for c in crops], seed, 4)))
@@ -42,7 +43,7 @@ def write_pairs(
     np.save(folder / "warp.npy", warp.numpy())
     np.save(folder / "landmarks.npy", np.stack([c.landmarks for c in crops]))
     np.save(folder / "visible.npy", np.stack([c.visible for c in crops]))
-    table = pd.DataFrame({text: [getattr(c.entry, text) for c in crops] for text in TEXTS})
+    table = pd.DataFrame({column: [getattr(c.entry, field) for c in crops] for column, field in TEXTS.items()})
     table["points"] = [c.points for c in crops]
     table["yaw"] = [round(c.yaw, 2) for c in crops]
     table["validation"] = validation.astype(int)

@@ -6,11 +6,10 @@ A folder holds, for N faces (all arrays .npy, images NHWC uint8 RGB, landmarks i
     faces.csv  name, corpus, source, person, photo, points (68 or 39), yaw (degrees), validation (0 or 1)
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -19,12 +18,12 @@ from datasets.components import component_of
 from datasets.face import BadInput, require_folder
 
 ARRAYS = ("hr", "lr", "warp", "landmarks", "visible")
-TEXTS = ("name", "corpus", "source", "person", "photo")
+TEXTS = {"name": "name", "corpus": "corpus", "source": "source", "person": "identity", "photo": "photo"}  # of an Entry
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """One side of the split, its images mapped from disk until used. Index with a mask or indices for a part of it."""
+    """One side of the split, mapped from disk until used; index it with a mask or indices for a subset."""
 
     hr: np.ndarray
     lr: np.ndarray
@@ -34,9 +33,13 @@ class Pairs:
     faces: pd.DataFrame
 
     @classmethod
-    def load(cls, folder: Path) -> Pairs:
-        """Map the arrays of `folder`; BadInput where it is missing or its parts disagree in length."""
-        require_folder(folder, f"run `python -m benchmark.prepare --experiment {folder.parent.name}` first")
+    def load(cls, folder: Path) -> Self:
+        """Map the arrays of `folder`.
+
+        Raises:
+            BadInput: if it is missing or its files disagree in length.
+        """
+        require_folder(folder, f"run `python -m benchmark prepare --experiment {folder.parent.name}` first")
         arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in ARRAYS}
         # Rows are addressed by position everywhere, so the names must not be read as numbers.
         faces = pd.read_csv(folder / "faces.csv", dtype=dict.fromkeys(TEXTS, str), keep_default_na=False)
@@ -48,21 +51,21 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.faces)
 
-    def __getitem__(self, rows: np.ndarray) -> Pairs:
+    def __getitem__(self, rows: np.ndarray) -> Self:
         arrays = {name: getattr(self, name)[rows] for name in ARRAYS}
         return replace(self, **arrays, faces=self.faces[rows] if rows.dtype == bool else self.faces.iloc[rows])
 
     @cached_property
     def component(self) -> np.ndarray:
-        """Component of each visible landmark, (N, 68) int8; -1 for brows, hidden and absent ones."""
+        """The component of each visible landmark, (N, 68) int8; -1 for brows, hidden and absent ones."""
         table = {n: component_of(n) for n in (39, 68)}
         index = np.stack([table[n] for n in self.faces["points"]]) if len(self) else np.empty((0, 68), np.int8)
         return np.where(self.visible, index, -1).astype(np.int8)
 
-    def training(self) -> Pairs:
-        """The faces to fit on: all but the validation fold."""
+    def training(self) -> Self:
+        """Return the faces to fit on: all but the validation fold."""
         return self[self.faces["validation"].to_numpy() == 0]
 
-    def validation(self) -> Pairs:
-        """The validation fold, cut from the training people."""
+    def validation(self) -> Self:
+        """Return the validation fold, cut from the training identities."""
         return self[self.faces["validation"].to_numpy() == 1]

@@ -1,6 +1,4 @@
-"""Train, validation and test faces: by person and by photograph, the same for a face whoever else is in the corpus."""
-
-from __future__ import annotations
+"""Split faces by identity and by photograph, copies of one under two names included."""
 
 import hashlib
 from collections import defaultdict
@@ -8,47 +6,49 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from datasets.face import Entry
 
+CORRELATION_THRESHOLD = 0.985  # in `standin` look-alikes reach 0.983, and four of five copies are above
+_SIDE = 16  # px at which faces are compared
+_ROWS = 512  # at a time
+
 
 @dataclass(frozen=True)
-class Placed(Entry):
+class PresplitEntry(Entry):
     """A face whose corpus says itself where it belongs: "train", "validation" or "test"."""
 
     side: str = "train"
 
 
 def groups(entries: Sequence[Entry], copies: Sequence[tuple[int, int]] = ()) -> np.ndarray:
-    """Index of the smallest set that keeps each person and each photograph whole, one a face: (N,) int.
+    """Return the number of each face's group, (N,) int: the smallest that keep identities and photographs whole.
 
-    copies: faces, two each, whose photographs are one under two names.
+    copies: pairs of faces whose photographs are one under two names.
     """
-    parent: dict[str, str] = {}
-
-    def root(key: str) -> str:
-        while parent.setdefault(key, key) != key:
-            parent[key] = parent[parent[key]]
-            key = parent[key]
-        return key
-
-    for entry in entries:
-        parent[root(f"person {entry.person}")] = root(f"photo {entry.photo}")
-    for face, other in copies:
-        parent[root(f"photo {entries[face].photo}")] = root(f"photo {entries[other].photo}")
-    names = [root(f"person {entry.person}") for entry in entries]
-    return np.unique(names, return_inverse=True)[1]
+    identities = np.unique([entry.identity for entry in entries], return_inverse=True)[1]
+    photos = np.unique([entry.photo for entry in entries], return_inverse=True)[1] + len(entries)
+    same = photos[np.array(copies, int).reshape(-1, 2)]
+    ends = np.concatenate([np.stack([identities, photos], 1), same]).T
+    edges = coo_array((np.ones(ends.shape[1]), ends), shape=(2 * len(entries),) * 2)
+    return connected_components(edges, directed=False)[1][identities]
 
 
 def split(
     entries: Sequence[Entry], test: float, validation: float, seed: int, copies: Sequence[tuple[int, int]] = ()
 ) -> np.ndarray:
-    """Side of each face, (N,) of "train", "validation" or "test".
+    """Return the side of each face, (N,) of "train", "validation" or "test".
 
-    test: fraction of all faces; validation: fraction of the rest. Within each source, groups are ranked by a hash of
-    their name and the seed, so that both sides hold every source and a face added or lost moves few others. A group
-    falls where its middle lies, so that a source of one group is all train. Placed faces stay where they are placed.
-    copies: see groups.
+    Within each source, groups are ranked by a hash of their name and the seed, so that each side holds every source and
+    a face added or lost moves few others. A group falls where its middle lies, so that a source of one group is all
+    train. A PresplitEntry stays on its side.
+
+    Args:
+        test: fraction of all faces.
+        validation: fraction of the rest.
+        copies: as for `groups`.
     """
     members: dict[int, list[int]] = defaultdict(list)
     for face, group in enumerate(groups(entries, copies)):
@@ -58,7 +58,7 @@ def split(
         by_source[min(entries[i].source for i in faces)].append(faces)
     sides = np.full(len(entries), "train", dtype="<U10")
     for sets in by_source.values():
-        sets.sort(key=lambda faces: _rank(min(entries[i].person for i in faces), seed))
+        sets.sort(key=lambda faces: _rank(min(entries[i].identity for i in faces), seed))
         total = sum(len(faces) for faces in sets)
         taken = 0
         for faces in sets:
@@ -67,18 +67,18 @@ def split(
                 sides[faces] = "test" if share < test else "validation"
             taken += len(faces)
     for face, entry in enumerate(entries):
-        if isinstance(entry, Placed):
+        if isinstance(entry, PresplitEntry):
             sides[face] = entry.side
     return sides
 
 
 def draw(entries: Sequence[Entry], faces: int | None, seed: int) -> list[Entry]:
-    """About `faces` of the entries, whole people at a time, by a hash of their name and the seed; None takes all."""
+    """Draw about `faces` entries, whole identities at a time, by a hash of their name and the seed; None takes all."""
     if faces is None:
         return list(entries)
-    ranked = sorted(entries, key=lambda entry: (_rank(f"draw {entry.person}", seed), entry.name))
-    people = {entry.person for entry in ranked[:faces]}
-    return [entry for entry in entries if entry.person in people]
+    ranked = sorted(entries, key=lambda entry: (_rank(f"draw {entry.identity}", seed), entry.name))
+    identities = {entry.identity for entry in ranked[:faces]}
+    return [entry for entry in entries if entry.identity in identities]
 
 
 def _rank(name: str, seed: int) -> bytes:
@@ -86,6 +86,27 @@ def _rank(name: str, seed: int) -> bytes:
 
 
 def unit_numbers(names: Sequence[str], seed: int, n: int) -> np.ndarray:
-    """n numbers in [0, 1) for each name, (len(names), n) float32, that depend on the name and the seed alone."""
+    """Return n numbers in [0, 1) for each name, (len(names), n) float32, that depend on name and seed alone."""
     digests = [hashlib.sha256(f"{seed} warp {name}".encode()).digest() for name in names]
     return (np.stack([np.frombuffer(d, "<u4", n) for d in digests]) / 2**32).astype(np.float32)
+
+
+def copies(hr: np.ndarray) -> list[tuple[int, int]]:
+    """Return pairs (i, j), i < j, of faces of hr, (N, 128, 128, 3) uint8, that show one photograph.
+
+    Their grey values at 16 px correlate by CORRELATION_THRESHOLD or more. Mirrored copies and other crops are missed.
+    """
+    looks = np.concatenate([_look(hr[start : start + _ROWS]) for start in range(0, len(hr), _ROWS)])
+    found = []
+    for start in range(0, len(looks), _ROWS):
+        alike = looks[start : start + _ROWS] @ looks[start:].T >= CORRELATION_THRESHOLD
+        found += [(start + int(i), start + int(j)) for i, j in np.argwhere(alike) if i < j]
+    return found
+
+
+def _look(hr: np.ndarray) -> np.ndarray:
+    """Return (n, 256) float32 of mean 0 and length 1: grey values at 16 px without brightness and contrast."""
+    block = hr.shape[1] // _SIDE
+    grey = hr.astype(np.float32).mean(-1).reshape(-1, _SIDE, block, _SIDE, block).mean((2, 4)).reshape(len(hr), -1)
+    grey -= grey.mean(1, keepdims=True)
+    return grey / np.maximum(np.linalg.norm(grey, axis=1, keepdims=True), 1e-6)

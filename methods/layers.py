@@ -83,7 +83,8 @@ class DoublingConv2d(nn.Conv2d):
 def locnet(channels: int, size: int, layers: Layers = PAPER_64) -> nn.Sequential:
     """The localisation network of an STN: (B, channels, size, size) to (B, 4), by `layers`, FC 20 ReLU and FC 4.
 
-    BadInput where the layers leave nothing of an image of this size.
+    Raises:
+        BadInput: if the layers leave nothing of an image of this size.
     """
     body: list[nn.Module] = []
     width, side = channels, size
@@ -130,7 +131,7 @@ class STN(nn.Module):
         return warp
 
     def forward(self, source: Tensor, features: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Estimate the warp of `source` and turn `features` (default: source) upright by it.
+        """Estimate the warp of `source` and align `features` (default: source) by it.
 
         Returns the resampled features, bilinear and zero outside (so give images in [0, 1], where zero is black), and
         the warp (B, 4).

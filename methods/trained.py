@@ -1,13 +1,13 @@
-"""What an iteratively trained method tells the engine: its phases, and how each of them descends."""
+"""What an iteratively trained method tells the training loop: its phases, and how each of them descends."""
 
 from __future__ import annotations
 
 import abc
-from collections import defaultdict
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -19,16 +19,17 @@ from datasets.face import BadInput
 from datasets.pairs import Pairs
 from methods.interface import Context, Method
 
+FILE = "weights.safetensors"  # in a folder of weights
+
 
 @dataclass(frozen=True)
 class Optimiser:
-    """How a phase descends.
+    """An optimiser and its learning rate over a phase; another schedule is another branch of `rate`.
 
-    kind: "rmsprop" (alpha, eps), "adam" (betas, eps) or "sgd" (momentum); weight_decay is any kind's. schedule of lr:
-    "exponential", times `decay` once an epoch, never below `floor`; "cosine", to 0 over the phase's epochs; "step",
-    times `step_factor` every `step_epochs` epochs. warmup: (updates, factor) pairs in order, the authors':
-    ((50, 0.02), (50, 0.2)). clip: bound of the gradient norm, 0 for none. ema: decay of an exponential moving average
-    of the weights that replaces them at the end, 0 for none. slow: factor on the rate of the phase's slow part.
+    kind: "rmsprop" (alpha, eps), "adam" (betas, eps) or "sgd" (momentum); weight_decay is for any kind.
+    schedule: "exponential", times `decay` every epoch, never below `floor`; "cosine", to 0 over the phase; "step",
+    times `step_factor` every `step_epochs` epochs. warmup: (updates, factor) pairs in order, the authors': ((50, 0.02),
+    (50, 0.2)). clip: bound of the gradient norm, 0 for none. lr_multiplier: factor on the pretrained part's rate.
     """
 
     kind: Literal["rmsprop", "adam", "sgd"] = "adam"
@@ -45,22 +46,43 @@ class Optimiser:
     momentum: float = 0.9
     weight_decay: float = 0.0
     clip: float = 0.0
-    ema: float = 0.0
-    slow: float = 1.0
+    lr_multiplier: float = 1.0
+
+    def rate(self, epoch: int, update: int, updates: int) -> float:
+        """The learning rate of update `update` (from 0, of `updates` in the phase), in epoch `epoch` (from 0)."""
+        if self.schedule == "cosine":
+            rate = self.lr * 0.5 * (1 + math.cos(math.pi * update / updates))
+        elif self.schedule == "step":
+            rate = self.lr * self.step_factor ** (epoch // self.step_epochs)
+        else:
+            rate = max(self.floor, self.lr * self.decay**epoch)
+        for length, factor in self.warmup:
+            if update < length:
+                return rate * factor
+            update -= length
+        return rate
+
+
+@dataclass(frozen=True)
+class Critic:
+    """A phase's adversary. loss(batch, sr) -> terms to minimise; sr, the generator's SR faces, comes detached."""
+
+    module: nn.Module
+    optimiser: Optimiser
+    loss: Callable[[Batch, Tensor], dict[str, Tensor]]
 
 
 @dataclass(frozen=True)
 class Phase:
-    """One stretch of training: which parameters, how long, on what loss.
+    """One stretch of training: which parameters, for how long, on what loss. A method's phases run in order.
 
-    loss(batch, epoch) -> (terms, sr): terms already weighted, summed by the engine and logged under their names; sr is
-    what the critic sees, (B, 3, 128, 128) in the range the critic expects, or None. critic_loss(batch, sr) -> terms; sr
-    comes detached. fresh: a new warp for each face and epoch, else the stored one. faces(pairs) -> (N,) bool says which
-    of the training pairs the phase sees, None for all. watched: whether SR faces are worth a look after an epoch; not
-    while only a part that makes none is trained. Phases of a method run in order.
-    slow: a part of the module that has learnt before, trained at optimiser.slow times the rate.
-    shared: for a first phase that other runs have too, the options that its loss and module depend on: trained once, it
-    is taken over by every run with the same ones, the same weights at the start, settings, seed, data and code.
+    loss(batch, epoch) -> (terms, sr): terms are weighted already; the loop sums them and logs them under their names.
+    sr is what the critic sees, (B, 3, 128, 128) in the range that it expects, or None.
+    resample_degradation: a new warp for each face and epoch, else the stored one. flip: mirror half of the faces.
+    faces(pairs) -> (N,) bool: which training pairs the phase sees, None for all. validate: score the validation fold
+    after each epoch; pointless while a part is trained that makes no faces. pretrained: a part of the module that has
+    learnt before, trained at optimiser.lr_multiplier times the rate. number: the phase's number in the seeds of its
+    random draws; None is its place among the method's phases.
     """
 
     name: str
@@ -69,20 +91,24 @@ class Phase:
     module: nn.Module
     optimiser: Optimiser
     loss: Callable[[Batch, int], tuple[dict[str, Tensor], Tensor | None]]
-    critic: nn.Module | None = None
-    critic_optimiser: Optimiser | None = None
-    critic_loss: Callable[[Batch, Tensor], dict[str, Tensor]] | None = None
-    fresh: bool = True
+    critic: Critic | None = None
+    resample_degradation: bool = True
     flip: bool = True
     faces: Callable[[Pairs], np.ndarray] | None = None
-    watched: bool = True
-    slow: nn.Module | None = None
-    shared: Mapping[str, Any] | None = None
+    validate: bool = True
+    pretrained: nn.Module | None = None
+    number: int | None = None
 
 
 class TrainedMethod(Method):
-    """A method that the engine trains: it holds one `module` (what is saved) and lists its phases."""
+    """A method that the loop trains: it holds one `module` (what is saved) and lists its phases.
 
+    VERSION is part of every training's fingerprint: raise it when results must change. STORED_IN_HALF: whether `save`
+    rounds kernels and matrices to float16.
+    """
+
+    VERSION: ClassVar[int] = 1
+    STORED_IN_HALF: ClassVar[bool] = True
     module: nn.Module
 
     @abc.abstractmethod
@@ -91,36 +117,40 @@ class TrainedMethod(Method):
 
     def fit(self, pairs: Pairs, context: Context) -> None:
         if context.train is None:
-            raise BadInput(f"{type(self).__name__} is trained by an engine: set context.train")
+            raise BadInput(f"{type(self).__name__} is trained by a loop: set context.train")
         context.train(self, pairs, context)
 
-    def file_of(self, name: str) -> str:
-        """The stored file, without ending, that holds the tensor `name`.
-
-        What several runs share has a file of its own, in full precision: their further training went on from it.
-        """
-        return "weights"
+    def is_frozen(self, name: str) -> bool:
+        """Whether the tensor `name` of the module belongs to a frozen pretrained trunk, which `save` leaves out."""
+        return False
 
     def save(self, folder: Path) -> None:
-        """Write weights in half precision; vectors (biases, statistics) and what has a file of its own in full.
+        """Write weights.safetensors: matrices in half precision, vectors (biases, statistics) in full.
 
         The module then holds what is written.
         """
-        files: dict[str, dict[str, Tensor]] = defaultdict(dict)
-        for name, tensor in self.module.state_dict().items():
-            half = tensor.ndim > 1 and self.file_of(name) == "weights"
-            files[self.file_of(name)][name] = (tensor.half() if half else tensor).contiguous().cpu()
-        for file, tensors in files.items():
-            save_file(tensors, folder / f"{file}.safetensors")
-        self.load(folder)
+        tensors = {name: t for name, t in self.module.state_dict().items() if not self.is_frozen(name)}
+        if self.STORED_IN_HALF:
+            tensors = {name: tensor.half() if tensor.ndim > 1 else tensor for name, tensor in tensors.items()}
+        save_file({name: tensor.contiguous().cpu() for name, tensor in tensors.items()}, folder / FILE)
+        self.module.load_state_dict(tensors, strict=False)
 
-    def load(self, folder: Path) -> None:
-        tensors: dict[str, Tensor] = {}
-        for file in dict.fromkeys(self.file_of(name) for name in self.module.state_dict()):
-            path = folder / f"{file}.safetensors"
-            if not path.is_file():
-                raise BadInput(f"{path}: no weights; run `dvc repro` or `python -m benchmark.train` for this run first")
-            tensors |= load_file(path)
+    def load(self, folder: Path, trunk: Path | None = None) -> None:
+        """Read what `save` wrote.
+
+        Args:
+            folder: of this method's weights.
+            trunk: the folder of its pretrained trunk's weights, needed where that stays frozen.
+
+        Raises:
+            BadInput: if weights are missing, or the trunk's folder is not given where it is needed.
+        """
+        tensors = read_weights(folder)
+        frozen = {name for name in self.module.state_dict() if self.is_frozen(name)}
+        if frozen and trunk is None:
+            raise BadInput(f"{folder}: without its frozen trunk; give the folder of the trunk's weights too")
+        if frozen and trunk is not None:
+            tensors |= {name: tensor for name, tensor in read_weights(trunk).items() if name in frozen}
         self.module.load_state_dict(tensors)
 
     def to(self, device: torch.device | str, dtype: torch.dtype = torch.float32) -> TrainedMethod:
@@ -132,3 +162,15 @@ class TrainedMethod(Method):
 
     def parameters_count(self) -> int:
         return sum(p.numel() for p in self.module.parameters())
+
+
+def read_weights(folder: Path) -> dict[str, Tensor]:
+    """The tensors of folder/weights.safetensors by name, on the CPU.
+
+    Raises:
+        BadInput: if the file is missing.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        raise BadInput(f"{path}: no weights; run `dvc repro` or `python -m benchmark train` for this run first")
+    return load_file(path)

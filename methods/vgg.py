@@ -23,7 +23,7 @@ class VGGFeatures(nn.Module):
     path: a safetensors file with the Caffe model's weights under torchvision's names (`features.N.weight`, metadata
     order: BGR), Path("torchvision") for torchvision's own (downloaded, checksum verified), None for weights drawn from
     `seed`, and with random_width channels in its first layer in place of 64, which a demonstration can afford. `source`
-    names what was taken. padded: False leaves out the convolutions' padding, as the authors do.
+    says which was used. padded: False leaves out the convolutions' padding, as the authors do.
 
     The Caffe model sees BGR 0..255 less its mean; its features are divided by 127.5, so that the effective weight is
     0.01 / 127.5^2 = 6.15e-7 as in the authors' code. A network of ReLUs scales with its input, so that this is nearly
@@ -79,7 +79,11 @@ def _random(seed: int, channels: Mapping[int, tuple[int, int]]) -> dict[str, Ten
 
 
 def _read(path: Path) -> dict[str, Tensor]:
-    """The Caffe model's weights from a safetensors file; BadInput where they are missing or of another kind."""
+    """Read the Caffe model's weights from a safetensors file.
+
+    Raises:
+        BadInput: if they are missing or of another kind.
+    """
     remedy = "give a safetensors file of VGG-19, or `torchvision`, or null for random weights"
     if not path.is_file():
         raise BadInput(f"{path}: no such file; {remedy}")

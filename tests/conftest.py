@@ -107,23 +107,23 @@ def batch(pairs: Pairs) -> Batch:
 
 
 def train_briefly(method: TrainedMethod, pairs: Pairs, context: Context, updates: int = 2, size: int = 4) -> None:
-    """A stand-in for the engine: `updates` steps of every phase with Adam, on batches of at most `size` faces."""
+    """A stand-in for the loop: `updates` steps of every phase with Adam, on batches of at most `size` faces."""
     torch.manual_seed(context.seed)
     for phase in method.phases(context):
         rows = np.ones(len(pairs), bool) if phase.faces is None else phase.faces(pairs)
         faces, generator = DeviceFaces(pairs[rows], context.device), torch.Generator().manual_seed(context.seed)
-        modules = [m.train() for m in (phase.module, phase.critic) if m is not None]
+        modules = [m.train() for m in (phase.module, phase.critic and phase.critic.module) if m is not None]
         optimisers = [torch.optim.Adam([p for p in m.parameters() if p.requires_grad]) for m in modules]
         for _ in range(updates):
             pick = torch.randperm(len(faces), generator=generator)[: min(size, phase.batch_size)].to(context.device)
-            warp = degrade.sample_warps(len(pick), generator).to(context.device) if phase.fresh else None
+            warp = degrade.sample_warps(len(pick), generator).to(context.device) if phase.resample_degradation else None
             batch = faces.batch(pick, warp, pick % 2 == 0 if phase.flip else None)
             batch.lr = context.align(batch.lr, batch.warp)
             terms, sr = phase.loss(batch, 0)
             _descend(optimisers[0], terms)
-            if phase.critic_loss is not None:
+            if phase.critic is not None:
                 assert sr is not None
-                _descend(optimisers[1], phase.critic_loss(batch, sr.detach()))
+                _descend(optimisers[1], phase.critic.loss(batch, sr.detach()))
 
 
 def _descend(optimiser: torch.optim.Optimizer, terms: dict[str, Tensor]) -> None:

@@ -1,1 +1,5 @@
 """From numbers to tables, figures, claims and the page."""
+
+from pathlib import Path
+
+TEMPLATES = Path(__file__).parent / "templates"

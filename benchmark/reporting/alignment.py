@@ -1,4 +1,4 @@
-"""alignment.md: what turning the faces upright is worth, each method behind each way to do it, and beside Ours."""
+"""alignment.md: what alignment is worth: each method with each alignment, compared with Ours."""
 
 from __future__ import annotations
 
@@ -10,52 +10,53 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark import cli, config
-from benchmark.reporting import measurements, supplement, tables
-from benchmark.reporting.findings import Pair, Scores, examine, gain
+from benchmark import cli
+from benchmark.reporting import supplement, tables
+from benchmark.reporting.findings import Pair, estimate, gain
 from benchmark.reporting.measures import MEASURES
-from benchmark.scoring.verdicts import CONTRADICTED
+from benchmark.reporting.results import Results, describe
+from benchmark.reporting.scores import Loader, Scores
+from benchmark.scoring.verdicts import REFUTED, directions
 
 NAME, OURS = "alignment", "ours"
-WAYS = {"none": "not turned", "stn0": "STN_0", "stn0_told": "STN_0, told", "oracle": "true warps"}
+WAYS = {"none": "not turned", "stn0": "STN_0", "stn0_supervised": "STN_0, told", "oracle": "true warps"}
 HEAD = (
-    "The methods that cannot turn a face get it turned upright by STN_0, of which the paper says no more than that it "
-    "is a network. Here it learns from pixels alone. *Told*: the same network has learnt from the true warps, as "
-    "MTUN's own STNs do where the recipe has L_w. *True warps*: no error of alignment at all, which nobody has in use. "
-    "One that learns from pixels learns to zoom as well, by which it shows less of the black corners that a turned "
-    "crop has. So it can bring what learns nothing, as bicubic interpolation, more PSNR than the true warps. Ours "
-    "turns faces itself, whatever the others stand behind."
+    "Methods that cannot align a face get it aligned by STN_0; the paper says only that it is a network. Here it "
+    "learns from pixels alone. *Told*: the same network, supervised with the true warps, as MTUN's own STN is under a "
+    "recipe with L_w. *True warps*: no error of alignment, which nobody has in use. An STN_0 that learns from pixels "
+    "also learns to zoom, which leaves less of the black corners of an aligned crop: so it can give bicubic "
+    "interpolation more PSNR than the true warps do. Ours aligns faces itself."
 )
-OF_SCORES = "PSNR in dB and SSIM, means over faces and seeds; below, the errors of what turned the faces."
+OF_SCORES = "PSNR in dB and SSIM on Y, means over faces and seeds; below, the errors of each alignment."
 OF_OURS = (
-    "Ours over each, with the 95 % interval over people and, where it is known, over seeds: positive where Ours is "
-    "better. A comparison that turns with the alignment is one of alignment. The intervals are not corrected for their "
-    "number; what is said below is, by Holm, for the ways of a method."
+    "Ours minus each, with the 95 % interval over identities and, where it is known, over seeds: positive where Ours "
+    "is better. The intervals are not corrected for their number; the sentences below are, by Holm, for the "
+    "alignments of a method."
 )
-NONE = "No method has been measured behind two ways to turn faces upright."
-SHOWN = {name: MEASURES[name] for name in ("psnr", "ssim")}
+NONE = "No method has been measured with two alignments."
+SHOWN = {name: MEASURES[name] for name in ("psnr", "ssim_y")}
 
 
-def groups(experiment: config.Experiment) -> dict[str, dict[str, str]]:
+def groups(results: Results) -> dict[str, dict[str, str]]:
     """Measured runs that differ in their alignment alone, two or more: by the group's label the run of each of WAYS.
 
     Images from elsewhere are left out, as are those of which no training is recorded: how they came about is not known.
     """
-    known, names = measurements.measured(experiment), measurements.labels(experiment)
+    known, names = results.summaries, results.labels
     found: dict[str, dict[str, str]] = {}
     told = [name for name, facts in known.items() if facts["method"] != "images" and facts["training"]]
-    for run in map(experiment.run, told):
+    for run in map(results.experiment.run, told):
         key = json.dumps([run.method, run.options], sort_keys=True)
         found.setdefault(key, {})[known[run.name]["training"][0]["align"]] = run.name
     several = [ways for ways in found.values() if len(ways) > 1]
     return {names[ways.get("stn0", next(iter(ways.values())))]: ways for ways in several}
 
 
-def scores(experiment: config.Experiment) -> pd.DataFrame:
-    """PSNR and SSIM as text: a row a group, a column a way."""
-    known = measurements.measured(experiment)
+def scores(results: Results) -> pd.DataFrame:
+    """PSNR and SSIM on Y as text: a row a group, a column a way."""
+    known = results.summaries
     rows = []
-    for label, ways in groups(experiment).items():
+    for label, ways in groups(results).items():
         cells = {title: _scores(known[ways[way]]) if way in ways else tables.DASH for way, title in WAYS.items()}
         rows.append({"Method": label, **cells})
     return pd.DataFrame(rows)
@@ -65,13 +66,14 @@ def _scores(known: dict[str, Any]) -> str:
     return " / ".join(f"{known[name]:.{measure.digits}f}" for name, measure in SHOWN.items())
 
 
-def errors(experiment: config.Experiment) -> pd.DataFrame:
+def errors(results: Results) -> pd.DataFrame:
     """Mean errors on the test faces of what turns them upright, as text: of nothing, each STN_0, and Ours' own STN."""
     found: dict[str, dict[str, float]] = {}
-    for aligner in (aligner for aligner in experiment.aligners if aligner.metrics.is_file()):
+    aligners = [results.experiment.run(name) for name in WAYS if name in results.experiment.pretrained]
+    for aligner in (aligner for aligner in aligners if aligner.metrics.is_file()):
         known = json.loads(aligner.metrics.read_text())
-        found |= {WAYS["none"]: known["identity"], WAYS[aligner.name]: known["stn0"]}
-    if ours := measurements.measured(experiment).get(OURS):
+        found |= {WAYS["none"]: known["identity"], WAYS[aligner.name]: known["estimated"]}
+    if ours := results.summaries.get(OURS):
         means = supplement.estimates(ours["estimates"])
         found["Ours' own STN"] = {key: means.get((key, "warp_stn"), np.nan) for key in supplement.WARPS}
     titles = supplement.WARPS.items()
@@ -82,10 +84,10 @@ def errors(experiment: config.Experiment) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def over(experiment: config.Experiment, loaded: Mapping[str, Scores]) -> pd.DataFrame:
+def over(results: Results, loaded: Mapping[str, Scores]) -> pd.DataFrame:
     """How much better Ours is than each group behind each way, as text: a row a group and measure of SHOWN."""
     rows = []
-    for label, ways in groups(experiment).items():
+    for label, ways in groups(results).items():
         for name, measure in SHOWN.items():
             turned = {title: ways.get(way, "") for way, title in WAYS.items() if way != "none"}
             cells = {title: gain(OURS, run, loaded[name], measure) for title, run in turned.items()}
@@ -93,22 +95,22 @@ def over(experiment: config.Experiment, loaded: Mapping[str, Scores]) -> pd.Data
     return pd.DataFrame(rows)
 
 
-def turns(experiment: config.Experiment, psnr: Scores) -> list[str]:
-    """Sentences on groups that Ours is worse than behind one way to turn faces, and not seen to be behind another.
+def conclusion_reversals(results: Results, psnr: Scores) -> list[str]:
+    """Sentences on methods that Ours is worse than with one alignment, and not seen to be worse than with another.
 
-    At 5 %, corrected by Holm for the ways of a group, as the pairs of a claim are.
+    At 5 %, corrected by Holm for the alignments of a method, as the pairs of a claim are.
     """
     words = []
-    for label, ways in groups(experiment).items():
+    for label, ways in groups(results).items():
         known = {way: run for way, run in ways.items() if way != "none" and run in psnr.values}
-        found = examine([Pair(OURS, run) for run in known.values()], psnr)
-        worse = {way: finding.verdict == CONTRADICTED for way, finding in zip(known, found, strict=True)}
-        behind = [WAYS[way] for way, so in worse.items() if so]
-        if behind and len(behind) < len(worse):
-            rest = [WAYS[way] for way, so in worse.items() if not so]
+        found = [estimate(Pair(OURS, run), psnr) for run in known.values()]
+        tested = [(f.effect or 0.0, 1.0 if f.p_none is None else f.p_none) for f in found]
+        answers = dict(zip(known, directions(*zip(*tested, strict=True)), strict=True)) if tested else {}
+        behind = [WAYS[way] for way, answer in answers.items() if answer == REFUTED]
+        if behind and len(behind) < len(answers):
+            rest = [WAYS[way] for way, answer in answers.items() if answer != REFUTED]
             words.append(
-                f"In PSNR Ours, which turns faces itself, is worse than {label} behind {_either(behind)}; behind "
-                f"{_either(rest)} that is not seen."
+                f"In PSNR, Ours is worse than {label} with {_either(behind)}; with {_either(rest)} that is not seen."
             )
     return words
 
@@ -117,17 +119,14 @@ def _either(ways: list[str]) -> str:
     return " or ".join(f"`{way}`" for way in ways)
 
 
-def write(experiment: config.Experiment, target: Path) -> None:
+def write(results: Results, target: Path) -> None:
     """Write alignment.md."""
-    parts = [f"# What alignment is worth\n\nExperiment {experiment.name}: {tables.describe(experiment)}."]
-    if groups(experiment):
-        parts += [HEAD, OF_SCORES, _markdown(scores(experiment)), _markdown(errors(experiment))]
-        if OURS in measurements.measured(experiment):
-            loaded = {name: Scores.load(experiment, name) for name in SHOWN}
-            parts += [OF_OURS, _markdown(over(experiment, loaded)), *turns(experiment, loaded["psnr"])]
+    parts = [f"# What alignment is worth\n\nExperiment {results.experiment.name}: {describe(results.experiment)}."]
+    if groups(results):
+        parts += [HEAD, OF_SCORES, tables.markdown(scores(results)), tables.markdown(errors(results))]
+        if OURS in results.summaries:
+            load = Loader(results)
+            loaded = {name: load(name) for name in SHOWN}
+            parts += [OF_OURS, tables.markdown(over(results, loaded)), *conclusion_reversals(results, loaded["psnr"])]
     with cli.whole_file(target / f"{NAME}.md") as part:
         part.write_text("\n\n".join(parts if len(parts) > 1 else [*parts, NONE]) + "\n")
-
-
-def _markdown(table: pd.DataFrame) -> str:
-    return table.to_markdown(index=False, disable_numparse=True)

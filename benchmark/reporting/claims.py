@@ -3,144 +3,234 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from itertools import pairwise
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from benchmark import cli, config
-from benchmark.reporting import measurements
-from benchmark.reporting.findings import UNMEASURED, Pair, Scores, examine
-from benchmark.scoring.paired import Spread
+from benchmark import cli
+from benchmark.reference import paper
+from benchmark.reporting.findings import ONE_SEED, Finding, Pair, estimate
+from benchmark.reporting.measures import MEASURES
+from benchmark.reporting.results import Results
+from benchmark.reporting.scores import Scores
+from benchmark.scoring import verdicts
+from benchmark.scoring.metrics import COLUMNS
 from benchmark.scoring.statistics import CONFIDENCE
-from benchmark.scoring.verdicts import OPEN, VERDICTS, overall
+from benchmark.scoring.verdicts import DIRECTIONS, NO_MARGIN, SIZES, UNDECIDED
 from datasets.face import BadInput
 
 CLAIMS = Path(__file__).parents[1] / "reference" / "claims.yaml"
 KEYS = {"id", "says", "section", "quote", "measure"}
 FORMS = ({"order"}, {"better", "than"}, {"better", "than_best_of"})
+OPTIONAL = {"by", "yaw", "recipe", "negligible", "confounds"}
+BLACK = 20  # % of a face: such faces are left out for comparison
+OWN_MEASURES = {"distance", "nme", "vgg"}  # the suite's own, of "visually pleasing"
+TEXT, TABLES, OWN, YOURS = "the paper's text", "its tables alone", "the suite's own measures", "your own"
+
+Load = Callable[[str], Scores]
 
 
 def read(path: Path = CLAIMS) -> list[dict[str, Any]]:
-    """The claims of a YAML file; BadInput for one without what the test needs."""
-    claims = yaml.safe_load(path.read_text())["claims"]
-    for claim in claims:
+    """The claims of a YAML file, their confounds as text.
+
+    Raises:
+        BadInput: if a claim lacks what its test needs, or has a key, form or measure that is not known.
+    """
+    content = yaml.safe_load(path.read_text())
+    for claim in content["claims"]:
         name = claim.get("id", claim)
         if missing := KEYS - set(claim):
             raise BadInput(f"{path}: claim {name} lacks {', '.join(sorted(missing))}")
-        if unknown := set(claim) - KEYS - set().union(*FORMS) - {"by", "lower", "beware"}:
+        if unknown := set(claim) - KEYS - set().union(*FORMS) - OPTIONAL:
             raise BadInput(f"{path}: claim {name} has unknown {', '.join(sorted(unknown))}")
         if set(claim) & set().union(*FORMS) not in FORMS:
             raise BadInput(f"{path}: claim {name} needs either `order` or `better` and `than` or `than_best_of`")
-    return claims
+        if claim["measure"] not in MEASURES:
+            raise BadInput(f"{path}: claim {name} has measure {claim['measure']}; known are {', '.join(MEASURES)}")
+        texts = content.get("confounds", {})
+        claim["confounds"] = [texts.get(name, name).strip() for name in claim.get("confounds", [])]
+    return content["claims"]
 
 
-def pairs_of(claim: dict[str, Any]) -> list[Pair]:
-    """The comparisons of a claim. One `better` stands against every `than`; two lists are taken in step.
+def not_judged(path: Path = CLAIMS) -> list[dict[str, str]]:
+    """What the paper says and the suite cannot judge, each with its section and the reason."""
+    return yaml.safe_load(path.read_text()).get("not_judged", [])
 
-    Each of many, of which the best is claimed to be surpassed, is asked for the paper's margin over the best of its
-    table, or for the one that the text names.
-    """
-    measure = claim["measure"]
+
+def pairs_of(claim: Mapping[str, Any], bins: Iterable[str] = (), usual: str = "") -> list[Pair]:
+    """The comparisons of a claim. bins: all of |yaw|. usual: the experiment's own recipe."""
     if "order" in claim:
-        names = list(pairwise(claim["order"]))
+        tiers = [[tier] if isinstance(tier, str) else tier for tier in claim["order"]]
+        names = [pair for above, below in pairwise(tiers) for pair in product(above, below)]
     elif "than_best_of" in claim:
         names = [(claim["better"], other) for other in claim["than_best_of"]]
     else:
         better, than = ([v] if isinstance(v, str) else v for v in (claim["better"], claim["than"]))
-        names = list(zip(better * len(than) if len(better) == 1 else better, than, strict=True))
-    margins = asked = [_paper_margin(measure, *pair) for pair in names]
-    if "by" in claim:
-        asked = [claim["by"]] * len(names)
-    elif "than_best_of" in claim:
-        asked = [min((m for m in margins if m is not None), default=None)] * len(names)
-    own = [None if margin == wanted else margin for margin, wanted in zip(margins, asked, strict=True)]
-    return [Pair(*pair, wanted, margin) for pair, wanted, margin in zip(names, asked, own, strict=True)]
+        names = list(zip(better, than, strict=True))
+    if largest := claim.get("yaw"):
+        others = set(bins) - {largest} if largest in bins else set()
+        return [Pair(*pair, None, (largest, other)) for pair in names for other in sorted(others)]
+    prefix = f"{claim['recipe']}_" if claim.get("recipe", usual) != usual else ""
+    return [Pair(prefix + a, prefix + b, _paper_margin(claim["measure"], a, b)) for a, b in names]
 
 
 def _paper_margin(measure: str, better: str, than: str) -> float | None:
-    paper = measurements.paper()
-    known = paper[measure].to_dict() if measure in paper else {}
+    """The paper's margin; it does not say which SSIM is its own, so that SSIM on Y is compared with it too."""
+    scores, column = paper(), measure.removesuffix("_y")
+    known = scores[column].to_dict() if column in scores else {}
     return round(known[better] - known[than], 2) if {better, than} <= set(known) else None
 
 
-def judge_claim(claim: dict[str, Any], scores: Scores) -> dict[str, Any]:
-    """A claim with its verdict, the reason that all pairs of this verdict share, if any, and the pairs' findings.
+def margins_of(claim: Mapping[str, Any], pairs: list[Pair]) -> list[float] | None:
+    """The margin that the claim's size is compared with, by pair; None where it claims none.
 
-    best_other: of a claim against the best of many, the best as measured; None elsewhere.
+    An order claims no size. The best of many is claimed to be passed by the least margin of the table.
     """
-    findings = examine(pairs_of(claim), scores, claim.get("lower", False))
-    total = overall([finding.verdict for finding in findings])
-    reasons = {finding.reason.split(":")[0] for finding in findings if finding.verdict == total}
-    head = {key: str(claim[key]) for key in ("id", "says", "section", "quote", "measure")}
-    reason = "" if "" in reasons else ", ".join(sorted(reasons))
-    effects = {finding.than: finding.effect for finding in findings if finding.effect is not None}
-    best = min(effects, key=effects.__getitem__) if effects and "than_best_of" in claim else None
-    tests = [asdict(finding) for finding in findings]
-    rest = {"beware": claim.get("beware", ""), "best_other": best, "tests": tests}
-    return head | {"verdict": total, "reason": reason} | rest
+    known = [pair.paper for pair in pairs]
+    if "by" in claim:
+        return [float(claim["by"])] * len(pairs)
+    numbers = [margin for margin in known if margin is not None]
+    if "order" in claim or not numbers or len(numbers) < len(pairs):
+        return None
+    return [min(numbers)] * len(pairs) if "than_best_of" in claim else numbers
 
 
-def judge(experiment: config.Experiment, path: Path = CLAIMS) -> list[dict[str, Any]]:
-    """Every claim with its verdict and the findings of its pairs, in the order of the file."""
-    claims = read(path)
-    scores = {measure: Scores.load(experiment, measure) for measure in {claim["measure"] for claim in claims}}
-    return [judge_claim(claim, scores[claim["measure"]]) for claim in claims]
-
-
-def count(judged: Iterable[dict[str, Any]]) -> dict[str, int]:
-    """How many claims have each verdict; those that are open since a run is missing are counted apart."""
-    found = [UNMEASURED if unmeasured(claim) else claim["verdict"] for claim in judged]
-    return {verdict: found.count(verdict) for verdict in (*VERDICTS, UNMEASURED)}
-
-
-def place(claim: dict[str, Any]) -> str:
-    """Whose claim it is: the paper's text's, in a section with a number, its tables' alone, or one's own."""
-    section = str(claim["section"])
-    if section[0].isdigit():
-        return "its text"
-    return "its tables alone" if section.startswith("Table") else "your own"
-
-
-def unmeasured(claim: dict[str, Any]) -> bool:
-    """Whether all that leaves a claim open is that runs have not been measured."""
-    return claim["verdict"] == OPEN and str(claim["reason"]).startswith(UNMEASURED)
-
-
-@dataclass(frozen=True)
-class Between:
-    """What seeds change of a measure in one kind of run: pooled, in all and beside a shared front; and by run.
-
-    runs: the standard deviation of each that has several seeds.
-    """
-
-    seeds: Spread
-    front: Spread | None
-    runs: dict[str, float]
-
-
-def spreads(experiment: config.Experiment, measures: Iterable[str]) -> dict[str, dict[str, Between]]:
-    """By measure and kind of run: the spread between seeds that the tests go by; {} where no run has several seeds."""
-    found = {measure: Scores.load(experiment, measure) for measure in measures}
+def answer(claim: Mapping[str, Any], scores: Scores, usual: str = "") -> dict[str, Any]:
+    """Both answers to a claim, its margin, and the findings of its pairs, from the scores in one measure."""
+    pairs = pairs_of(claim, () if scores.yaw_bin is None else set(scores.yaw_bin), usual)
+    tested = [f for pair in pairs if (f := estimate(pair, scores, MEASURES[claim["measure"]].lower)).effect is not None]
+    effects = [finding.effect or 0.0 for finding in tested]
+    sides = verdicts.directions(effects, [1.0 if f.p_none is None else f.p_none for f in tested])
+    direction = verdicts.direction(sides, complete=len(tested) == len(pairs))
+    margins, size = margins_of(claim, pairs), NO_MARGIN
+    if margins is not None:
+        wanted = [margin for margin, pair in zip(margins, pairs, strict=True) if pair in [f.pair for f in tested]]
+        size = _size(tested, wanted, complete=len(tested) == len(pairs))
+    one_seed = direction == UNDECIDED and any(finding.p_none is None for finding in tested)
+    best = min(tested, key=lambda finding: finding.effect or 0.0).pair.than if tested else None
     return {
-        measure: {
-            kind: Between(known, scores.left[kind], {run: scores.deviation(run) for run in scores.several[kind]})
-            for kind, known in scores.spreads.items()
-            if known
-        }
-        for measure, scores in found.items()
+        "direction": direction,
+        "size": size,
+        "margins": margins,
+        "reason": ONE_SEED if one_seed else "",
+        "missing": sorted({run for pair in pairs for run in (pair.better, pair.than)} - set(scores.values)),
+        "best_other": best if "than_best_of" in claim else None,
+        "tests": [_test(finding, side) for finding, side in zip(tested, sides, strict=True)],
     }
 
 
-def write(judged: list[dict[str, Any]], experiment: config.Experiment, folder: Path) -> None:
-    """Write claims.json: the judged claims of the experiment, their count by verdict, and what they rest on."""
-    rests = spreads(experiment, dict.fromkeys(claim["measure"] for claim in judged))
-    between = {measure: {kind: asdict(known) for kind, known in found.items()} for measure, found in rests.items()}
-    head = {"experiment": experiment.name, "drawn": measurements.drawn(experiment), "confidence": CONFIDENCE}
-    content = head | {"verdicts": count(judged), "seeds": between, "claims": judged}
+def _size(tested: list[Finding], margins: list[float], complete: bool = True) -> str:
+    effects = [finding.effect or 0.0 for finding in tested]
+    p = [finding.p_of(margin) for finding, margin in zip(tested, margins, strict=True)]
+    p_none = [1.0 if finding.predicted is None else finding.predicted.p(0) for finding in tested]
+    return verdicts.size(effects, margins, p, p_none, complete)
+
+
+def _test(finding: Finding, direction: str) -> dict[str, Any]:
+    """A finding as claims.json has it, with both answers on this pair."""
+    margin = finding.pair.paper
+    size = NO_MARGIN if margin is None else _size([finding], [margin])
+    predicted = (None, None) if finding.predicted is None else finding.predicted.interval
+    keys = ("effect", "low", "high", "p_none", "dof", "faces", "seeds", "paired", "reason")
+    pair = {"better": finding.pair.better, "than": finding.pair.than, "bins": finding.pair.bins, "paper": margin}
+    measured = {key: getattr(finding, key) for key in keys}
+    return pair | {"direction": direction, "size": size} | measured | {"predicted": predicted}
+
+
+def judge_claim(claim: Mapping[str, Any], load: Load, usual: str = "") -> dict[str, Any]:
+    """A claim with both answers, and how they change on the other channel and without faces that are largely black."""
+    found = answer(claim, load(claim["measure"]), usual)
+    head = {key: str(claim[key]) for key in ("id", "says", "section", "quote", "measure")}
+    head |= {"place": place(claim), "confounds": claim.get("confounds", [])}
+    variants = []
+    for names, scores in _variants(claim["measure"], load) if found["tests"] else []:
+        other = answer(claim, scores, usual)
+        changes = any(other[key] != found[key] for key in ("direction", "size"))
+        kept = {key: other[key] for key in ("direction", "size", "tests")}
+        variants.append(names | {"changes": changes} | kept)
+    plan = None
+    if "negligible" in claim and found["tests"] and not found["reason"]:
+        (test,) = found["tests"]
+        plan = verdicts.plan_answer(test["low"], test["high"], claim["negligible"])
+    return head | found | {"variants": variants, "plan": plan}
+
+
+def _variants(measure: str, load: Load) -> list[tuple[dict[str, str], Scores]]:
+    """The same measure on the other channel, and without faces that are black over more than BLACK %, with names."""
+    if measure not in COLUMNS:
+        return []
+    on_y = measure.endswith("_y")
+    other = measure.removesuffix("_y") if on_y else f"{measure}_y"
+    channel = "RGB" if on_y else "Y"
+    found = [({"title": f"on {channel}", "short": channel, "measure": other}, load(other))]
+    scores = load(measure)
+    if scores.black is not None and (dark := scores.black > BLACK).any() and not dark.all():
+        title = f"without the {dark.sum()} faces that are over {BLACK} % black"
+        found.append(({"title": title, "short": "black borders", "measure": measure}, scores.of_faces(~dark)))
+    return found
+
+
+def judge(results: Results, load: Load, path: Path = CLAIMS) -> list[dict[str, Any]]:
+    """Every claim with both answers, in the order of the file; unmeasured ones have no tests."""
+    usual = results.experiment.params.training.recipe
+    judged = [judge_claim(claim, load, usual) for claim in read(path)]
+    for claim in judged:
+        claim["confounds"] = claim["confounds"] + _precisions(results, claim)
+    return judged
+
+
+def _precisions(results: Results, claim: dict[str, Any]) -> list[str]:
+    """A sentence where the claim's trainings differ in precision, from their provenance."""
+    found: dict[str, set[str]] = {}
+    runs = {run for test in claim["tests"] for run in (test["better"], test["than"]) if run in results.experiment.runs}
+    for run in map(results.experiment.run, sorted(runs)):
+        for seed in run.seeds:
+            path = run.provenance(seed)
+            precision = json.loads(path.read_text()).get("precision") if path.is_file() else None
+            if precision:
+                found.setdefault(precision, set()).add(f"{run.name}, seed {seed}")
+    if len(found) < 2:
+        return []
+    usual = max(found, key=lambda precision: len(found[precision]))
+    rest = "; ".join(f"{p}: {', '.join(sorted(names))}" for p, names in found.items() if p != usual)
+    return [f"Trained in {usual}, except {rest}."]
+
+
+def unmeasured(claim: Mapping[str, Any]) -> bool:
+    """Whether nothing of the claim has been measured."""
+    return not claim["tests"]
+
+
+def place(claim: Mapping[str, Any]) -> str:
+    """Whose claim it is: the paper's text's, its tables', the suite's own measures', or the user's."""
+    section = str(claim["section"])
+    if claim["measure"] in OWN_MEASURES:
+        return OWN
+    if section[0].isdigit():
+        return TEXT
+    return TABLES if section.startswith("Table") else YOURS
+
+
+def count(judged: Iterable[Mapping[str, Any]], key: str = "direction") -> dict[str, int]:
+    """How many measured claims have each answer; `key` is direction or size."""
+    found = [claim[key] for claim in judged if not unmeasured(claim)]
+    return {answer: found.count(answer) for answer in (DIRECTIONS if key == "direction" else SIZES)}
+
+
+def write(judged: list[dict[str, Any]], results: Results, folder: Path, load: Load) -> None:
+    """Write claims.json: the judged claims, their counts, and the variances between seeds that they rest on."""
+    between = {}
+    for measure in dict.fromkeys(claim["measure"] for claim in judged):
+        kinds = load(measure).by_kind
+        between[measure] = {kind: asdict(known) for kind, known in kinds.items() if known.seeds}
+    head = {"experiment": results.experiment.name, "drawn": results.synthetic, "confidence": CONFIDENCE}
+    counts = {"directions": count(judged), "sizes": count(judged, "size")}
+    missing = [claim["id"] for claim in judged if unmeasured(claim)]
+    content = head | counts | {"not_measured": missing, "seeds": between, "claims": judged}
     with cli.whole_file(folder / "claims.json") as part:
         part.write_text(json.dumps(_rounded(content), indent=1, ensure_ascii=False) + "\n")
 

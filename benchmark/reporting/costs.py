@@ -1,56 +1,66 @@
-"""What results cost: a table of trainings and inference, and a plot of quality against time, from provenance/."""
+"""What results cost: a table of trainings and inference, a plot of quality against time, and an estimate.
+
+Times come from provenance/, and from costs.csv where they are another machine's.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import torch
 
 from benchmark import cli, config
-from benchmark.provenance import hours
-from benchmark.reporting import measurements, tables
-from benchmark.reporting.plots import finish, panels
+from benchmark.make import make_method
+from benchmark.reporting import figures, tables
+from benchmark.reporting.figures.panels import legend_beside, panels
+from benchmark.reporting.results import Results, describe
+from methods.interface import Context
+from methods.trained import TrainedMethod
 
-KEPT = "costs.csv"
+KEPT, PLOT = "costs.csv", "time.png"
 INDEX = ["run", "seed"]
 DIGITS = {"parameters": 0, "training, s": 0, "images/s": 1, "threads": 0, "inference, ms a face": 2}
+HEAD = (
+    "# Costs\n\nSeconds of training are on the clock, pauses of a busy machine included, and of all epochs, phases "
+    "that several runs share counted for each; images a second are of the last phase, the median of its epochs. "
+    "Inference is timed in batches, with the copies to and from the device; on a CPU it is the processor's time, all "
+    "threads together, which other work on the machine does not lengthen."
+)
+ESTIMATED = (
+    "Training faces times epochs over the images a second that `{source}` was measured at, a row for each run whose "
+    "training was: {faces:,} of {all:,} faces are trained on. A run with several phases is counted at the speed of its "
+    "last, which is the slowest of most."
+)
 
 
-def numbers(experiment: config.Experiment) -> pd.DataFrame:
-    """A row a run and seed with what is known of it, STN_0 first; NaN and None where nothing is.
-
-    That is what provenance/ tells, and where it tells nothing, as in a clone of times that are of another machine,
-    what KEPT has.
-    """
-    found, kept = _told(experiment), experiment.results / KEPT
-    if kept.is_file():
-        before = pd.read_csv(kept, index_col=INDEX, dtype={"run": str})
-        found = found.fillna(before.reindex(pd.MultiIndex.from_frame(found[INDEX])).reset_index())
-    return found.astype({"threads": "Int64"})  # a whole number, in a clone as where it was measured
-
-
-def _told(experiment: config.Experiment) -> pd.DataFrame:
-    """What provenance/ tells."""
-    sizes, rows = measurements.parameters(experiment), []
-    aligners = [(aligner.name, aligner.provenance()) for aligner in experiment.aligners]
-    rows += [{"run": name, "seed": 0, **_training(path)} for name, path in aligners if path.is_file()]
-    for name, known in measurements.measured(experiment).items():
-        run = experiment.run(name)
-        shared = {"parameters": sizes[name], "inference, ms a face": 1000 * inference(run)}
-        seeds = [record["seed"] for record in known["training"]]
-        rows += [{"run": name, "seed": seed, **_training(run.provenance(seed)), **shared} for seed in seeds]
+def numbers(results: Results) -> pd.DataFrame:
+    """A row a run and seed with what is known of its cost, STN_0 and trunks first; NaN and None for what is not."""
+    pretrained = map(results.experiment.run, results.experiment.pretrained)
+    rows = [
+        {"run": run.name, "seed": seed, **_training(run.provenance(seed))}
+        for run in pretrained
+        for seed in run.seeds
+        if run.provenance(seed).is_file()
+    ]
+    for name, summary in results.summaries.items():
+        run = results.experiment.run(name)
+        time = 1000 * float(_read(run.predict_provenance).get("seconds_a_face", np.nan))
+        for seed in (record["seed"] for record in summary["training"]):
+            row = {"run": name, "seed": seed, "parameters": results.parameters[name], "inference, ms a face": time}
+            rows.append(row | _training(run.provenance(seed)))
     columns = ["run", "seed", "parameters", "training, s", "images/s", "device", "threads", "precision"]
-    return pd.DataFrame(rows, columns=[*columns, "inference, ms a face", "note"])
-
-
-def keep(experiment: config.Experiment) -> None:
-    """Write KEPT."""
-    with cli.whole_file(experiment.results / KEPT) as part:
-        numbers(experiment).to_csv(part, index=False)
+    known = pd.DataFrame(rows, columns=[*columns, "inference, ms a face", "note"])
+    if (kept := results.experiment.results / KEPT).is_file():
+        before = pd.read_csv(kept, index_col=INDEX, dtype={"run": str})
+        known = known.fillna(before.reindex(pd.MultiIndex.from_frame(known[INDEX])).reset_index())
+    return known.astype({"threads": "Int64"})  # a whole number, in a clone as where it was measured
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -60,69 +70,91 @@ def _read(path: Path) -> dict[str, Any]:
 def _training(path: Path) -> dict[str, Any]:
     """The columns that a seed's provenance fills."""
     known = _read(path)
-    found = {"training, s": known.get("seconds"), "images/s": known.get("images_per_second")}
-    return found | {key: known.get(key) for key in ("device", "threads", "precision", "note")}
+    times = {"training, s": known.get("seconds"), "images/s": known.get("images_per_second")}
+    return times | {key: known.get(key) for key in ("device", "threads", "precision", "note")}
 
 
-def spent(experiment: config.Experiment, trainings: pd.DataFrame) -> dict[int, float]:
-    """Hours by seed of all `trainings`, of `numbers`."""
-    runs: dict[int, list[config.Run]] = {}
-    for name, seed in trainings[["run", "seed"]].itertuples(index=False):
-        runs.setdefault(seed, []).append(experiment.training(name))
-    return {seed: hours(_read(run.provenance(seed)) for run in runs[seed]) for seed in sorted(runs)}
+def hours(trainings: Iterable[Mapping[str, Any]]) -> float:
+    """Hours that trainings took, by their provenance; phases of the same times are one, which runs share."""
+    phases = {(name, tuple(seconds)) for known in trainings for name, seconds in known.get("epochs", {}).items()}
+    return sum(sum(seconds) for _, seconds in phases) / 3600
 
 
-def inference(run: config.Run) -> float:
-    """Seconds a face, in batches, with the copies to and from the device; NaN where not measured here."""
-    return float(_read(run.predict_provenance).get("seconds_a_face", np.nan))
-
-
-def markdown(experiment: config.Experiment) -> str:
-    """The table as text, a dash where a number is missing; below it the remarks of provenance/ and their runs."""
-    found, names = numbers(experiment), measurements.labels(experiment)
-    times = ", ".join(f"{time:.2f} for seed {seed}" for seed, time in spent(experiment, found).items())
-    found["run"] = [names.get(run, run) for run in found["run"]]
-    remarks = found.groupby("note", sort=False)["run"].unique()
-    found = found.drop(columns="note")
-    text = found.astype(object).where(found.notna(), tables.DASH)
+def markdown(results: Results) -> str:
+    """The table as text, a dash for a missing number; below it the hours in all, and remarks with their runs."""
+    known, spent = numbers(results), {}
+    for seed in sorted(set(known["seed"])):
+        runs = map(results.experiment.run, known.loc[known["seed"] == seed, "run"])
+        spent[seed] = hours(_read(run.provenance(seed)) for run in runs)
+    total = ", ".join(f"{time:.2f} for seed {seed}" for seed, time in spent.items())
+    known["run"] = [results.labels.get(run, run) for run in known["run"]]
+    remarks = known.groupby("note", sort=False)["run"].unique()
+    known = known.drop(columns="note")
+    text = known.astype(object).where(known.notna(), tables.DASH)
     for column, digits in DIGITS.items():
-        text[column] = [tables.number(value, digits) for value in found[column].astype(float)]
-    below = [f"Hours of training in all, what runs share counted once: {times}."]
-    below += [f"{', '.join(runs)}: {remark}." for remark, runs in remarks.items()]
-    return "\n\n".join([text.to_markdown(index=False, disable_numparse=True), *below])
+        text[column] = [tables.number(value, digits) for value in known[column].astype(float)]
+    below = [f"Hours of training in all, what runs share counted once: {total}."]
+    below += [f"{', '.join(names)}: {remark}." for remark, names in remarks.items()]
+    return "\n\n".join([tables.markdown(text), *below])
 
 
-def quality_and_time(experiment: config.Experiment) -> plt.Figure:
+def estimate(target: config.Experiment, source: Results, faces: int = 30_000) -> str:
+    """Hours that the trainings of `target` would take on `faces` faces (the paper's), at the speeds of `source`."""
+    speeds = numbers(source).dropna(subset="images/s").drop_duplicates("run").set_index("run")
+    split = target.params.prepare
+    trained_on = round(faces * (1 - split.test_fraction) * (1 - split.validation_fraction))
+    rows = []
+    for run in (target.run(name) for name in target.runs if name in speeds.index):
+        speed, epochs = speeds["images/s"][run.name], _epochs(run)
+        time = trained_on * epochs / speed / 3600
+        row = {"run": source.labels[run.name], "epochs": epochs, "device": speeds["device"][run.name]}
+        rows.append(row | {"images/s": f"{speed:,.1f}", "hours a seed": f"{time:,.1f}", "seeds": len(run.seeds)})
+    said = ESTIMATED.format(source=source.experiment.name, faces=trained_on, all=faces)
+    return f"## Estimate for `{target.name}`\n\n{said}\n\n{tables.markdown(pd.DataFrame(rows))}"
+
+
+def _epochs(run: config.Run) -> int:
+    """Epochs of all phases of a run's training; none of what is fitted in one go."""
+    method = make_method(run)
+    phases = method.phases(Context(torch.device("cpu"))) if isinstance(method, TrainedMethod) else []
+    return sum(phase.epochs for phase in phases)
+
+
+def write(experiments: Sequence[Results], target: Path, estimates: Sequence[str] = ()) -> None:
+    """Write KEPT and PLOT of all experiments, and their tables with the estimates below them as one Markdown file."""
+    parts = [HEAD]
+    for results in experiments:
+        folder, name = results.experiment.results, results.experiment.name
+        with cli.whole_file(folder / KEPT) as part:
+            numbers(results).to_csv(part, index=False)
+        figures.save(quality_and_time(results), results, folder / PLOT)
+        parts += [f"## `{name}`: {describe(results.experiment)}", markdown(results)]
+        parts += [f"![PSNR against time, {name}]({name}/{PLOT})"]
+    with cli.whole_file(target) as part:
+        part.write_text("\n\n".join([*parts, *estimates]).rstrip() + "\n")
+
+
+def quality_and_time(results: Results) -> plt.Figure:
     """Mean PSNR against seconds a face of inference, and against seconds of training; a row a table of the paper."""
-    summaries, times = measurements.measured(experiment), _times(experiment)
-    shown = panels(summaries)
+    known, look, shown = numbers(results), figures.looks(results), panels(results.summaries)
+    trained = known[known["parameters"] > 0]  # what learns nothing is not trained
+    devices = " and ".join(sorted(trained["device"].dropna().unique()))
+    times = {
+        "inference, s a face": known.groupby("run")["inference, ms a face"].first() / 1000,
+        f"training, s ({devices})": trained.groupby("run")["training, s"].mean(),
+    }
     size = (12, 3 * len(shown) + 0.6)
-    figure, grid = plt.subplots(len(shown), 2, figsize=size, sharex="col", sharey="row", squeeze=False)
-    for axes, (title, looks) in zip(grid, shown.items(), strict=True):
+    drawn, grid = plt.subplots(len(shown), 2, figsize=size, sharex="col", sharey="row", squeeze=False)
+    for axes, (title, labels) in zip(grid, shown.items(), strict=True):
         for axis, seconds in zip(axes, times.values(), strict=True):
-            for name, look in looks.items():
-                if seconds.get(name, 0) > 0:
-                    axis.plot(seconds[name], summaries[name]["psnr"], ls="", ms=6, **look)
+            for run, label in labels.items():
+                time = seconds.get(run, 0) or np.nan  # what took no time has no place on a logarithmic axis
+                style = dataclasses.asdict(look[run]) | {"label": label, "ls": "", "ms": 6}
+                axis.plot(time, results.summaries[run]["psnr"], **style)
             axis.set(xscale="log", title=title)
             axis.grid(alpha=0.3)
         axes[0].set(ylabel="PSNR, dB")
-        drawn = {line.get_label(): line for axis in axes for line in axis.lines}  # a run may be in one plot alone
-        axes[1].legend(
-            drawn.values(), drawn.keys(), fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False
-        )
-    for axis, title in zip(grid[-1], times, strict=True):
-        axis.set(xlabel=title)
-    return finish(figure)
-
-
-def _times(experiment: config.Experiment) -> dict[str, dict[str, float]]:
-    """Seconds by run of inference a face, and of training, of which the mean over seeds; by what they are."""
-    found = numbers(experiment)
-    trained = found[found["parameters"] > 0]  # what learns nothing is not trained
-    training = trained.groupby("run")["training, s"].mean()
-    milliseconds = found.groupby("run")["inference, ms a face"].first()
-    devices = " and ".join(sorted(trained["device"].dropna().unique()))
-    return {
-        "inference, s a face": {str(run): float(value) / 1000 for run, value in milliseconds.items()},
-        f"training, s ({devices})": {str(run): float(value) for run, value in training.items()},
-    }
+        legend_beside(axes[1])
+    for axis, said in zip(grid[-1], times, strict=True):
+        axis.set(xlabel=said)
+    return drawn

@@ -1,55 +1,92 @@
-"""The page of deviations: every point where the papers, their authors' code and this project differ.
+"""deviations.md: where the papers, the authors' code and this project differ, a section a method.
 
-Three kinds of rows: of the protocol and of the baselines, from reference/deviations.yaml; of the paper's network, from
-its recipes and the same file. A method offers rows of recipes as DEVIATIONS in its package, or in the module `recipes`
-of it: objects with the attributes point, paper, authors, tuned and why.
+The texts are in benchmark/reference/deviations.yaml (the protocol) and in methods/NAME/deviations.yaml, in one form.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pandas as pd
+import pydantic
 import yaml
 
 from benchmark import cli, config
 from benchmark.reporting import tables
 from datasets.face import BadInput
-from methods.interface import discover, names
+from methods.interface import method_class, names
 
-COLUMNS = {"point": "Point", "paper": "Paper", "authors": "Authors' code", "tuned": "Recipe `tuned`", "why": "Remark"}
-NOTES = Path(__file__).parents[1] / "reference" / "deviations.yaml"
-NOTED = {"about": "Method", "point": "Point", "paper": "Paper", "here": "Here", "why": "Why"}
-PROTOCOL, OURS = "protocol", "mtun"
-
-
-def rows() -> pd.DataFrame:
-    """Every deviation of a method's recipes as text: the method's folder, then COLUMNS."""
-    found = [
-        {"Method": name} | {title: _text(getattr(row, key)) for key, title in COLUMNS.items()}
-        for name in discover()
-        for row in offered(name)
-    ]
-    return pd.DataFrame(found, columns=["Method", *COLUMNS.values()])
+FILE = "deviations.yaml"
+PROTOCOL = Path(__file__).parents[1] / "reference" / FILE
+METHODS = Path(__file__).parents[2] / "methods"
 
 
-def offered(name: str) -> tuple[Any, ...]:
-    """The rows that the method `name` offers; () where it has none."""
-    package = importlib.import_module(f"methods.{name}")
-    if hasattr(package, "DEVIATIONS"):
-        return tuple(package.DEVIATIONS)
-    return tuple(getattr(_recipes(name), "DEVIATIONS", ()))
+class Deviation(pydantic.BaseModel):
+    """One point on which this project differs from a paper."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", strict=True, str_min_length=1)
+
+    point: str
+    paper: str
+    authors: str | None = None
+    here: str
+    why: str
+
+    def line(self) -> str:
+        """The deviation as an item of a Markdown list."""
+        parts = {"Paper": self.paper, "Authors' code": self.authors, "Here": self.here, "Why": self.why}
+        text = " ".join(f"*{title}:* {text.rstrip('.')}." for title, text in parts.items() if text)
+        return f"- **{self.point[0].upper()}{self.point[1:]}.** {text}"
 
 
-def _recipes(name: str) -> ModuleType | None:
-    """The module `recipes` of the method `name`, if it has one."""
+def read(path: Path) -> list[Deviation]:
+    """Read a file of deviations; [] if there is none.
+
+    Raises:
+        BadInput: names the entry that lacks a key, has an unknown one, or a value that is no text.
+    """
+    entries = yaml.safe_load(path.read_text()) if path.is_file() else []
+    found = []
+    for number, entry in enumerate(entries, 1):
+        try:
+            found.append(Deviation.model_validate(entry))
+        except pydantic.ValidationError as error:
+            problem = error.errors()[0]
+            where = f"{path}: entry {number} ({entry.get('point', '?') if isinstance(entry, dict) else entry})"
+            raise BadInput(f"{where}: {'.'.join(map(str, problem['loc']))}: {problem['msg']}") from error
+    return found
+
+
+def settings(experiment: config.Experiment, name: str) -> list[str]:
+    """What the experiment sets of a method for all its runs, as `option value (default)`, where it differs."""
+    given = experiment.params.methods.get(name) or {}
+    recipe = experiment.params.training.recipe
+    usual = {key: _usual(name, key, recipe) for key in given if key in method_class(name).Options.model_fields}
+    return [f"`{key}` {_text(given[key])} ({_text(value)})" for key, value in usual.items() if value != given[key]]
+
+
+def _usual(name: str, key: str, recipe: str) -> Any:
+    """An option's value where an experiment does not set it: its default, or the recipe's."""
+    value, recipes = method_class(name).Options.model_fields[key].default, recipes_of(name)
+    return getattr(recipes[recipe], key, None) if value is None and recipes else value
+
+
+def recipes_of(name: str) -> dict[str, Any]:
+    """RECIPES of the method's module `recipes`, dataclasses by name; {} if it has none."""
     module = f"methods.{name}.recipes"
-    return importlib.import_module(module) if importlib.util.find_spec(module) else None
+    return importlib.import_module(module).RECIPES if importlib.util.find_spec(module) else {}
+
+
+def recipe_table(name: str) -> pd.DataFrame:
+    """The fields in which the method's recipes differ, a column a recipe, as text."""
+    values = pd.DataFrame({recipe: dataclasses.asdict(fields) for recipe, fields in recipes_of(name).items()})
+    texts = values.map(_text)
+    return texts[texts.nunique(axis=1) > 1].rename_axis("setting").reset_index() if len(texts) else texts
 
 
 def _text(value: Any) -> str:
@@ -60,86 +97,48 @@ def _text(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def notes(path: Path = NOTES) -> pd.DataFrame:
-    """The rows of a YAML file, columns NOTED; BadInput for one that lacks a key, has another or is about nothing."""
-    found = yaml.safe_load(path.read_text())["deviations"]
-    for number, row in enumerate(found, 1):
-        _check(row, f"{path}: row {number} ({row.get('about', '?')}: {row.get('point', '?')})")
-    return pd.DataFrame(found, columns=list(NOTED)).rename(columns=NOTED)
-
-
-def _check(row: dict[str, Any], where: str) -> None:
-    if missing := NOTED.keys() - row.keys():
-        raise BadInput(f"{where} lacks {', '.join(sorted(missing))}")
-    if unknown := row.keys() - NOTED.keys():
-        raise BadInput(f"{where} has unknown {', '.join(sorted(unknown))}")
-    if wrong := [key for key, value in row.items() if not isinstance(value, str) or not value]:
-        raise BadInput(f"{where}: {', '.join(wrong)} must be text; put it in quotes")
-    if row["about"] not in (PROTOCOL, *names()):
-        raise BadInput(f"{where}: about is {PROTOCOL} or one of {', '.join(names())}")
-
-
-def settings(experiment: config.Experiment) -> pd.DataFrame:
-    """What the experiment sets of each method beyond its recipe or default: width, epochs, rates."""
-    recipe = experiment.params["training"]["recipe"]
-    found = [
-        {"Method": name, "Option": key, "Recipe or default": _text(_usual(name, key, recipe)), "Here": _text(value)}
-        for name, options in experiment.params["methods"].items()
-        for key, value in (options or {}).items()
-    ]
-    table = pd.DataFrame(found, columns=["Method", "Option", "Recipe or default", "Here"])
-    return table[table["Here"] != table["Recipe or default"]]
-
-
-def _usual(name: str, key: str, recipe: str) -> Any:
-    """An option's value where an experiment leaves it alone."""
-    value, recipes = getattr(discover()[name].Options(), key), _recipes(name)
-    return getattr(recipes.recipe(recipe), key, None) if value is None and recipes else value
-
-
 def write(experiment: config.Experiment, folder: Path, outdated: Mapping[str, list[str]] | None = None) -> None:
-    """Write deviations.md: what the experiment sets, the protocol's, the baselines' and the recipes' deviations.
-
-    outdated: by run, in what its scores are not of today's settings.
-    """
+    """Write deviations.md into `folder`. outdated: by run, in which settings its scores are out of date."""
     with cli.whole_file(folder / "deviations.md") as part:
         part.write_text(page(experiment, outdated or {}))
 
 
 def page(experiment: config.Experiment, outdated: Mapping[str, list[str]]) -> str:
-    """deviations.md: a line on the experiment, then tables, each below what it holds."""
-    noted = notes()
-    protocol, ours = (noted[noted["Method"] == about].drop(columns="Method") for about in (PROTOCOL, OURS))
+    """The text of deviations.md."""
     parts = [
-        _protocol(experiment),
+        "# Deviations from the papers",
+        f"Experiment {experiment.name}: {tables.describe(experiment)}.",
         *_outdated(outdated),
-        f"What it sets of its methods for all runs (recipe `{experiment.params['training']['recipe']}`):",
-        _markdown(settings(experiment)),
-        "Where the paper and this project differ in the protocol, which all methods share:",
-        _markdown(protocol),
-        "Where the baselines differ from their own papers, or from what Yu et al., the paper reproduced, say of them:",
-        _markdown(noted[~noted["Method"].isin([PROTOCOL, OURS])]),
-        "Where the paper, its authors' public code and this project differ in the paper's network. The recipes `paper` "
-        "and `authors` follow the columns of these names.",
-        _markdown(rows()),
-        "Further points of that network, of all recipes where the row names none:",
-        _markdown(ours),
+        "## Protocol",
+        _protocol(experiment),
+        _list(read(PROTOCOL)),
     ]
+    for name in names():
+        parts += section(experiment, name)
     return "\n\n".join(parts) + "\n"
+
+
+def section(experiment: config.Experiment, name: str) -> list[str]:
+    """The section of a method: what the experiment sets, its recipes, its deviations; [] if there is nothing to say."""
+    found, changed, recipes = read(METHODS / name / FILE), settings(experiment, name), recipe_table(name)
+    parts = [f"This experiment sets (default): {', '.join(changed)}."] if changed else []
+    parts += [_list(found)] if found else []
+    parts += [f"Recipes:\n\n{recipes.to_markdown(index=False, disable_numparse=True)}"] if len(recipes) else []
+    return [f"## {name}", *parts] if parts else []
 
 
 def _protocol(experiment: config.Experiment) -> str:
     """What the experiment sets of the protocol, in a line."""
-    blocks = (experiment.params["prepare"], {**experiment.params["training"], "precision": experiment.precision})
-    values = "; ".join(", ".join(f"{key} {_text(value)}" for key, value in block.items()) for block in blocks)
-    return f"Experiment {experiment.name}: {tables.describe(experiment)}. Of the protocol it sets {values}."
+    params = experiment.params
+    blocks = (params.prepare.model_dump(exclude_defaults=True), params.training.model_dump())
+    return f"This experiment sets: {', '.join(f'`{k}` {_text(v)}' for block in blocks for k, v in block.items())}."
 
 
 def _outdated(runs: Mapping[str, list[str]]) -> list[str]:
-    """A warning where scores are not of today's settings."""
+    """A warning where scores were computed with other settings than today's."""
     listed = [f"- {run}: {'; '.join(lines)}" for run, lines in runs.items()]
-    return ["**Scores that were made with other settings than today's:**", "\n".join(listed)] if listed else []
+    return ["**Scores that were computed with other settings than today's:**", "\n".join(listed)] if listed else []
 
 
-def _markdown(table: pd.DataFrame) -> str:
-    return table.map(lambda text: text.replace("|", r"\|")).to_markdown(index=False, disable_numparse=True)
+def _list(found: list[Deviation]) -> str:
+    return "\n".join(entry.line() for entry in found)

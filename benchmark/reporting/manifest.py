@@ -14,7 +14,7 @@ import pandas as pd
 from benchmark.provenance import file_hash
 from datasets import pose
 from datasets.crop import Crop, Skipped
-from datasets.split import Placed
+from datasets.split import PresplitEntry
 
 
 def write_manifest(
@@ -42,8 +42,8 @@ def write_manifest(
         "by_points": {side: _counts(table["points"]) for side, table in sides.items()},
         "by_yaw": {side: _counts(table["yaw"].map(pose.bin_of)) for side, table in sides.items()},
         "split": {
-            "by person and photograph": sum(not isinstance(crop.entry, Placed) for crop in crops),
-            "as the corpus is parted": sum(isinstance(crop.entry, Placed) for crop in crops),
+            "by person and photograph": sum(not isinstance(crop.entry, PresplitEntry) for crop in crops),
+            "as the corpus is parted": sum(isinstance(crop.entry, PresplitEntry) for crop in crops),
         },
         "copies on both sides": parted,
         "exif_tagged": dict(Counter(crop.frame for crop in crops if crop.frame)),

@@ -13,14 +13,18 @@ class Measure:
     digits: int
     factor: int = 1
     lower: bool = False
+    unit: str = ""
 
 
 MEASURES = {
-    "psnr": Measure("PSNR, dB", 2),
+    "psnr": Measure("PSNR, dB", 2, unit=" dB"),
     "ssim": Measure("SSIM", 3),
-    "psnr_y": Measure("PSNR on Y, dB", 2),
+    "psnr_y": Measure("PSNR on Y, dB", 2, unit=" dB"),
     "ssim_y": Measure("SSIM on Y", 3),
     "distance": Measure("identity distance", 3, lower=True),
-    "nme": Measure("landmark error, %", 2, factor=100, lower=True),
+    "nme": Measure("landmark error, %", 2, factor=100, lower=True, unit=" %"),
     "vgg": Measure("VGG-19 distance", 3, lower=True),
+    "rotation_degrees": Measure("rotation error, °", 2, lower=True, unit="°"),
+    "shift_percent": Measure("shift error, %", 2, lower=True, unit=" %"),
+    "peak_px": Measure("heatmap error, px", 2, lower=True, unit=" px"),
 }

@@ -1,19 +1,16 @@
-"""A sheet of the prepared faces: crop with landmarks, LR face, LR turned upright, heatmaps over the crop."""
+"""A sheet of the prepared faces: crop with landmarks, LR face, aligned LR face, heatmaps over the crop."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from benchmark import cli
 from datasets import degrade
 from datasets.batch import to_float, to_uint8
 from datasets.components import COMPONENTS
-from datasets.heatmaps import heatmaps
+from datasets.heatmaps import SIGMA, heatmaps
 from datasets.pairs import Pairs
 
 mpl.use("Agg")
@@ -39,14 +36,14 @@ def spread_over_yaw(yaw: np.ndarray, count: int) -> np.ndarray:
     return np.array(rows)
 
 
-def corpus_sheet(pairs: Pairs, sigma: float, target: Path) -> None:
-    """Draw ten faces spread over yaw into `target` (PNG)."""
+def corpus_sheet(pairs: Pairs) -> plt.Figure:
+    """Draw ten faces spread over yaw."""
     yaw = pairs.faces["yaw"].to_numpy()
     rows = spread_over_yaw(yaw, min(COLUMNS, len(pairs)))
     faces = pairs[rows]
     lr, warp = to_float(torch.from_numpy(faces.lr)), torch.from_numpy(faces.warp)
     upright = to_uint8(degrade.align(lr, warp)).numpy()
-    maps = heatmaps(torch.from_numpy(faces.landmarks), torch.from_numpy(faces.component), 128, 2 * sigma).numpy()
+    maps = heatmaps(torch.from_numpy(faces.landmarks), torch.from_numpy(faces.component), 128, 2 * SIGMA).numpy()
     lines = {
         "HR, landmarks": faces.hr,
         "LR": faces.lr,
@@ -63,7 +60,4 @@ def corpus_sheet(pairs: Pairs, sigma: float, target: Path) -> None:
     for axis, points, seen, degrees in zip(axes[0], faces.landmarks, faces.visible, yaw[rows], strict=True):
         axis.scatter(*points[seen].T, s=0.6, c="lime", linewidths=0)
         axis.set_title(f"yaw {degrees:+.0f}°", fontsize=7)
-    figure.tight_layout(pad=0.3)
-    with cli.whole_file(target) as part:
-        figure.savefig(part, dpi=130)
-    plt.close(figure)
+    return figure

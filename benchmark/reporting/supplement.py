@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark import cli, config
-from benchmark.reporting import measurements, tables
+from benchmark import cli
+from benchmark.reference import copies
+from benchmark.reporting import tables
+from benchmark.reporting.results import Results, ordered_bins
 from benchmark.scoring.recognition import FAILURE, SAME, TRUTH
 
 # Columns of the part on estimates: key in RUN.facts.json, title, digits.
@@ -36,9 +38,9 @@ RECOGNISED = {
 }
 
 
-def numbers(experiment: config.Experiment) -> dict[str, pd.DataFrame]:
+def numbers(results: Results) -> dict[str, pd.DataFrame]:
     """The parts of the supplement by title, a row a measured run, columns as (measure, group); NaN where not known."""
-    rows, summaries = measurements.rows(experiment), measurements.measured(experiment)
+    rows, summaries = results.rows, results.summaries
     parts = {}
     for title, groups in GROUPS.items():
         found = {run: by_group(groups(table), table) for run, table in rows.items()}
@@ -46,16 +48,16 @@ def numbers(experiment: config.Experiment) -> dict[str, pd.DataFrame]:
             parts[title] = pd.DataFrame(found).T
     parts["RGB and luma"] = pd.DataFrame({run: _luma(summary) for run, summary in summaries.items()}).T
     parts["Estimates"] = pd.DataFrame({run: estimates(summary["estimates"]) for run, summary in summaries.items()}).T
-    sizes = {run: {("parameters", ""): count} for run, count in measurements.parameters(experiment).items()}
+    sizes = {run: {("parameters", ""): count} for run, count in results.parameters.items()}
     parts["Size"] = pd.DataFrame(sizes).T
-    if seen := measurements.recognised(experiment):
+    if seen := results.recognised:
         parts["Identity and landmarks"] = pd.DataFrame({run: _recognised(table) for run, table in seen.items()}).T
     return parts
 
 
 def by_yaw(table: pd.DataFrame) -> dict[str, pd.Series]:
     """Which of a run's rows belong to each yaw bin."""
-    return {f"{group}°": table["yaw_bin"] == group for group in measurements.ordered_bins(table["yaw_bin"])}
+    return {f"{group}°": table["yaw_bin"] == group for group in ordered_bins(table["yaw_bin"])}
 
 
 def by_source(table: pd.DataFrame) -> dict[str, pd.Series]:
@@ -73,7 +75,7 @@ def by_black(table: pd.DataFrame) -> dict[str, pd.Series]:
 
 def by_copy(table: pd.DataFrame) -> dict[str, pd.Series]:
     """Which of a run's rows are of copies of training faces, and which are not; {} where none is known."""
-    known = table["name"].isin(measurements.copies())
+    known = table["name"].isin(copies())
     count = table.loc[known, "name"].nunique()
     return {f"the {count} copies of training faces": known, "all other faces": ~known} if count else {}
 
@@ -145,22 +147,22 @@ def _title(measure: str, group: str) -> tuple[str, int]:
     return (f"{title} ({suffix})" if group.startswith("warp_") and suffix != "STN" else title), digits
 
 
-def labels(experiment: config.Experiment) -> dict[str, str]:
+def labels(results: Results) -> dict[str, str]:
     """The names of the rows: of the runs, and of the HR faces that a recogniser looked at too."""
-    return {TRUTH: "HR"} | measurements.labels(experiment)
+    return {TRUTH: "HR"} | results.labels
 
 
-def write(experiment: config.Experiment, folder: Path) -> None:
+def write(results: Results, folder: Path) -> None:
     """Write supplement.csv (numbers, all parts side by side), supplement.md and supplement.tex (text, part by part)."""
-    parts, names = numbers(experiment), labels(experiment)
+    parts, names = numbers(results), labels(results)
     wide = pd.concat(parts.values(), axis=1)
     wide.columns = pd.Index([" ".join(filter(None, column)) for column in wide.columns])
     with cli.whole_file(folder / "supplement.csv") as part:
         wide.to_csv(part, float_format="%.4f", index_label="run")
     markdown, latex = [], []
     for title, values in parts.items():
-        text, caption = shown(values, names), f"{title}. Experiment {experiment.name}."
-        markdown.append(f"{caption}\n\n{text.to_markdown(index=False, disable_numparse=True)}\n")
+        text, caption = shown(values, names), f"{title}. Experiment {results.experiment.name}."
+        markdown.append(f"{caption}\n\n{tables.markdown(text)}\n")
         latex.append(tables.latex(text, {}, caption, f"tab:{title.lower().replace(' ', '-')}"))
     with cli.whole_file(folder / "supplement.md") as part:
         part.write_text("\n".join(markdown))

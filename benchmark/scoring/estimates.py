@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
@@ -45,6 +46,27 @@ def rounded(errors: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def error_rows(path: Path, pairs: Pairs, sigma: float = SIGMA) -> pd.DataFrame:
+    """Errors of a run's estimates, a row a face: columns rotation_degrees, shift_percent, scale_percent, peak_px.
+
+    The warp is the method's `warp_stn`, else its first; peak_px is the mean over visible components. A method without
+    warps or heatmaps lacks their columns; the table is empty without both.
+    """
+    found = estimates(path)
+    warps = [name for name in found if name.startswith("warp")]
+    maps = [name for name in found if name.startswith("heatmaps")]
+    columns: dict[str, Tensor] = {}
+    if warps:
+        warp = found["warp_stn" if "warp_stn" in warps else warps[0]]
+        columns = _warp_errors(warp, torch.from_numpy(np.array(pairs.warp)))
+    if maps:
+        distance, seen, _ = _distances(found[maps[0]], pairs, maps[0] == "heatmaps", sigma)
+        columns["peak_px"] = (distance * seen).sum(1) / seen.sum(1)  # NaN where nothing is visible
+    if not columns:
+        return pd.DataFrame()
+    return pd.DataFrame({name: values.double().numpy() for name, values in columns.items()}).round(3)
+
+
 def heatmap_errors(maps: Tensor, pairs: Pairs, upright: bool, sigma: float = SIGMA) -> dict[str, float]:
     """Distance of predicted and true component centres in pixels of the 128 px face, and visibility accuracy.
 
@@ -54,13 +76,7 @@ def heatmap_errors(maps: Tensor, pairs: Pairs, upright: bool, sigma: float = SIG
     maps sum to on average). The sum and not the peak: of a component that is surely there, but not where, least squares
     make a wide, flat map of the right sum. visible_share, of the truth, is what calling all of them visible reaches.
     """
-    size = maps.shape[-1]
-    points = torch.from_numpy(np.array(pairs.landmarks))
-    if not upright:
-        points = degrade.warp_points(points, torch.from_numpy(np.array(pairs.warp)))
-    targets = heatmaps(points, torch.from_numpy(pairs.component), size, sigma * size / 64)
-    seen = targets.amax((2, 3)) >= VISIBLE
-    distance = (_centre(maps) - _centre(targets)).norm(dim=-1) * (128 / size)
+    distance, seen, targets = _distances(maps, pairs, upright, sigma)
     total = targets.sum((2, 3))
     average = (total * seen).sum(0) / seen.sum(0).clamp(min=1)
     called = maps.sum((2, 3)) >= 0.5 * torch.where(seen, total, average)
@@ -73,6 +89,17 @@ def heatmap_errors(maps: Tensor, pairs: Pairs, upright: bool, sigma: float = SIG
     return scores
 
 
+def _distances(maps: Tensor, pairs: Pairs, upright: bool, sigma: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Distances of centres (N, 4) in pixels of the 128 px face, which components are visible, and the true maps."""
+    size = maps.shape[-1]
+    points = torch.from_numpy(np.array(pairs.landmarks))
+    if not upright:
+        points = degrade.warp_points(points, torch.from_numpy(np.array(pairs.warp)))
+    targets = heatmaps(points, torch.from_numpy(pairs.component), size, sigma * size / 64)
+    distance = (_centre(maps) - _centre(targets)).norm(dim=-1) * (128 / size)
+    return distance, targets.amax((2, 3)) >= VISIBLE, targets
+
+
 def _centre(maps: Tensor) -> Tensor:
     weight = maps.clamp(min=0) * (maps >= 0.5 * maps.amax((2, 3), keepdim=True))
     axis = torch.arange(maps.shape[-1], dtype=maps.dtype)
@@ -82,11 +109,15 @@ def _centre(maps: Tensor) -> Tensor:
 
 def warp_errors(estimate: Tensor, truth: Tensor) -> dict[str, float]:
     """Mean errors of warps (N, 4): rotation in degrees, shift in % of the box's side, scale in % of the true one."""
-    turn = degrade.wrapped(estimate[:, 0] - truth[:, 0])
-    shift = (estimate[:, 2:] - truth[:, 2:]).norm(dim=1) / 2  # the box is 2 wide
-    scale = estimate[:, 1] / truth[:, 1] - 1
+    return {name: errors.mean().item() for name, errors in _warp_errors(estimate, truth).items()}
+
+
+def _warp_errors(estimate: Tensor, truth: Tensor) -> dict[str, Tensor]:
+    turn = degrade.wrapped(estimate[:, 0] - truth[:, 0]).abs().double()
+    shift = (estimate[:, 2:] - truth[:, 2:]).norm(dim=1).double() / 2  # the box is 2 wide
+    scale = (estimate[:, 1] / truth[:, 1] - 1).abs().double()
     return {
-        "rotation_degrees": torch.rad2deg(turn.abs().double().mean()).item(),
-        "shift_percent": 100 * shift.double().mean().item(),
-        "scale_percent": 100 * scale.abs().double().mean().item(),
+        "rotation_degrees": torch.rad2deg(turn),
+        "shift_percent": 100 * shift,
+        "scale_percent": 100 * scale,
     }

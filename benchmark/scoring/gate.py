@@ -92,7 +92,7 @@ def pictures_against_lock(lock: Path) -> list[str]:
 def metrics_of_known_runs(experiment: config.Experiment, summaries: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """metrics/ must hold finite means, and no run that params.yaml lacks."""
     known = {f"{run}{suffix}" for run in experiment.runs for suffix in (".csv", ".json", ".facts.json")}
-    known |= {aligner.metrics.name for aligner in experiment.aligners}
+    known |= {experiment.run(name).metrics.name for name in experiment.pretrained}
     files = sorted((experiment.results / "metrics").iterdir())
     wrong = [f"{path}: of no run of params.yaml; delete it" for path in files if path.name not in known]
     for run, summary in summaries.items():

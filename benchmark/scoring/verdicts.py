@@ -1,53 +1,67 @@
-"""Verdicts on claims: one function decides on a pair, one on several of them, and Holm's correction stands between."""
+"""The two answers to a claim: direction, by tests of no difference, and size, by tests of the paper's margin."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 
 from benchmark.scoring.statistics import CONFIDENCE
 
-REPRODUCED, SMALLER, OPEN = "reproduced", "smaller than claimed", "open"
-NOT_REPRODUCED, CONTRADICTED = "not reproduced", "contradicted"
-VERDICTS = (REPRODUCED, SMALLER, NOT_REPRODUCED, CONTRADICTED, OPEN)
-Side = Literal[-1, 0, 1]
+CONFIRMED, REFUTED, UNDECIDED = "confirmed", "refuted", "undecided"
+AS_CLAIMED, SMALLER, LARGER, NO_MARGIN = "as claimed", "smaller", "larger", "–"
+DIRECTIONS = (CONFIRMED, REFUTED, UNDECIDED)
+SIZES = (AS_CLAIMED, SMALLER, LARGER, UNDECIDED, NO_MARGIN)
+LEVEL = 1 - CONFIDENCE
 
 
-def side(mean: float, value: float, p: float) -> Side:
-    """Where the true effect lies, seen from `value`: above (1), below (-1), or not told apart from it (0).
+def directions(means: Sequence[float], p: Sequence[float]) -> list[str]:
+    """The direction of each pair of a claim that needs all of them. means > 0 support it; p: of no difference.
 
-    p: of `value` being the true effect, after any correction.
+    Confirming asks each pair at the full level, for all must pass (intersection-union test); refuting one pair of
+    several is one chance of several, so that it is corrected by Holm.
     """
-    if not p < 1 - CONFIDENCE:
-        return 0
-    return 1 if mean > value else -1
+    worse = holm([_below(mean, 0, value) for mean, value in zip(means, p, strict=True)])
+    return [
+        REFUTED if below < LEVEL else CONFIRMED if mean > 0 and value < LEVEL else UNDECIDED
+        for mean, value, below in zip(means, p, worse, strict=True)
+    ]
 
 
-def verdict(direction: Side, size: Side | None) -> str:
-    """The verdict on one pair from two answers, which are sides.
+def direction(pairs: Sequence[str], complete: bool = True) -> str:
+    """The direction of a claim from those of its pairs. complete: no pair is unmeasured."""
+    if REFUTED in pairs:
+        return REFUTED
+    return CONFIRMED if complete and set(pairs) == {CONFIRMED} else UNDECIDED
 
-    direction: of no effect; 1 is better, as claimed, -1 worse. size: of the paper's margin; None where it gives none.
 
-    | direction \\ size | below (-1)           | agrees (0)     | above (1)      | no margin      |
-    |:------------------|:---------------------|:---------------|:---------------|:---------------|
-    | better (1)        | smaller than claimed | reproduced     | reproduced     | reproduced     |
-    | can't tell (0)    | not reproduced       | open           | reproduced     | open           |
-    | worse (-1)        | contradicted         | contradicted   | contradicted   | contradicted   |
+def size(
+    means: Sequence[float], margins: Sequence[float], p: Sequence[float], p_none: Sequence[float], complete: bool = True
+) -> str:
+    """The size of a claim beside the paper's margins, from the differences of its pairs for one training a side.
 
-    What lies above a margin is above nothing too, even where the correction for several pairs leaves that untold.
+    p: of each pair's margin; p_none: of no difference. complete: no pair is unmeasured. Smaller: at least one pair is
+    (Holm). Larger: all are (intersection-union). As claimed: the margin is possible, and no difference is not.
     """
-    if direction == -1:
-        return CONTRADICTED
-    if direction == 0 and size != 1:
-        return NOT_REPRODUCED if size == -1 else OPEN
-    return SMALLER if size == -1 else REPRODUCED
+    values = list(zip(means, margins, p, strict=True))
+    if min(holm([_below(*value) for value in values]), default=1.0) < LEVEL:
+        return SMALLER
+    if not complete or not all(mean > 0 and chance < LEVEL for mean, chance in zip(means, p_none, strict=True)):
+        return UNDECIDED
+    larger = all(mean > margin and chance < LEVEL for mean, margin, chance in values)
+    return LARGER if larger else AS_CLAIMED
 
 
-def overall(verdicts: Sequence[str]) -> str:
-    """The verdict on a claim from those on its pairs: the worst, where what is open is worse than what is smaller."""
-    return next(v for v in (CONTRADICTED, NOT_REPRODUCED, OPEN, SMALLER, REPRODUCED) if v in verdicts)
+def _below(mean: float, value: float, p: float) -> float:
+    """Twice the one-sided p of the true value not lying below `value`, from the two-sided one; at most 1."""
+    return p if mean < value else 1.0
+
+
+def plan_answer(low: float, high: float, negligible: float) -> str:
+    """The answer of results/standin-cpu/PLAN.md: no gain is one whose interval lies below a negligible one."""
+    if low > 0:
+        return "yes, but negligible" if high < negligible else "yes"
+    return "no" if high < negligible else UNDECIDED
 
 
 def holm(p: Sequence[float]) -> list[float]:

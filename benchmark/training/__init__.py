@@ -1,1 +1,4 @@
-"""How a method learns: the loop, its steps, its state on disk."""
+"""How a method learns: the loop, its update, its checkpoints, and several processes that train as one."""
+
+# Part of every training's fingerprint. Raise it when the loop's arithmetic, seeding or data order changes.
+LOOP_VERSION = 1

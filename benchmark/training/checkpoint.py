@@ -1,24 +1,38 @@
-"""Resume state on disk: numbered files, each with its own checksum, the last two kept."""
+"""A training run between two updates: its state, and the checkpoints from which it is resumed bit for bit."""
 
 from __future__ import annotations
 
-import hashlib
-import io
+import math
 import os
+import time
+import zipfile
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import torch
+from torch import Tensor
 
 from benchmark.cli import whole_file
+from benchmark.training import distributed
+from benchmark.training.step import Step
+from datasets.batch import DeviceFaces
+from datasets.face import BadInput
+from datasets.pairs import Pairs
+from methods.interface import Context
+from methods.trained import Phase, TrainedMethod
 
-_DIGEST = hashlib.sha256().digest_size
-_KEEP = 2
 _NAMES = "[0-9]*.ckpt"  # not what a killed writer left half done
 
 
+class TrainingStopped(BadInput):
+    """Training cannot go on: a loss or a weight is not finite."""
+
+
 class Checkpoints:
-    """The checkpoints of one training run. A file is the SHA-256 of what follows, then torch.save's bytes."""
+    """The numbered checkpoints of one training run in a folder, the last two kept."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -28,26 +42,20 @@ class Checkpoints:
         return max(self.folder.glob(_NAMES), default=None)
 
     def save(self, state: dict[str, Any]) -> None:
-        """Write the next checkpoint, then drop all but the last two."""
+        """Write the next checkpoint under a temporary name, rename it, then drop all but the last two."""
         last = self.last()
         number = 0 if last is None else int(last.stem) + 1
-        buffer = io.BytesIO()
-        torch.save(state, buffer)
-        payload = buffer.getbuffer()
-
         with whole_file(self.folder / f"{number:08d}.ckpt") as path, path.open("wb") as file:
-            file.write(hashlib.sha256(payload).digest())
-            file.write(payload)
+            torch.save(state, file)
             file.flush()
             os.fsync(file.fileno())
-        self.thin(_KEEP)
+        self.thin(2)
 
     def load(self, device: torch.device) -> dict[str, Any] | None:
-        """The newest whole checkpoint, its tensors on `device`; damaged ones are named and passed over."""
+        """Load the newest whole checkpoint, its tensors on `device`; damaged ones are named and passed over."""
         for path in sorted(self.folder.glob(_NAMES), reverse=True):
-            content = path.read_bytes()
-            if hashlib.sha256(content[_DIGEST:]).digest() == content[:_DIGEST]:
-                return torch.load(io.BytesIO(content[_DIGEST:]), map_location=device, weights_only=True)
+            if zipfile.is_zipfile(path) and _checksums_fit(path):
+                return torch.load(path, map_location=device, weights_only=True)
             print(f"{path}: damaged checkpoint, going back to the one before it", flush=True)
         return None
 
@@ -55,3 +63,169 @@ class Checkpoints:
         """Drop all but the last `keep`."""
         for old in sorted(self.folder.glob(_NAMES))[:-keep]:
             old.unlink()
+
+
+def _checksums_fit(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except zipfile.BadZipFile:
+        return False
+
+
+@dataclass
+class TrainState:
+    """Where a run stands: the update to make next, and what the log holds so far."""
+
+    phase: int = 0
+    epoch: int = 0
+    update: int = 0  # of this epoch
+    updates: int = 0  # made so far, over all phases
+    seconds: float = 0.0  # of this epoch, over all processes that worked on it in turn
+    precisions: list[str] = field(default_factory=list)  # in which this run has worked, in turn
+    loss_sums: dict[str, float] = field(default_factory=dict)  # of this epoch
+    rows: list[dict[str, Any]] = field(default_factory=list)  # of log.csv
+    first_losses: list[dict[str, Any]] = field(default_factory=list)  # of each phase's first updates
+
+
+class Run:
+    """One training run: its phases, faces and state, as an earlier process left them in context.workdir.
+
+    max_updates: how many to make, counted over the phases; None for all.
+    """
+
+    def __init__(self, method: TrainedMethod, pairs: Pairs, context: Context, max_updates: int | None = None):
+        torch.manual_seed(context.seed)  # critics and feature networks are drawn here
+        self.method, self.context, self.phases = method, context, method.phases(context)
+        training = pairs.training()
+        self.rows = [_rows(phase, training) for phase in self.phases]
+        self.faces = DeviceFaces(training, context.device)
+        self.validation = DeviceFaces(pairs.validation(), context.device)
+        self.modules = [method.module, *(phase.module for phase in self.phases)]
+        self.modules += [phase.critic.module for phase in self.phases if phase.critic is not None]
+        for module in self.modules:
+            # Faster on GPU and CPU alike. All parts at once, whichever phase is resumed: rounding depends on it.
+            module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.checkpoints, self.saved_at = Checkpoints(context.workdir / "checkpoints"), time.monotonic()
+        self.state, self.optimisers = self._restore()
+        self.max_updates = math.inf if max_updates is None else max_updates
+        self.pending: list[Tensor] = []  # losses of the last updates, still on the device
+        self.trunk_rows, self.trunk_first_losses = _trunk_rows(context)
+
+    def _restore(self) -> tuple[TrainState, list[dict[int, Any]] | None]:
+        """The state in the last whole checkpoint, and the optimisers' within a phase; the modules' are loaded."""
+        saved = self.checkpoints.load(self.context.device)
+        distributed.barrier()  # nobody writes before everybody has read
+        if saved is None:
+            return TrainState(), None
+        state = TrainState(**saved["state"])
+        for module, tensors in zip(self.modules, saved["modules"], strict=True):
+            module.load_state_dict(tensors)
+        if state.phase == len(self.phases):
+            line = f"taken from {self.checkpoints.folder}: this training came to its end before"
+        else:
+            place = f"phase {state.phase + 1}, epoch {state.epoch + 1}, update {state.update + 1}"
+            line = f"going on from {self.checkpoints.folder}: {place}"
+        distributed.print_once(line)
+        return state, saved["optimisers"]
+
+    @property
+    def phase(self) -> Phase:
+        """The phase that the run stands in."""
+        return self.phases[self.state.phase]
+
+    @property
+    def number(self) -> int:
+        """That phase's number in the seeds."""
+        return self.state.phase if self.phase.number is None else self.phase.number
+
+    @property
+    def finished(self) -> bool:
+        """Whether no phase is left."""
+        return self.state.phase == len(self.phases)
+
+    def enough(self) -> bool:
+        """Whether all the updates that were asked for are made."""
+        return self.state.updates >= self.max_updates
+
+    def ended(self) -> bool:
+        return self.finished or self.enough()
+
+    def batch_size(self, phase: int | None = None) -> int:
+        """Faces in a batch of a phase (default: the present one)."""
+        phase = self.state.phase if phase is None else phase
+        return min(self.phases[phase].batch_size, len(self.rows[phase]))
+
+    def updates(self, phase: int | None = None) -> int:
+        """Updates in an epoch of a phase; the last partial batch is left out, so that all have one size."""
+        return len(self.rows[self.state.phase if phase is None else phase]) // self.batch_size(phase)
+
+    def count_update(self, losses: Tensor) -> None:
+        """Count one more update, and keep its losses until they are read."""
+        self.pending.append(losses.clone())
+        self.state.update, self.state.updates = self.state.update + 1, self.state.updates + 1
+
+    def next_epoch(self) -> None:
+        state = self.state
+        state.epoch, state.update, state.seconds, state.loss_sums = state.epoch + 1, 0, 0.0, {}
+
+    def next_phase(self, step: Step) -> None:
+        """End the phase: its modules as they are to be used, its last weights in a checkpoint."""
+        step.decompile()
+        self.state.phase, self.state.epoch = self.state.phase + 1, 0
+        self.save(None)
+
+    def save_if_due(self, step: Step, seconds: float) -> None:
+        """Write a checkpoint if the last one is that old."""
+        if self.saved_at + seconds <= time.monotonic():
+            self.save(step)
+
+    def save(self, step: Step | None) -> None:
+        """Write a checkpoint; step: of the phase that is not finished yet.
+
+        Raises:
+            TrainingStopped: if a weight is not finite.
+        """
+        self.saved_at = time.monotonic()
+        if not distributed.is_main():
+            return
+        for module in self.modules:
+            for name, weight in module.named_parameters():
+                if not weight.isfinite().all():
+                    raise self.stopped(f"weight {name} is not finite")
+        modules = [module.state_dict() for module in self.modules]
+        state = {"state": asdict(self.state), "modules": modules, "optimisers": step.state() if step else None}
+        self.checkpoints.save(state)
+
+    def stopped(self, why: str) -> TrainingStopped:
+        """The error that ends a run that has diverged."""
+        phase, last = self.phases[self.state.phase].name, self.checkpoints.last() or "none"
+        return TrainingStopped(
+            f"phase {phase}, epoch {self.state.epoch + 1}: {why}; last good checkpoint: {last}; "
+            "lower the learning rate, or set clip"
+        )
+
+
+def _rows(phase: Phase, training: Pairs) -> Tensor:
+    """Indices of the training faces that a phase sees.
+
+    Raises:
+        BadInput: if it sees none.
+    """
+    mask = np.ones(len(training), bool) if phase.faces is None else phase.faces(training)
+    if not mask.any():
+        raise BadInput(f"phase {phase.name}: none of {len(training)} training faces is for it; prepare more faces")
+    return torch.from_numpy(np.flatnonzero(mask))
+
+
+def first_log(log: Path) -> Path:
+    """Where the losses of each phase's first updates are, next to log.csv: what a replay is compared with."""
+    return log.with_suffix(".first.csv")
+
+
+def _trunk_rows(context: Context) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The rows of both logs of the pretrained trunk, with which a run's own begin; empty where it has none."""
+    logs = (context.trunk_log, first_log(context.trunk_log)) if context.trunk_log else ()
+    tables = [pd.read_csv(path).to_dict("records") if path.is_file() else [] for path in logs]
+    rows, first = tables or ([], [])
+    return rows, first  # type: ignore[return-value]

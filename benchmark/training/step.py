@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from benchmark.config import Precision
-from benchmark.training import parallel
-from benchmark.training.hardware import resolve
-from benchmark.training.optimise import Average, Player, restore
+from benchmark.hardware import Precision, resolve_precision
+from benchmark.training import distributed
 from datasets.batch import Batch, DeviceFaces
 from datasets.face import BadInput
 from methods.interface import Context
@@ -23,11 +20,95 @@ Mode = Literal["auto", "eager", "graph", "compile"]
 _WARM_UP = 3  # updates run before a capture, so that libraries have chosen their kernels and optimisers their memory
 
 
-def upright(batch: Batch, context: Context) -> Batch:
-    """The batch with its LR faces turned upright as the run asks for it."""
+def align_batch(batch: Batch, context: Context) -> Batch:
+    """Align the batch's LR faces as the run asks for it."""
     with torch.no_grad():
         batch.lr = context.align(batch.lr, batch.warp)
     return batch
+
+
+class _Objective(nn.Module):
+    """A loss as a module's forward pass, which is what DistributedDataParallel watches."""
+
+    def __init__(self, module: nn.Module, loss: Callable[..., Any]):
+        super().__init__()
+        self.module, self.loss = module, loss
+
+    def forward(self, *inputs: Any) -> Any:
+        return self.loss(*inputs)
+
+
+class OptimisedModule:
+    """The generator or the critic: a module with its loss and its optimiser.
+
+    captured: recorded in a CUDA graph. pretrained: its part that is trained at recipe.lr_multiplier times the rate.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        loss: Callable[..., Any],
+        recipe: Optimiser,
+        captured: bool,
+        pretrained: nn.Module | None = None,
+    ):
+        # A run has done so for all its modules; this is for a step by itself.
+        module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.module, self.recipe = module, recipe
+        self.objective = distributed.distribute(_Objective(module, loss), module)
+        slow = {id(parameter) for parameter in pretrained.parameters()} if pretrained is not None else set()
+        trainable = [parameter for parameter in module.parameters() if parameter.requires_grad]
+        groups: list[dict[str, Any]] = []
+        for is_slow, factor in ((False, 1.0), (True, recipe.lr_multiplier)):
+            members = [parameter for parameter in trainable if (id(parameter) in slow) == is_slow]
+            if members:
+                # A graph must read the rate from the device: a number would be frozen into it.
+                lr = torch.tensor(recipe.lr * factor, device=members[0].device) if captured else recipe.lr * factor
+                groups.append({"params": members, "lr": lr, "factor": factor})
+        self.optimiser = make_optimiser(groups, recipe, captured)
+
+    def parameters(self) -> list[Tensor]:
+        """All parameters that the optimiser moves."""
+        return [parameter for group in self.optimiser.param_groups for parameter in group["params"]]
+
+    def freeze(self, frozen: bool) -> None:
+        """Let the trainable parameters pass gradients on without collecting any, or end that."""
+        for parameter in self.parameters():
+            parameter.requires_grad_(not frozen)
+
+    def set_rate(self, epoch: int, update: int, updates: int) -> None:
+        """Set the learning rate of an update, in place where it lies on the device; see Optimiser.rate."""
+        rate = self.recipe.rate(epoch, update, updates)
+        for group in self.optimiser.param_groups:
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(rate * group["factor"])
+            else:
+                group["lr"] = rate * group["factor"]
+
+    def backward_step(self, terms: dict[str, Tensor]) -> None:
+        """One step down the sum of the terms."""
+        self.optimiser.zero_grad(set_to_none=True)
+        torch.stack(list(terms.values())).sum().backward()
+        if self.recipe.clip:
+            nn.utils.clip_grad_norm_(self.parameters(), self.recipe.clip)
+        self.optimiser.step()
+
+    def restore(self, memory: dict[int, Any]) -> None:
+        """Load the optimiser's memory of the gradients; rates and the like stay as this run made them."""
+        self.optimiser.load_state_dict({"state": memory, "param_groups": self.optimiser.state_dict()["param_groups"]})
+
+
+def make_optimiser(groups: list[dict[str, Any]], recipe: Optimiser, captured: bool) -> torch.optim.Optimizer:
+    """PyTorch's optimiser of parameter groups."""
+    decay = recipe.weight_decay
+    if recipe.kind == "rmsprop":
+        return torch.optim.RMSprop(groups, alpha=recipe.alpha, eps=recipe.eps, weight_decay=decay, capturable=captured)
+    if recipe.kind == "adam":
+        return torch.optim.Adam(
+            groups, betas=recipe.betas, eps=recipe.eps, weight_decay=decay, capturable=captured, fused=True
+        )
+    # Of SGD only the fused form takes a rate from the device without waiting for it.
+    return torch.optim.SGD(groups, momentum=recipe.momentum, weight_decay=decay, fused=True)
 
 
 class Step:
@@ -40,20 +121,16 @@ class Step:
     captured = False
 
     def __init__(self, phase: Phase, faces: DeviceFaces, context: Context, half: bool = False, compiled: bool = False):
-        self.phase, self.faces, self.context, self.half = phase, faces, context, half
+        self.phase, self.faces, self.context, self.half, self.compiled = phase, faces, context, half, compiled
         self.names: list[str] = []  # of the loss terms, known after the first call
-        self.generator = Player(phase.module, phase.loss, phase.optimiser, self.captured, phase.slow)
-        self.critic: Player | None = None
-        if phase.critic is not None:
-            if phase.critic_optimiser is None or phase.critic_loss is None:
-                raise TypeError(f"phase {phase.name}: a critic needs critic_optimiser and critic_loss")
-            self.critic = Player(phase.critic, phase.critic_loss, phase.critic_optimiser, self.captured)
-        self.players = [self.generator] + ([self.critic] if self.critic else [])
-        self.average = Average(phase.module, phase.optimiser.ema) if phase.optimiser.ema else None
-        self.compiled = compiled
+        self.generator = OptimisedModule(phase.module, phase.loss, phase.optimiser, self.captured, phase.pretrained)
+        self.critic: OptimisedModule | None = None
+        if critic := phase.critic:
+            self.critic = OptimisedModule(critic.module, critic.loss, critic.optimiser, self.captured)
+        self.trained = [self.generator] + ([self.critic] if self.critic else [])
         if compiled:
-            for player in self.players:
-                player.module.compile(dynamic=False)
+            for part in self.trained:
+                part.module.compile(dynamic=False)
 
     def __call__(self, rows: Tensor, warp: Tensor | None, flip: Tensor | None, epoch: int) -> Tensor:
         """Update once on the faces `rows` (B,); see DeviceFaces.batch. Returns the loss terms (T,), on the device.
@@ -66,86 +143,66 @@ class Step:
             return self._update(rows, warp, flip, epoch)
         except torch._dynamo.exc.TorchDynamoException as error:
             self._fall_back("compilation failed", error)
-            self.plain()
+            self.decompile()
             return self._update(rows, warp, flip, epoch)
 
     def _update(self, rows: Tensor, warp: Tensor | None, flip: Tensor | None, epoch: int) -> Tensor:
-        batch = upright(self.faces.batch(rows, warp, flip), self.context)
+        # The images: augmented, degraded, aligned.
+        batch = align_batch(self.faces.batch(rows, warp, flip), self.context)
 
         # The generator's step.
         if self.critic:
-            self.critic.hold(True)
-        with self._precision():
+            self.critic.freeze(True)
+        with self._autocast():
             terms, sr = self.generator.objective(batch, epoch)
-        self.generator.descend(terms)
+        self.generator.backward_step(terms)
 
         # The critic's step.
         if self.critic:
             if sr is None:
                 raise TypeError(f"phase {self.phase.name}: has a critic, but its loss returns no SR faces")
-            self.critic.hold(False)
-            with self._precision():
+            self.critic.freeze(False)
+            with self._autocast():
                 critic_terms = self.critic.objective(batch, sr.detach())
-            self.critic.descend(critic_terms)
+            self.critic.backward_step(critic_terms)
             terms = {**terms, **critic_terms}
 
         self.names = list(terms)
         return torch.stack([term.detach().float() for term in terms.values()])
 
-    def _precision(self) -> torch.autocast:
+    def _autocast(self) -> torch.autocast:
         return torch.autocast(self.context.device.type, dtype=torch.bfloat16, enabled=self.half)
 
-    def optimisers(self) -> list[tuple[torch.optim.Optimizer, Optimiser]]:
-        """The optimisers with their recipes, the generator's first."""
-        return [(player.optimiser, player.recipe) for player in self.players]
+    def set_rate(self, epoch: int, update: int, updates: int) -> None:
+        """Set the learning rate of an update; see Optimiser.rate."""
+        for part in self.trained:
+            part.set_rate(epoch, update, updates)
 
-    @contextlib.contextmanager
-    def averaged(self) -> Iterator[None]:
-        """The averaged weights in place of the present ones, where the recipe keeps an average."""
-        if self.average:
-            self.average.swap()
-        try:
-            yield
-        finally:
-            if self.average:
-                self.average.swap()
-
-    def finish(self) -> None:
-        """Leave the phase's modules as they are to be used: uncompiled, with averaged weights where one is kept."""
-        self.plain()
-        if self.average:
-            self.average.swap()
-
-    def plain(self) -> None:
+    def decompile(self) -> None:
         """Undo the compilation of the modules."""
         self.compiled = False
-        for player in self.players:
-            player.module._compiled_call_impl = None
+        for part in self.trained:
+            part.module._compiled_call_impl = None
 
-    def state(self) -> dict[str, Any]:
-        """The optimisers' memory and the averaged weights."""
-        return {
-            "optimisers": [optimiser.state_dict()["state"] for optimiser, _ in self.optimisers()],
-            "average": self.average.weights if self.average else [],
-        }
+    def state(self) -> list[dict[int, Any]]:
+        """The optimisers' memory, the generator's first."""
+        return [part.optimiser.state_dict()["state"] for part in self.trained]
 
-    def load_state(self, state: dict[str, Any]) -> None:
+    def load_state(self, state: list[dict[int, Any]]) -> None:
         """Take up what `state` gave."""
-        for (optimiser, _), memory in zip(self.optimisers(), state["optimisers"], strict=True):
-            restore(optimiser, memory)
-        if self.average:
-            self.average.weights = state["average"]
+        for part, memory in zip(self.trained, state, strict=True):
+            part.restore(memory)
 
     def _fall_back(self, what: str, error: BaseException) -> None:
         reason = f"{what}, going on without: {str(error).strip().splitlines()[0]}"
-        parallel.say(f"training step: {reason}")
-        self.context.course["step"] = reason
+        distributed.print_once(f"training step: {reason}")
+        self.context.training_metadata["step"] = reason
 
 
 class GraphStep(Step):
     """A step that is captured once an epoch as a CUDA graph and then replayed: one launch instead of thousands.
 
-    It is captured anew for every epoch, because a loss may depend on the epoch's number, which the graph freezes. The
+    It is captured again in every epoch, because a loss may depend on the epoch's number, which the graph freezes. The
     first calls run as they are. Every batch must have the same size.
     """
 
@@ -185,8 +242,7 @@ class GraphStep(Step):
 
     def _capture(self, epoch: int) -> bool:
         """Record the step for `epoch`; False, noted, where CUDA refuses (a step that waits for the device, say)."""
-        for optimiser, _ in self.optimisers():
-            optimiser.zero_grad(set_to_none=True)
+        self._zero_grad()
         rows, warp, flip = self.inputs
         graph = torch.cuda.CUDAGraph()
         # The epoch's graph before this one lives until this one is recorded, so that both share one pool of memory.
@@ -195,10 +251,9 @@ class GraphStep(Step):
             with torch.cuda.graph(graph, pool=pool):
                 self.terms = self._update(rows, warp, flip, epoch)
         except RuntimeError as error:
-            for optimiser, _ in self.optimisers():
-                optimiser.zero_grad(set_to_none=True)
+            self._zero_grad()
             torch.cuda.synchronize()
-            forget_capture(self.context.device)
+            _forget_capture(self.context.device)
             # What comes out of a capture that an error has ended says no more than that there was one.
             self._fall_back("CUDA graph capture failed", error.__context__ or error)
             self.refused, self.graph = True, None
@@ -206,8 +261,12 @@ class GraphStep(Step):
         self.graph, self.epoch = graph, epoch
         return True
 
+    def _zero_grad(self) -> None:
+        for part in self.trained:
+            part.optimiser.zero_grad(set_to_none=True)
 
-def forget_capture(device: torch.device) -> None:
+
+def _forget_capture(device: torch.device) -> None:
     """Let the device's generator draw again: a capture that failed leaves it waiting for a graph, and draws raise."""
     generator = torch.cuda.default_generators[device.index or 0]
     generator.graphsafe_set_state(generator.clone_state())
@@ -216,10 +275,14 @@ def forget_capture(device: torch.device) -> None:
 def make_step(
     phase: Phase, faces: DeviceFaces, context: Context, mode: Mode = "auto", precision: Precision = "auto"
 ) -> Step:
-    """The step of `phase` in the given mode and precision; its modules are put in training mode.
+    """Make the step of `phase`, and put its modules in training mode.
 
-    auto: compile on CUDA, eager on the CPU. graph: a CUDA graph. compile: torch.compile for the phase's modules, and on
-    CUDA a CUDA graph of the whole step around them. Several processes go without the graph. BadInput: graph on the CPU.
+    Args:
+        mode: "auto" compiles on CUDA and is eager on the CPU; "graph" is a CUDA graph; "compile" is torch.compile of
+            the modules, and on CUDA a CUDA graph of the whole step around them. Several processes use no graph.
+
+    Raises:
+        BadInput: if a graph is asked for on the CPU.
     """
     cuda = context.device.type == "cuda"
     if mode == "auto":
@@ -227,15 +290,15 @@ def make_step(
     if mode == "graph" and not cuda:
         raise BadInput(f"--step graph: needs a CUDA device, not {context.device}; take eager")
     graph = cuda and mode != "eager"
-    if graph and parallel.world() > 1:
-        parallel.say("training step: several processes, so no CUDA graph")
+    if graph and distributed.world_size() > 1:
+        distributed.print_once("training step: several processes, so no CUDA graph")
         graph = False
     if cuda:
         torch.backends.cudnn.benchmark = True  # shapes never change, so the search for the fastest kernels pays
     phase.module.train()
     if phase.critic is not None:
-        phase.critic.train()
-    precision = resolve(precision, context.device)
+        phase.critic.module.train()
+    precision = resolve_precision(precision, context.device)
     how = mode + (" with a CUDA graph" if graph and mode == "compile" else "")
-    parallel.say(f"training step: {how}, {precision}")
+    distributed.print_once(f"training step: {how}, {precision}")
     return (GraphStep if graph else Step)(phase, faces, context, precision == "bfloat16", compiled=mode == "compile")

@@ -1,1 +1,1 @@
-"""Draws synthetic people: datasets/synthetic.py makes a corpus of them."""
+"""The renderer of synthetic faces; corpus.py writes them, datasets/synthetic.py reads them as a corpus."""

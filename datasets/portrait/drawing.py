@@ -35,7 +35,7 @@ class View:
 
 @dataclass(frozen=True)
 class Drawing:
-    """One drawn face with everything that is known about it.
+    """One synthetic face with everything that is known about it.
 
     image: (H, W, 3) uint8 RGB. landmarks: (n, 2) pixels, centres on whole numbers from 0; n = 68 for |yaw| <= 45, else
     39. Hidden points of the contour lie on the visible outline, as Menpo's do; all others are projections of points of
@@ -59,7 +59,7 @@ class Drawing:
 
 
 def unhidden(points: np.ndarray, head: np.ndarray, tolerance: float = 1.5) -> np.ndarray:
-    """Which points (n, 3) have no facing quadrilateral of the posed `head` (R, C, 3) over `tolerance` mm before."""
+    """Return which points (n, 3) no facing quadrilateral of the posed `head` (R, C, 3) hides by over `tolerance` mm."""
     quads = corners(head)
     quads = quads[signed_area(quads[..., :2]) > 0]
     edges = np.roll(quads, -1, 1)[..., :2] - quads[..., :2]
@@ -75,7 +75,7 @@ def draw(
     """Draw photo number `photo` of person number `person`; the same arguments give the same bytes.
 
     aligned: in CelebA's frame (178 x 218, eyes and mouth in fixed places), else a photograph of Menpo's kind.
-    yaw and `fixed` (pitch, roll, light): as in View, drawn from the corpus' distribution where not given.
+    yaw and `fixed` (pitch, roll, light): as in View, sampled from the corpus's distribution where not given.
     """
     who = people.person(person, seed)
     rng = np.random.default_rng([seed, person, photo])
@@ -104,7 +104,7 @@ def draw(
 
 
 def _view(rng: np.random.Generator, yaw: float | None, aligned: bool) -> View:
-    """Menpo: a quarter profiles, the rest even up to 45 degrees. CelebA: mostly near-frontal."""
+    """Choose a view; Menpo: a quarter profiles, the rest even up to 45 degrees; CelebA: mostly near-frontal."""
     kind, turn = rng.random(), rng.uniform(-1, 1)
     near = float(np.clip(rng.normal(0, 14), -44, 44))
     if yaw is None:
@@ -115,14 +115,14 @@ def _view(rng: np.random.Generator, yaw: float | None, aligned: bool) -> View:
 
 
 def _gaze(rng: np.random.Generator, yaw: float) -> tuple[float, float]:
-    """At the camera, or where the head points; millimetres right and down."""
+    """Choose a gaze, at the camera or where the head points: millimetres right and down."""
     camera = -8 * np.sin(np.radians(yaw)) * (rng.random() < 0.6)
     right, down = rng.normal([camera, 0], [1.1, 0.7]).clip(-4.5, 4.5)
     return float(right), float(down)
 
 
 def _landmark_places(yaw: float, opening: float) -> np.ndarray:
-    """Grid coordinates of the landmarks that this yaw has: 68, or the 39 of the seen half."""
+    """Return grid coordinates of the landmarks that this yaw has: 68, or the 39 of the visible half."""
     if abs(yaw) <= SEMIFRONTAL:
         return landmark_grid(68, opening)
     where = landmark_grid(39, opening)
@@ -142,7 +142,7 @@ def _on_outline(points: np.ndarray, where: np.ndarray, posed: np.ndarray, side: 
 
 
 def _camera(rng: np.random.Generator, seen: np.ndarray, roll: float) -> tuple[np.ndarray, tuple[int, int]]:
-    """Map (2, 3) to a photograph of Menpo's kind, and its size (H, W): the face is 50 to 75 % of the picture."""
+    """Return the map (2, 3) to a photograph of Menpo's kind and its size (H, W); the face fills 50 to 75 % of it."""
     height, width = (int(v) for v in rng.integers(160, 261, 2))
     turn = pose_matrix(0, 0, roll)[:2, :2]
     turned = seen[:, :2] @ turn.T
@@ -156,7 +156,7 @@ def _camera(rng: np.random.Generator, seen: np.ndarray, roll: float) -> tuple[np
 def _sheets(
     who: people.Person, face: people.Expression, head: np.ndarray, gap: float, gaze: tuple[float, float], view: View
 ) -> list[Sheet]:
-    """The head, its ears and long hair, posed and lit."""
+    """Return the head, its ears and long hair, posed and lit."""
     texture = who.albedo.copy()
     paint_eyes(texture, who.looks, face.opening, gaze)
     paint_mouth(texture, gap, face.teeth)
@@ -178,7 +178,7 @@ def _sheets(
 
 
 def _background(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
-    """A gradient, blurred blobs or stripes, (H, W, 3) uint8."""
+    """Make a gradient, blurred blobs or stripes, (H, W, 3) uint8."""
     kind = rng.integers(3)
     tone = rng.uniform(10, 235) + rng.normal(0, 16, 3)
     if kind == 0:
@@ -196,7 +196,7 @@ def _background(rng: np.random.Generator, height: int, width: int) -> np.ndarray
 def _picture(
     rng: np.random.Generator, sheets: list[Sheet], matrix: np.ndarray, size: tuple[int, int], light: Light
 ) -> np.ndarray:
-    """The head before a background, with clothes before the neck and the camera's noise, (H, W, 3) uint8."""
+    """Compose background, head, clothes and the camera's noise, (H, W, 3) uint8."""
     image = _background(rng, *size)
     cloth = ((rng.uniform(15, 225) + rng.normal(0, 30, 3)) * (light.ambient + 0.7 * light.key)).clip(0, 255)
     scale = float(np.hypot(*matrix[:, 0]))

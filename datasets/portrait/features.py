@@ -41,7 +41,7 @@ def paint_eyes(image: np.ndarray, looks: Looks, opening: float, gaze: tuple[floa
 
 
 def _eyeball(x: np.ndarray, y: np.ndarray, looks: Looks, gaze: tuple[float, float]) -> np.ndarray:
-    """White, iris, pupil and highlight at x, y millimetres from the eye's centre, (H, W, 3)."""
+    """Paint white, iris, pupil and highlight at x, y millimetres from the eye's centre, (H, W, 3)."""
     ball = np.empty((*x.shape, 3), np.float32)
     ball[:] = [232, 226, 222]
     distance = np.hypot(x - gaze[0], y - gaze[1])

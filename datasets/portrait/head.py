@@ -36,7 +36,7 @@ EYE_HALF, UPPER_LID, LOWER_LID = 12.6, 5.9, 4.6
 
 
 def lids(offset: np.ndarray, opening: float) -> tuple[np.ndarray, np.ndarray]:
-    """How far the upper lid is above and the lower below the line through the eye's corners, millimetres.
+    """Return how far the upper lid is above and the lower below the line through the eye's corners, millimetres.
 
     offset: millimetres from the middle of that line. opening: 0 shut, 1 usual.
     """
@@ -45,7 +45,7 @@ def lids(offset: np.ndarray, opening: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _eye(opening: float) -> Points:
-    """The six points of the left-hand eye: outer corner, upper lid, inner corner, lower lid."""
+    """Return the six points of the left-hand eye: outer corner, upper lid, inner corner, lower lid."""
     (cx, cy), part = (-EYE[0], EYE[1]), 4.6
     upper, lower = (float(height) for height in lids(np.array(part), opening))
     above, below = (
@@ -60,7 +60,7 @@ def _mirror(points: Points) -> Points:
 
 
 def _layout68(opening: float) -> Points:
-    """Template positions in iBUG's order."""
+    """Return the positions on the template in iBUG's order."""
     eye = _eye(opening)
     other: Points = [(-x, y) for x, y in eye]
     nose: Points = [(0, 0), (0, 12), (0, 25), (0, 36.5), (-14, 45), (-7.5, 47.5), (0, 48.5), (7.5, 47.5), (14, 45)]
@@ -72,7 +72,7 @@ def _layout68(opening: float) -> Points:
 
 
 def _layout39(opening: float) -> Points:
-    """Template positions in Menpo's profile order, of the half on the image's right."""
+    """Return the positions in Menpo's profile order, of the half on the image's right."""
     contour: Points = [
         (72, 1, 24),
         (71, 17, 24),
@@ -93,7 +93,7 @@ def _layout39(opening: float) -> Points:
 
 
 def locate(points: Points) -> np.ndarray:
-    """Grid coordinates (column, row), (n, 2), of the places on the template's face next to `points` (2D or 3D)."""
+    """Return grid coordinates (column, row), (n, 2), of the template's face next to `points` (2D or 3D)."""
     target = np.array([(*p, _NAN)[:3] for p in points])
     rows = np.arange(0, np.searchsorted(ROWS, JAW) - 2.5, 0.5)  # not under the edge of the jaw, where none sees them
     columns = np.flatnonzero(np.abs(COLUMNS) < 100)
@@ -116,13 +116,13 @@ def _located(n: int, opening: float) -> np.ndarray:
 
 
 def landmark_grid(n: int, opening: float = 1.0) -> np.ndarray:
-    """Grid coordinates (n, 2) of the n = 68 or 39 landmarks, with eyes open by `opening` (0 shut, 1 usual)."""
+    """Return grid coordinates (n, 2) of the n = 68 or 39 landmarks, eyes open by `opening` (0 shut, 1 usual)."""
     shut, wide = _located(n, 0.0), _located(n, 1.0)
     return shut + (wide - shut) * opening
 
 
 def mean_landmarks(n: int) -> np.ndarray:
-    """The average face's landmarks in head coordinates, (n, 3) millimetres.
+    """Return the average face's landmarks in head coordinates, (n, 3) millimetres.
 
     n = 68: iBUG's order. n = 39: Menpo's profile order, of the half on the image's right at yaw 0, which is what is
     seen when the head looks to the image's left (negative yaw); for the other profile negate x.
@@ -131,7 +131,7 @@ def mean_landmarks(n: int) -> np.ndarray:
 
 
 def pose_matrix(yaw: float, pitch: float = 0.0, roll: float = 0.0) -> np.ndarray:
-    """Rotation (3, 3) from head to camera coordinates; angles in degrees, pixels = scale * (R @ p)[:2] + shift.
+    """Return the rotation (3, 3) from head to camera, degrees; pixels = scale * (R @ p)[:2] + shift.
 
     yaw > 0: the face looks to the image's right. pitch > 0: it looks up. roll > 0: it turns clockwise in the image.
     """

@@ -69,7 +69,7 @@ STYLES = {
 
 
 def above_hairline(looks: Looks, angle: np.ndarray, b: np.ndarray, tips: np.ndarray | float = 0.0) -> np.ndarray:
-    """About how many millimetres (R, C) the rows b (R, 1) lie inside the hair at |angle| (1, C) degrees; < 0 outside.
+    """Return about how many mm (R, C) the rows b (R, 1) lie inside the hair at |angle| (1, C) degrees; < 0 outside.
 
     tips: (1, C) millimetres by which the hair's ends are lower.
     """

@@ -15,7 +15,7 @@ from datasets.portrait.texture import at, blend, noise, plane, windows
 
 @cache
 def _lips() -> tuple[np.ndarray, np.ndarray]:
-    """Masks (h, w) in the mouth's window: both lips, and the dark line where they meet."""
+    """Return masks (h, w) in the mouth's window: both lips, and the dark line where they meet."""
     x, y = at("mouth")
     top = np.interp(x, [0, 5.5, 15, 25], [57.6, 56.6, 59.2, SEAM])
     bottom = np.interp(x, [0, 6.5, 15, 25], [76.4, 75.9, 72.6, SEAM])
@@ -26,7 +26,7 @@ def _lips() -> tuple[np.ndarray, np.ndarray]:
 
 @cache
 def _folds() -> tuple[np.ndarray, np.ndarray]:
-    """Where a face is red (cheeks, nose), and where folds and hollows darken it, (H, W) float32."""
+    """Return where a face is red (cheeks, nose), and where folds and hollows darken it, (H, W) float32."""
     p = plane()
     x, y = np.abs(p["x"]), p["y"]
     red = np.exp(-(((x - 38) / 15) ** 2) - ((y - 30) / 14) ** 2) + 0.7 * np.exp(-((x / 13) ** 2) - ((y - 40) / 9) ** 2)
@@ -40,7 +40,7 @@ def _folds() -> tuple[np.ndarray, np.ndarray]:
 
 
 def _skin(looks: Looks, rng: np.random.Generator) -> np.ndarray:
-    """Skin all over the texture, with the folds, shades and red parts of a face."""
+    """Paint skin all over the texture, with the folds, shades and red parts of a face."""
     red, dark = _folds()
     soft = cv2.resize(rng.standard_normal((9, 8), np.float32), red.shape[::-1], interpolation=cv2.INTER_CUBIC)
     light = 1 - dark + 0.015 * soft + 0.012 * noise(rng, red.shape)
@@ -53,7 +53,7 @@ def _skin(looks: Looks, rng: np.random.Generator) -> np.ndarray:
 
 
 def _features(image: np.ndarray, looks: Looks, rng: np.random.Generator) -> None:
-    """Lips, nostrils and brows."""
+    """Paint lips, nostrils and brows."""
     part = windows()["mouth"]
     mask, line = _lips()
     x, y = at("mouth")
@@ -72,7 +72,7 @@ def _features(image: np.ndarray, looks: Looks, rng: np.random.Generator) -> None
 
 
 def _strands(rng: np.random.Generator, shape: tuple[int, int], curly: bool) -> np.ndarray:
-    """Brightness of hair about 1: streaks down the rows, or curls."""
+    """Return the brightness of hair about 1: streaks down the rows, or curls."""
     cells = (shape[0] // 5, shape[1] // 4) if curly else (9, shape[1] // 2)
     streaks = cv2.resize(rng.standard_normal(cells, np.float32), shape[::-1], interpolation=cv2.INTER_LINEAR)
     broad = cv2.resize(rng.standard_normal((6, 16), np.float32), shape[::-1], interpolation=cv2.INTER_CUBIC)
@@ -80,7 +80,7 @@ def _strands(rng: np.random.Generator, shape: tuple[int, int], curly: bool) -> n
 
 
 def _hair(image: np.ndarray, looks: Looks, rng: np.random.Generator) -> None:
-    """Hair on the head, beard, moustache and stubble."""
+    """Paint hair on the head, beard, moustache and stubble."""
     p, shape = plane(), image.shape[:2]
     tips = cv2.resize(rng.standard_normal((1, shape[1] // 3), np.float32), shape[::-1])
     strands = _strands(rng, shape, looks.style == "afro")[..., None]
@@ -94,7 +94,7 @@ def _hair(image: np.ndarray, looks: Looks, rng: np.random.Generator) -> None:
 
 @cache
 def _beard_places() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Masks (H, W): jaw, upper lip with the corners of the mouth, and all that is not lips."""
+    """Return masks (H, W): jaw, upper lip with the corners of the mouth, and all that is not lips."""
     p = plane()
     x, y = np.abs(p["x"]), p["y"]
     low = np.interp(p["angle"], [0, 12, 25, 40, 60, 78], [79, 76, 62, 48, 26, 6])
@@ -108,7 +108,7 @@ def _beard_places() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _beard(image: np.ndarray, looks: Looks, rng: np.random.Generator, strands: np.ndarray) -> None:
-    """Beard, moustache and stubble."""
+    """Paint beard, moustache and stubble."""
     jaw, lip, skin = _beard_places()
     grain = skin * (0.75 + 0.35 * noise(rng, jaw.shape)).clip(0, 1.3)
     blend(image, looks.skin * 0.35, grain * np.maximum(jaw, lip) * looks.stubble * 0.4)
@@ -118,7 +118,7 @@ def _beard(image: np.ndarray, looks: Looks, rng: np.random.Generator, strands: n
 
 
 def albedo(looks: Looks) -> np.ndarray:
-    """The person's texture (H, W, 3) float32, eyes and mouth shut."""
+    """Paint the person's texture (H, W, 3) float32, eyes and mouth shut."""
     rng = np.random.default_rng(looks.seed)
     image = _skin(looks, rng)
     _features(image, looks, rng)
@@ -127,7 +127,7 @@ def albedo(looks: Looks) -> np.ndarray:
 
 
 def thickness(looks: Looks) -> np.ndarray:
-    """Thickness of the hair and beard over the grid's vertices, (R, C) float32 millimetres."""
+    """Return the thickness of hair and beard over the grid's vertices, (R, C) float32 millimetres."""
     rng = np.random.default_rng(looks.seed + 1)
     style = STYLES[looks.style]
     angle, b = np.abs(COLUMNS)[None], ROWS[:, None]
@@ -140,7 +140,7 @@ def thickness(looks: Looks) -> np.ndarray:
 
 
 def ear_albedo(looks: Looks) -> np.ndarray:
-    """Texture (H, W, 3) of an ear's sheet, front edge at the left."""
+    """Paint the texture (H, W, 3) of an ear's sheet, front edge at the left."""
     t, s = np.meshgrid(np.linspace(-1, 1, 8 * TEXELS + 1), np.linspace(-1, 1, 6 * TEXELS + 1), indexing="ij")
     hollow = np.exp(-(((s + 0.12) / 0.38) ** 2) - ((t - 0.1) / 0.42) ** 2)
     groove = np.exp(-(((np.maximum(np.abs(s - 0.02), np.abs(t)) - 0.62) / 0.13) ** 2)) * (t < 0.5) * (s > -0.5)
@@ -149,6 +149,6 @@ def ear_albedo(looks: Looks) -> np.ndarray:
 
 
 def curtain_albedo(looks: Looks, shape: tuple[int, int]) -> np.ndarray:
-    """Texture of the hanging hair's sheet, (H, W, 3) for `shape` (H, W)."""
+    """Paint the texture of the hanging hair's sheet, (H, W, 3) for `shape` (H, W)."""
     strands = _strands(np.random.default_rng(looks.seed + 2), shape, False)
     return looks.hair * strands[..., None]

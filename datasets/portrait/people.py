@@ -1,4 +1,4 @@
-"""Who is drawn and how: the distributions of shapes, colours, hair, expressions and light of the synthetic corpus."""
+"""The synthetic persons: distributions of shapes, colours, hair, expressions and light."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Expression:
 
 
 def _looks(rng: np.random.Generator) -> Looks:
-    """Colours, hair and beard of one person."""
+    """Choose colours, hair and beard of one person."""
     tone = rng.beta(1.1, 1.5) * (len(_SKINS) - 1)
     skin = np.array([np.interp(tone, range(len(_SKINS)), c) for c in _SKINS.T]) * rng.uniform(0.94, 1.06)
     woman = rng.random() < 0.48
@@ -87,7 +87,7 @@ def _looks(rng: np.random.Generator) -> Looks:
 
 @lru_cache(maxsize=4)
 def person(number: int, seed: int) -> Person:
-    """Person `number` of the corpus with this seed."""
+    """Make person `number` of the corpus with this seed."""
     rng = np.random.default_rng([seed, number])
     shape = {name: 0.8 * float(np.clip(rng.normal(), -2, 2)) for name in shapes.IDENTITY}
     looks = _looks(rng)
@@ -113,7 +113,7 @@ def person(number: int, seed: int) -> Person:
 
 
 def expression(rng: np.random.Generator) -> Expression:
-    """From earnest to laughing, mouth shut or talking, sometimes with the eyes closed."""
+    """Choose an expression, from earnest to laughing, mouth shut or talking, sometimes with closed eyes."""
     smile = max(0.0, rng.normal(0.5, 0.6))
     talk = rng.random() < 0.35 + 0.3 * (smile > 0.7)
     jaw = 0.12 + (rng.gamma(1.6, 0.45) if talk else 0.05 * rng.random())
@@ -130,7 +130,7 @@ def expression(rng: np.random.Generator) -> Expression:
 
 
 def light(rng: np.random.Generator) -> Light:
-    """A key light from somewhere before the face, and the ambient light; slightly coloured."""
+    """Choose a key light from somewhere before the face, and the ambient light; slightly coloured."""
     direction = np.array([rng.normal(0, 0.65), -abs(rng.normal(0.35, 0.3)), 1.0])
     warmth = np.array([1.0, 0, -1.0])
     ambient = rng.uniform(0.28, 0.6)

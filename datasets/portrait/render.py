@@ -25,19 +25,19 @@ class Sheet:
 
 
 def corners(grid: np.ndarray) -> np.ndarray:
-    """The quadrilaterals of a grid (R, C, k) as ((R - 1) * (C - 1), 4, k), clockwise on the screen if they face us."""
+    """Return a grid's (R, C, k) quadrilaterals, ((R - 1) * (C - 1), 4, k), clockwise on the screen if they face us."""
     quads = np.stack([grid[:-1, :-1], grid[:-1, 1:], grid[1:, 1:], grid[1:, :-1]], 2)
     return quads.reshape(-1, 4, grid.shape[2])
 
 
 def signed_area(quads: np.ndarray) -> np.ndarray:
-    """Twice the area of screen quadrilaterals (n, 4, 2), positive where they face the camera."""
+    """Return twice the area of screen quadrilaterals (n, 4, 2), positive where they face the camera."""
     a, b = quads[:, 2] - quads[:, 0], quads[:, 3] - quads[:, 1]
     return a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
 
 
 def normals(grid: np.ndarray) -> np.ndarray:
-    """Unit normals (R, C, 3) of a grid, towards the outside."""
+    """Return the unit normals (R, C, 3) of a grid, towards the outside."""
     along, down = np.empty_like(grid), np.empty_like(grid)
     along[:, 1:-1], along[:, 0], along[:, -1] = (
         grid[:, 2:] - grid[:, :-2],
@@ -51,7 +51,7 @@ def normals(grid: np.ndarray) -> np.ndarray:
 
 
 def enlarge(values: np.ndarray) -> np.ndarray:
-    """Values at the vertices (R, C[, k]) interpolated to texture pixels."""
+    """Interpolate values at the vertices (R, C[, k]) to texture pixels."""
     rows, columns = values.shape[:2]
     size = (columns - 1) * TEXELS + 1, (rows - 1) * TEXELS + 1
     matrix = np.array([[1 / TEXELS, 0, 0], [0, 1 / TEXELS, 0]])
@@ -63,7 +63,7 @@ _MARGIN = 2  # each texture is continued by so many pixels in the atlas, for loo
 
 
 def _atlas(sheets: list[Sheet]) -> tuple[np.ndarray, list[int]]:
-    """All textures, one under another, as RGBA with alpha 255; and the row of each one's first pixel."""
+    """Return all textures, one below another, as RGBA with alpha 255, and the row of each one's first pixel."""
     height = sum(s.texture.shape[0] + 2 * _MARGIN for s in sheets)
     width = max(s.texture.shape[1] for s in sheets) + 2 * _MARGIN
     atlas, tops, top = np.zeros((height, width, 4), np.uint8), [], 0
@@ -77,7 +77,7 @@ def _atlas(sheets: list[Sheet]) -> tuple[np.ndarray, list[int]]:
 
 
 def _lookup(quads: np.ndarray, number: np.ndarray, columns: int, top: int) -> np.ndarray:
-    """Affine maps (n, 6) from screen (x, y) to the atlas' (u, v) that fit each quadrilateral (n, 4, 2) best.
+    """Return affine maps (n, 6) from screen (x, y) to the atlas' (u, v) that fit each quadrilateral (n, 4, 2) best.
 
     number: which quadrilateral of its grid each is, the grid having so many `columns` of vertices.
     """
@@ -94,7 +94,7 @@ def _lookup(quads: np.ndarray, number: np.ndarray, columns: int, top: int) -> np
 
 
 def _facing(sheet: Sheet, matrix: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """The quadrilaterals (n, 4, 2) of a sheet that an image of `size` can show, in pixels, and their numbers (n,)."""
+    """Return a sheet's quadrilaterals (n, 4, 2) that an image of `size` can show, in pixels, and their numbers (n,)."""
     pixels = sheet.grid[..., :2] @ matrix[:, :2].T.astype(np.float32) + matrix[:, 2].astype(np.float32)
     quads = corners(pixels)
     area = signed_area(quads)
@@ -109,7 +109,7 @@ def _facing(sheet: Sheet, matrix: np.ndarray, size: tuple[int, int]) -> tuple[np
 def _painted(
     sheets: list[Sheet], tops: list[int], matrix: np.ndarray, size: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """All quadrilaterals (n, 4, 2) in pixels, the farthest first, and their atlas look-ups (n, 6)."""
+    """Return all quadrilaterals (n, 4, 2) in pixels, the farthest first, and their atlas look-ups (n, 6)."""
     screen, depth, maps = [], [], []
     for sheet, top in zip(sheets, tops, strict=True):
         quads, number = _facing(sheet, matrix, size)

@@ -44,7 +44,7 @@ IDENTITY: dict[str, Field] = {
 
 
 def _opened(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Share of the jaw's turn that each vertex follows: none above the lips, all below, a slit that ends at x = 25."""
+    """Return the share of the jaw's turn that each vertex follows: 0 above the lips, 1 below, a slit to x = 25."""
     slit = np.sqrt(np.clip(1 - (x / 25) ** 2, 0, 1))
     cheek = 0.45
     inside = np.where(
@@ -62,7 +62,7 @@ def _opened(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _jaw(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> tuple:
-    """Turn of the jaw by 0.1 radians about the joint at (y, z) = (12, 12), with the mouth's inside drawn back."""
+    """Turn the jaw by 0.1 radians about the joint at (y, z) = (12, 12), with the mouth's inside drawn back."""
     share = _opened(x, y) * step(-5, 25, z)
     hole = ((y > 64.1) & (y < 64.9)) * np.sqrt(np.clip(1 - (x / 25) ** 2, 0, 1))
     return 0, 0.1 * (z - 12) * share, -0.1 * (y - 12) * share - 5 * hole
@@ -83,7 +83,7 @@ EXPRESSION: dict[str, Field] = {
 
 @cache
 def _field(name: str) -> np.ndarray:
-    """The displacement field `name` over the grid, (R, C, 3) float32 millimetres."""
+    """Return the displacement field `name` over the grid, (R, C, 3) float32 millimetres."""
     x, y, z = np.moveaxis(base().astype(np.float64), 2, 0)
     # A vertex of a lip must know on which side of the seam it lies, however the ring under it is bent.
     flat = y + (ROWS[:, None] - y) * step(52, 30, np.abs(COLUMNS))
@@ -93,7 +93,7 @@ def _field(name: str) -> np.ndarray:
 
 
 def deform(weights: Mapping[str, float], head: np.ndarray | None = None) -> np.ndarray:
-    """A head's grid (R, C, 3), the template by default, with the named blendshapes added, each so many units."""
+    """Return a head's grid (R, C, 3), default the template, plus the named blendshapes, each so many units."""
     grid = (base() if head is None else head).copy()
     for name, weight in weights.items():
         grid += np.float32(weight) * _field(name)
@@ -108,7 +108,7 @@ def thicken(grid: np.ndarray, thickness: np.ndarray) -> np.ndarray:
 
 
 def ear(side: int, grid: np.ndarray, size: float, spread: float) -> np.ndarray:
-    """An ear as a sheet (9, 7, 3) on the side +1 or -1 of the head `grid`; size 1: 60 mm high, spread 1: 15 mm out."""
+    """Return an ear (9, 7, 3) on side +1 or -1 of the head `grid`; size 1: 60 mm high, spread 1: 15 mm out."""
     t, s = np.meshgrid(np.linspace(-1, 1, 9), np.linspace(-1, 1, 7), indexing="ij")
     back, down = s * np.sqrt(1 - t * t / 2), t * np.sqrt(1 - s * s / 2)
     radius = np.hypot(back, down)
@@ -124,7 +124,7 @@ def ear(side: int, grid: np.ndarray, size: float, spread: float) -> np.ndarray:
 
 
 def curtain(length: float, opening: float, thickness: float, waves: np.ndarray) -> np.ndarray:
-    """Long hair behind the face as a sheet (9, 25, 3), from ear to ear about the back.
+    """Return long hair behind the face as a sheet (9, 25, 3), from ear to ear about the back.
 
     length: y of its end, millimetres. opening: degrees from the front where it begins. waves: (9, 25) millimetres.
     """

@@ -56,18 +56,18 @@ _PROFILE = np.array(
 
 
 def bump(x: np.ndarray, y: np.ndarray, cx: float, cy: float, sx: float, sy: float) -> np.ndarray:
-    """A Gaussian at (cx, cy) and its mirror image at (-cx, cy); only one where cx is 0."""
+    """Return a Gaussian at (cx, cy) and its mirror image at (-cx, cy); only one where cx is 0."""
     return np.exp(-0.5 * (((np.abs(x) - cx) / sx) ** 2 + ((y - cy) / sy) ** 2))
 
 
 def step(low: float, high: float, value: np.ndarray | float) -> np.ndarray:
-    """Smooth step from 0 at `low` to 1 at `high` (or down, where high < low)."""
+    """Step smoothly from 0 at `low` to 1 at `high` (or down, where high < low)."""
     t = np.clip((value - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)
 
 
 def _smooth(at: np.ndarray, keys: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Piecewise cubic interpolation without overshoot: the slope at a key is the harmonic mean of its neighbours'."""
+    """Interpolate by cubics without overshoot: the slope at a key is the harmonic mean of its neighbours'."""
     slope = np.diff(values) / np.diff(keys)
     product = slope[1:] * slope[:-1]
     mean = np.where(product > 0, 2 * product / np.where(product > 0, slope[1:] + slope[:-1], 1), 0)
@@ -80,7 +80,7 @@ def _smooth(at: np.ndarray, keys: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def nose(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Height of the nose over the face, millimetres: a ridge with a tip, a steep base and two wings."""
+    """Return the height of the nose over the face, millimetres: a ridge with a tip, a steep base and two wings."""
     ridge = _smooth(
         y,
         np.array([-24, -12, -4, 3, 12, 22, 31, 36, 39, 42, 45, 48, 52, 58.0]),
@@ -91,7 +91,7 @@ def nose(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _relief(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """What the features add to the depth of the smooth face, millimetres."""
+    """Return what the features add to the depth of the smooth face, millimetres."""
     eyes = -7.5 * bump(x, y, 30, -4, 14, 9) + 7.5 * bump(x, y, 32, 0.5, 10, 6.5) - 2 * bump(x, y, 15, -1, 5, 6)
     brow = 4.5 * bump(x, y, 22, -19, 17, 6) + 1.5 * bump(x, y, 46, -14, 7, 7)
     cheeks = 5 * bump(x, y, 40, 24, 14, 12) - 4 * bump(x, y, 45, 58, 12, 15) - 2.5 * bump(x, y, 24, 52, 5, 10)
@@ -103,7 +103,7 @@ def _relief(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 @cache
 def base() -> np.ndarray:
-    """The template without hair, (R, C, 3) float32 millimetres."""
+    """Return the template without hair, (R, C, 3) float32 millimetres."""
     b, angle = np.meshgrid(ROWS, np.radians(COLUMNS), indexing="ij")
     width, front, side, back, power = (_smooth(ROWS, _PROFILE[:, 0], c)[:, None] for c in _PROFILE.T[1:])
     sin, cos = np.sin(angle), np.cos(angle)
@@ -124,7 +124,7 @@ def base() -> np.ndarray:
 
 
 def sample(grid: np.ndarray, where: np.ndarray) -> np.ndarray:
-    """Bilinear values of `grid` (R, C, ...) at grid coordinates `where` (n, 2) as (column, row): the drawn surface."""
+    """Interpolate `grid` (R, C, ...) bilinearly, as it is rendered, at grid coordinates (n, 2) as (column, row)."""
     corner = np.clip(where.astype(int), 0, [grid.shape[1] - 2, grid.shape[0] - 2])
     (c, r), (fc, fr) = corner.T, (where - corner).T[..., None]
     top = grid[r, c] * (1 - fc) + grid[r, c + 1] * fc

@@ -18,7 +18,7 @@ from datasets.portrait.template import COLUMNS, ROWS, base, step
 
 @cache
 def plane() -> dict[str, np.ndarray]:
-    """Template coordinates of each texture pixel, (H, W) float32: x, y (mm), b (row), angle (degrees, absolute)."""
+    """Return template coordinates of each texture pixel, (H, W) float32: x, y (mm), b (row), |angle| (degrees)."""
     grid = base()
     b = np.broadcast_to(ROWS[:, None], grid.shape[:2])
     angle = np.broadcast_to(COLUMNS[None], grid.shape[:2])
@@ -33,7 +33,7 @@ def plane() -> dict[str, np.ndarray]:
 
 
 def _window(x0: float, x1: float, y0: float, y1: float) -> tuple[slice, slice]:
-    """The texture's part on the front that holds template positions x0..x1, y0..y1."""
+    """Return the texture's part on the front that holds template positions x0..x1, y0..y1."""
     p = plane()
     inside = (p["x"] > x0) & (p["x"] < x1) & (p["y"] > y0) & (p["y"] < y1) & (p["angle"] < 80) & (p["b"] < 108)
     rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
@@ -42,6 +42,7 @@ def _window(x0: float, x1: float, y0: float, y1: float) -> tuple[slice, slice]:
 
 @cache
 def windows() -> dict[str, tuple[slice, slice]]:
+    """Return the windows of the features, by name."""
     return {
         "left": _window(-56, -8, -16, 13),
         "right": _window(8, 56, -16, 13),
@@ -58,19 +59,19 @@ def blend(image: np.ndarray, colour: np.ndarray | float, alpha: np.ndarray) -> N
 
 
 def at(window: str) -> tuple[np.ndarray, np.ndarray]:
-    """|x| and y of the template in a window."""
+    """Return |x| and y of the template in a window."""
     p, part = plane(), windows()[window]
     return np.abs(p["x"][part]), p["y"][part]
 
 
 @cache
 def _tile() -> np.ndarray:
-    """White noise to cut pieces from, (1024, 1024) float32; drawing it anew for each person would be slow."""
+    """Make white noise to crop from, (1024, 1024) float32; generating it again for each person would be slow."""
     return np.random.default_rng(0).standard_normal((1024, 1024), np.float32)
 
 
 def noise(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """A piece (H, W) of the noise at a random place."""
+    """Return a crop (H, W) of the noise at a random place."""
     top, left = rng.integers(0, [1025 - shape[0], 1025 - shape[1]])
     return _tile()[top : top + shape[0], left : left + shape[1]]
 
@@ -85,7 +86,7 @@ class Light:
 
 
 def lit(texture: np.ndarray, normal: np.ndarray, light: Light, gloss: float) -> np.ndarray:
-    """The texture (H, W, 3) under a light, uint8, from the grid's posed normals (R, C, 3).
+    """Light the texture (H, W, 3), to uint8, from the grid's posed normals (R, C, 3).
 
     gloss: brightness of the highlight, 0..255.
     """

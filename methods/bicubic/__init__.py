@@ -6,6 +6,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from datasets.batch import Batch
 from datasets.degrade import HR, resize
 from datasets.pairs import Pairs
 from methods.interface import Context, Method, check_lr
@@ -17,7 +18,7 @@ class Bicubic(Method):
     def fit(self, pairs: Pairs, context: Context) -> None:
         """Nothing to learn."""
 
-    def upscale(self, lr: Tensor) -> Tensor:
+    def upscale(self, lr: Tensor, truth: Batch | None = None) -> Tensor:
         return resize(check_lr(lr, self.dtype), HR).clamp(0, 1)
 
     def save(self, folder: Path) -> None:

@@ -3,41 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch.nn.functional as F
+from pydantic import Field
 from torch import Tensor
 
 from datasets.batch import Batch
-from datasets.components import COMPONENTS
+from datasets.components import COMPONENTS, POINTS
 from datasets.degrade import HR, resize
 from datasets.pairs import Pairs
+from methods import options
 from methods.cbn.model import SIZES, Cascades
 from methods.interface import Context, check_lr
 from methods.layers import evaluating
-from methods.options import above, at_least
 from methods.trained import Optimiser, Phase, TrainedMethod
 
 
-@dataclass(frozen=True)
-class Options:
-    """Sizes and training of CBN. width scales every layer, depth is a branch's number of convolutions, 3 or more, and
-    modes the size of the shape basis.
+class Options(options.Options):
+    """Options of CBN."""
 
-    sigma: radius of the masks' Gaussians, in pixels of a 64 px map. landmark_weight: of the landmarks' mean squared
-    error in box coordinates, beside the images' in [0, 1].
-    """
-
-    width: float = above(0, 1.0)
-    depth: int = at_least(3, 12)
-    modes: int = at_least(1, 20)
-    sigma: float = above(0, 1.5)
-    landmark_weight: float = at_least(0, 1.0)
-    epochs: int = at_least(1, 40)
-    batch_size: int = at_least(1, 64)
-    lr: float = above(0, 5e-4)
+    width: float = Field(1.0, gt=0, description="scales the channels of every layer")
+    depth: int = Field(12, ge=3, description="convolutions of a branch")
+    modes: int = Field(20, ge=1, le=2 * POINTS, description="principal components of the shape basis")
+    sigma: float = Field(1.5, gt=0, description="standard deviation of the masks' Gaussians, px of a 64 px map")
+    landmark_weight: float = Field(1.0, ge=0, description="weight of the landmark loss relative to the image loss")
+    epochs: int = Field(40, ge=1)
+    batch_size: int = Field(64, ge=1)
+    lr: float = Field(5e-4, gt=0, description="learning rate")
 
 
 def landmark_error(landmarks: Tensor, target: Tensor) -> Tensor:
@@ -48,7 +42,7 @@ def landmark_error(landmarks: Tensor, target: Tensor) -> Tensor:
 
 
 class CBN(TrainedMethod):
-    """Deep cascaded bi-network: estimate the face's shape and double its size, three times in turn."""
+    """Deep cascaded bi-network: estimate the face's shape and double the image, three times."""
 
     wants = "aligned"
     Options = Options
@@ -76,12 +70,12 @@ class CBN(TrainedMethod):
         errors = sum(landmark_error(shape, landmarks) for shape in shapes)
         return {**terms, "L_landmarks": self.options.landmark_weight * errors / len(shapes)}, None
 
-    def upscale(self, lr: Tensor) -> Tensor:
-        with evaluating(self.module):
-            return self.module(check_lr(lr, self.dtype))[0][-1].clamp(0, 1)
+    def upscale(self, lr: Tensor, truth: Batch | None = None) -> Tensor:
+        return self.upscale_and_inspect(lr, truth)[0]
 
-    def inspect(self, lr: Tensor) -> dict[str, Tensor]:
-        """ "heatmaps": the masks (B, 4, 64, 64) of the components at the last cascade's landmarks."""
+    def upscale_and_inspect(self, lr: Tensor, truth: Batch | None = None) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return as "heatmaps" the masks (B, 4, 64, 64) of the components at the last cascade's landmarks."""
         with evaluating(self.module):
-            _, shapes = self.module(check_lr(lr, self.dtype))
-            return {"heatmaps": self.module.masks(shapes[-1], 64)[:, : len(COMPONENTS)]}
+            images, shapes = self.module(check_lr(lr, self.dtype))
+            masks = self.module.masks(shapes[-1], 64)[:, : len(COMPONENTS)]
+        return images[-1].clamp(0, 1), {"heatmaps": masks}

@@ -87,7 +87,7 @@ class BiNetwork(nn.Module):
 
 
 class Cascades(nn.Module):
-    """Three cascades, 16 to 128 px: upright LR faces (B, 3, 16, 16) in [0, 1] to an image and a shape after each."""
+    """Three cascades, 16 to 128 px: aligned LR faces (B, 3, 16, 16) in [0, 1] to an image and a shape after each."""
 
     group: Tensor
 

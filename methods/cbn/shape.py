@@ -48,8 +48,6 @@ class ShapeBasis(nn.Module):
 
     def __init__(self, n_modes: int):
         super().__init__()
-        if not 1 <= n_modes <= 2 * POINTS:
-            raise BadInput(f"params.yaml: cbn option modes: {n_modes}: 68 landmarks have 1 to {2 * POINTS} modes")
         self.register_buffer("mean", torch.zeros(POINTS, 2))
         # A tensor, since indexing with a list copies it to the device at every step.
         self.register_buffer("mirror", torch.tensor(MIRROR), persistent=False)
@@ -58,7 +56,8 @@ class ShapeBasis(nn.Module):
     def fit(self, landmarks: np.ndarray) -> None:
         """Fit to landmarks (N, 68, 2) and their mirror images, leaving out faces with fewer than 68 points (NaN).
 
-        BadInput where no face has 68.
+        Raises:
+            BadInput: if no face has 68.
         """
         shapes = landmarks[np.isfinite(landmarks).all((1, 2))].astype(np.float64)
         if not len(shapes):

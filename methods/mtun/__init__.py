@@ -3,4 +3,4 @@
 from methods.mtun.method import MTUN
 
 METHOD = MTUN
-TINY = {"width": 4, "stacks": 1, "epochs": 1, "batch_size": 4, "front_epochs": 1, "front_batch_size": 4}
+TINY = {"width": 4, "stacks": 1, "epochs": 1, "batch_size": 4}

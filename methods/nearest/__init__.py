@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from datasets.batch import to_float
+from datasets.batch import Batch, to_float
 from datasets.face import BadInput
 from datasets.pairs import Pairs
 from methods.interface import Context, Method, check_lr
@@ -17,7 +17,7 @@ CHUNK = 256
 
 
 class Nearest(Method):
-    """Keeps every training face; answers with the HR face of the nearest LR face (Euclidean, all colours)."""
+    """Store every training face; return the HR face of the nearest LR face (Euclidean, all channels)."""
 
     def __init__(self, options: dict | None = None):
         super().__init__(options)
@@ -26,7 +26,7 @@ class Nearest(Method):
     def fit(self, pairs: Pairs, context: Context) -> None:
         self.lr, self.hr = np.array(pairs.lr), pairs.hr
 
-    def upscale(self, lr: Tensor) -> Tensor:
+    def upscale(self, lr: Tensor, truth: Batch | None = None) -> Tensor:
         known = to_float(torch.from_numpy(self.lr)).flatten(1).to(lr)
         # |a - b|^2 = |a|^2 - 2 a.b + |b|^2, and |a|^2 does not change the order.
         norms = (known**2).sum(1)
@@ -40,7 +40,7 @@ class Nearest(Method):
 
     def load(self, folder: Path) -> None:
         if not (folder / "hr.npy").is_file():
-            raise BadInput(f"{folder / 'hr.npy'}: not there; run `dvc repro` or `python -m benchmark.train` first")
+            raise BadInput(f"{folder / 'hr.npy'}: not there; run `dvc repro` or `python -m benchmark train` first")
         self.lr, self.hr = np.load(folder / "lr.npy"), np.load(folder / "hr.npy", mmap_mode="r")
 
 

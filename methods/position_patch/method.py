@@ -1,20 +1,22 @@
-"""Ma et al.'s position-patch hallucination behind the shared interface."""
+"""Ma et al.'s position-patch hallucination as a method."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from pydantic import Field, model_validator
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from datasets.batch import Batch
 from datasets.degrade import LR
 from datasets.face import BadInput
 from datasets.pairs import Pairs
+from methods import options
 from methods.interface import Context, Method, check_lr
 from methods.position_patch.model import Grid, Moments, PositionMaps
 
@@ -22,32 +24,34 @@ MOMENTS = "moments.safetensors"
 CHUNK = 256  # faces in float64 at a time: bounds the memory of `fit`
 
 
-@dataclass(frozen=True)
-class Options:
-    """patch, overlap: of LR patches, in pixels. faces: how many training faces to draw by the run's seed; 0 for all."""
+class Options(options.Options):
+    """Options of position patches."""
 
-    patch: int = 4
-    overlap: int = 2
-    faces: int = 0
+    patch: int = Field(4, ge=1, le=LR, description="side of the LR patches, px")
+    overlap: int = Field(2, ge=0, description="overlap of neighbouring LR patches, px")
+    faces: int = Field(0, ge=0, description="training faces, drawn by the run's seed; 0 for all")
+
+    @model_validator(mode="after")
+    def _patches_cover_the_face(self) -> Options:
+        if self.overlap >= self.patch or (LR - self.patch) % (self.patch - self.overlap):
+            raise ValueError(
+                f"options patch: {self.patch}, overlap: {self.overlap}; overlap is less than patch, and their "
+                f"difference divides {LR} - patch"
+            )
+        return self
 
 
 class PositionPatch(Method):
-    """Each LR patch as a sum-to-one combination of the training patches at its place; the HR patches follow suit."""
+    """Combine the training patches at each position to match the LR patch; the same weights combine the HR patches."""
 
     wants = "aligned"
     Options = Options
 
     def __init__(self, options: Mapping[str, Any] | None = None):
         super().__init__(options)
-        patch, overlap = self.options.patch, self.options.overlap
-        if not 0 <= overlap < patch <= LR or (LR - patch) % (patch - overlap):
-            raise BadInput(
-                f"params.yaml: position_patch patch {patch}, overlap {overlap}: patch is at most {LR}, overlap less "
-                f"than patch, and patch - overlap divides {LR} - patch"
-            )
-        self.grid = Grid(patch, patch - overlap)
+        self.grid = Grid(self.options.patch, self.options.patch - self.options.overlap)
         self.moments: Moments | None = None
-        self.maps: PositionMaps | None = None  # once they are asked for, in self.dtype
+        self.maps: PositionMaps | None = None  # solved at the first upscale, in self.dtype
 
     def fit(self, pairs: Pairs, context: Context) -> None:
         """Sum moments over the training faces, a chunk at a time."""
@@ -60,24 +64,28 @@ class PositionPatch(Method):
         self.moments, self.maps = moments, None
 
     def _draw(self, rows: np.ndarray, seed: int) -> np.ndarray:
-        """The rows to fit on, out of all training rows; BadInput where there are fewer than asked for."""
+        """Draw the rows to fit on out of all training rows.
+
+        Raises:
+            BadInput: if there are fewer than the option `faces` asks for.
+        """
         wanted = self.options.faces or len(rows)
         if not 0 < wanted <= len(rows):
-            raise BadInput(f"params.yaml: position_patch faces {self.options.faces}: {len(rows)} are there to train on")
+            raise BadInput(f"params.yaml: PositionPatch option faces: {wanted}; there are {len(rows)} training faces")
         return np.sort(np.random.default_rng(seed).permutation(rows)[:wanted])
 
-    def upscale(self, lr: Tensor) -> Tensor:
+    def upscale(self, lr: Tensor, truth: Batch | None = None) -> Tensor:
         return self._solved().upscale(check_lr(lr, self.dtype), self.grid).clamp(0, 1)
 
     def save(self, folder: Path) -> None:
-        """The moments, not the maps: which basis the solver finds is the processor's choice."""
+        """Store the sums, not the maps: the basis that the solver finds depends on the processor."""
         sums = {name: tensor.cpu() for name, tensor in vars(self._fitted()).items()}
         save_file(sums, folder / MOMENTS)
 
     def load(self, folder: Path) -> None:
         path = folder / MOMENTS
         if not path.is_file():
-            raise BadInput(f"{path}: no sums; run `dvc repro` or `python -m benchmark.train` for this run first")
+            raise BadInput(f"{path}: no sums; run `dvc repro` or `python -m benchmark train` for this run first")
         self.moments, self.maps = Moments(**load_file(path, device=str(self.device))), None
 
     def to(self, device: torch.device | str, dtype: torch.dtype = torch.float32) -> PositionPatch:

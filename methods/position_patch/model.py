@@ -2,7 +2,7 @@
 
 At one position let X (d, N) hold the LR training patches as columns, Y (D, N) the HR ones, and x the LR patch of a new
 face. Ma et al. choose the weights w (N) that sum to one and best rebuild x, and paste Y w. With Z = X - x 1^T, the
-local Gram matrix C = Z^T Z and the usual ridge r = 1e-6 tr(C), the textbook solves N x N for every patch anew:
+local Gram matrix C = Z^T Z and the usual ridge r = 1e-6 tr(C), the textbook solves N x N for every new patch:
 
     minimise  w^T (C + r I) w  under  1^T w = 1          =>    w = (C + r I)^-1 1 / (1^T (C + r I)^-1 1)
 
@@ -101,13 +101,13 @@ class Moments:
 
     @classmethod
     def none(cls, grid: Grid, device: torch.device) -> Moments:
-        """Of no face yet."""
+        """Make empty sums."""
         positions, d, hr_d = grid.side**2, 3 * grid.patch**2, 3 * (FACTOR * grid.patch) ** 2
         shapes = ((), (positions, 1, d), (3, HR, HR), (positions, d, d), (positions, d, hr_d))
         return cls(*(torch.zeros(shape, dtype=torch.float64, device=device) for shape in shapes))
 
     def add(self, lr: Tensor, hr: Tensor, grid: Grid) -> None:
-        """Take in B more upright faces, LR (B, 3, 16, 16) and HR (B, 3, 128, 128), both uint8."""
+        """Add B aligned faces, LR (B, 3, 16, 16) and HR (B, 3, 128, 128), both uint8."""
         lr_patches, hr = grid.patches(lr.double()), hr.double()
         self.faces += len(lr)
         self.lr += lr_patches.sum(1, keepdim=True)
@@ -117,7 +117,7 @@ class Moments:
             total.addmm_(x.T, y.reshape(len(y), -1))
 
     def solve(self, grid: Grid) -> PositionMaps:
-        """The maps in float64, of at least one face."""
+        """Solve for the maps in float64; needs at least one face."""
         n, unit = self.faces, 1 / (255 * self.faces)
         overlaps = torch.zeros_like(self.hr)
         for window in grid.windows(overlaps):

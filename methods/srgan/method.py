@@ -1,50 +1,44 @@
-"""SRGAN behind the shared interface: pixel pre-training, then content and adversarial loss."""
+"""SRGAN as a method: pre-training on pixels, then content and adversarial loss."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 from torch import Tensor
 
 from datasets.batch import Batch
+from methods import options
 from methods.interface import Context, check_lr
 from methods.layers import evaluating
-from methods.options import above, at_least
 from methods.srgan.model import SRGANDiscriminator, SRResNet
 from methods.targets import Targets
-from methods.trained import Optimiser, Phase, TrainedMethod
+from methods.trained import Critic, Optimiser, Phase, TrainedMethod
 from methods.vgg import VGGFeatures
 
 CONTENT = 0.006  # the original's 1 / 12.75^2 on VGG features: brings them to the scale of the pixel loss
 ADVERSARIAL = 1e-3
 
 
-@dataclass(frozen=True)
-class Options:
-    """The original's sizes and rates by default.
+class Options(options.Options):
+    """Options of SRGAN; the defaults are the original's."""
 
-    content: what the second phase compares beside the adversarial loss, "vgg" features or pixels ("mse", the original's
-    SRGAN-MSE). epochs_mse, epochs_gan: of the two phases; the second one's rate falls to a tenth half-way. fresh: a new
-    warp for each face and epoch.
-    """
-
-    width: int = at_least(1, 64)
-    blocks: int = at_least(1, 16)
-    critic_width: int = at_least(1, 64)
-    content: Literal["vgg", "mse"] = "vgg"
-    epochs_mse: int = at_least(1, 60)
-    epochs_gan: int = at_least(1, 20)
-    batch_size: int = at_least(1, 16)
-    lr: float = above(0, 1e-4)
-    fresh: bool = True
+    width: int = Field(64, ge=1, description="channels of the generator")
+    blocks: int = Field(16, ge=1, description="residual blocks of the generator")
+    critic_width: int = Field(64, ge=1, description="channels of the discriminator's first layer")
+    content: Literal["vgg", "mse"] = Field("vgg", description="content loss: VGG features, or pixels (SRGAN-MSE)")
+    epochs_mse: int = Field(60, ge=1, description="epochs of pre-training on pixels")
+    epochs_gan: int = Field(20, ge=1, description="adversarial epochs; the learning rate drops to a tenth half-way")
+    batch_size: int = Field(16, ge=1)
+    lr: float = Field(1e-4, gt=0, description="learning rate")
+    resample_degradation: bool = Field(True, description="draw a new warp for each face and epoch")
 
 
 class SRGAN(TrainedMethod):
-    """A generic x8 super-resolver with an adversary; knows nothing of faces but what it is trained on."""
+    """A generic x8 super-resolver with a discriminator and no prior on faces."""
 
     wants = "aligned"
     Options = Options
@@ -55,7 +49,7 @@ class SRGAN(TrainedMethod):
         self.module = SRResNet(self.options.width, self.options.blocks)
 
     def phases(self, context: Context) -> list[Phase]:
-        """SRResNet on pixels, then SRGAN; both networks start anew from context.seed."""
+        """Build both phases, SRResNet on pixels and SRGAN; networks are initialised from context.seed."""
         o = self.options
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(context.seed)
@@ -69,7 +63,15 @@ class SRGAN(TrainedMethod):
         adam = Optimiser("adam", o.lr)
         halved = Optimiser("adam", o.lr, schedule="step", step_epochs=max(1, o.epochs_gan // 2), step_factor=0.1)
         return [
-            Phase("mse", o.epochs_mse, o.batch_size, self.module, adam, self._pixel_loss, fresh=o.fresh),
+            Phase(
+                "mse",
+                o.epochs_mse,
+                o.batch_size,
+                self.module,
+                adam,
+                self._pixel_loss,
+                resample_degradation=o.resample_degradation,
+            ),
             Phase(
                 "gan",
                 o.epochs_gan,
@@ -77,10 +79,8 @@ class SRGAN(TrainedMethod):
                 self.module,
                 halved,
                 self._gan_loss(critic, targets),
-                critic=critic,
-                critic_optimiser=halved,
-                critic_loss=lambda batch, sr: critic_loss(critic, 2 * batch.hr - 1, sr),
-                fresh=o.fresh,
+                critic=Critic(critic, halved, lambda batch, sr: critic_loss(critic, 2 * batch.hr - 1, sr)),
+                resample_degradation=o.resample_degradation,
             ),
         ]
 
@@ -104,7 +104,7 @@ class SRGAN(TrainedMethod):
 
         return loss
 
-    def upscale(self, lr: Tensor) -> Tensor:
+    def upscale(self, lr: Tensor, truth: Batch | None = None) -> Tensor:
         with evaluating(self.module):
             sr = self.module(check_lr(lr, self.dtype))
         return ((sr + 1) / 2).clamp(0, 1)

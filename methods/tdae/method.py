@@ -3,58 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 from torch import Tensor
 
 from datasets.batch import Batch
 from datasets.face import BadInput
 from datasets.pairs import Pairs
+from methods import options
 from methods.interface import Context, check_lr
 from methods.layers import Discriminator, evaluating
-from methods.options import above, at_least
 from methods.tdae.model import Decoder, Networks, compose
-from methods.trained import Optimiser, Phase, TrainedMethod
+from methods.trained import Critic, Optimiser, Phase, TrainedMethod
 
 
-@dataclass(frozen=True)
-class Options:
-    """Sizes and training of TDAE; the defaults are the authors' where their code gives them.
+class Options(options.Options):
+    """Options of TDAE; the defaults are the authors' where their code gives them."""
 
-    width scales every layer but the discriminator's, critic_width is that one's (32 is the authors'). noise: standard
-    deviation of the Gaussian noise on a training LR face, in units of its range [0, 1]. adversarial: weight beside the
-    pixel loss, times 0.99 each epoch, never below half of itself; 0 leaves the discriminator out. yaw_threshold
-    (degrees): with frontal_only, all training sees the faces below it alone; with retrain_decoder as well, the second
-    decoder sees the whole training set. optimiser: "rmsprop" with lr x 0.99 each epoch, or "adam" with a cosine.
-    """
-
-    width: float = above(0, 1.0)
-    critic_width: int = at_least(1, 32)
-    noise: float = at_least(0, 0.1)
-    adversarial: float = at_least(0, 0.01)
-    frontal_only: bool = True
-    yaw_threshold: float = above(0, 20.0)
-    retrain_decoder: bool = False
-    epochs_decoder: int = at_least(1, 63)
-    epochs_encoder: int = at_least(1, 76)
-    epochs_second_decoder: int = at_least(1, 151)
-    batch_size: int = at_least(1, 64)
-    optimiser: Literal["rmsprop", "adam"] = "rmsprop"
-    lr: float = above(0, 1e-3)
+    width: float = Field(1.0, gt=0, description="scales the channels of every layer but the discriminator's")
+    critic_width: int = Field(32, ge=1, description="channels of the discriminator's first layer")
+    noise: float = Field(0.1, ge=0, description="standard deviation of the noise on training LR faces in [0, 1]")
+    adversarial: float = Field(0.01, ge=0, description="weight of L_U, x 0.99 an epoch down to half; 0 for none")
+    frontal_only: bool = Field(True, description="train only on faces below yaw_threshold")
+    yaw_threshold: float = Field(20.0, gt=0, description="degrees")
+    retrain_decoder: bool = Field(False, description="train the second decoder on all faces all the same")
+    epochs_decoder: int = Field(63, ge=1)
+    epochs_encoder: int = Field(76, ge=1)
+    epochs_second_decoder: int = Field(151, ge=1)
+    batch_size: int = Field(64, ge=1)
+    optimiser: Literal["rmsprop", "adam"] = Field("rmsprop", description="rmsprop, lr x 0.99 an epoch; adam, cosine")
+    lr: float = Field(1e-3, gt=0, description="learning rate")
 
 
 Loss = Callable[[Batch, int, Discriminator | None], tuple[dict[str, Tensor], Tensor | None]]
 
 
 def near_frontal(pairs: Pairs, threshold: float) -> np.ndarray:
-    """Which faces are turned less than `threshold` degrees to either side: (N,) bool; BadInput where none is."""
+    """Select the faces with less than `threshold` degrees of yaw: (N,) bool.
+
+    Raises:
+        BadInput: if there is none.
+    """
     mask = (pairs.faces["yaw"].abs() < threshold).to_numpy()
     if not mask.any():
-        raise BadInput(f"tdae yaw_threshold: {threshold}: no training face is nearer to frontal; raise it")
+        raise BadInput(f"tdae yaw_threshold: {threshold}: no training face has less yaw; raise it")
     return mask
 
 
@@ -63,7 +59,7 @@ def bce(logits: Tensor, real: bool) -> Tensor:
 
 
 class TDAE(TrainedMethod):
-    """Transformative discriminative autoencoders: decode and turn upright, encode to a clean LR face, decode again."""
+    """Transformative discriminative autoencoders: decode and align, encode to a clean LR face, decode again."""
 
     wants = "unaligned"
     Options = Options
@@ -86,9 +82,10 @@ class TDAE(TrainedMethod):
         rmsprop = Optimiser("rmsprop", o.lr, decay=0.99, floor=1e-6, warmup=((50, 0.02), (50, 0.2)))
         optimiser = rmsprop if o.optimiser == "rmsprop" else Optimiser("adam", o.lr, schedule="cosine")
         part = getattr(self.module, name)
-        critic = None
+        critic, adversary = None, None
         if o.adversarial and isinstance(part, Decoder):
             critic = Discriminator(o.critic_width).to(self.device)
+            adversary = Critic(critic, optimiser, lambda batch, sr: self._loss_critic(critic, batch, sr))
         return Phase(
             name=name,
             epochs=epochs,
@@ -96,9 +93,7 @@ class TDAE(TrainedMethod):
             module=part,
             optimiser=optimiser,
             loss=lambda batch, epoch: loss(batch, epoch, critic),
-            critic=critic,
-            critic_optimiser=optimiser if critic else None,
-            critic_loss=(lambda batch, sr: self._loss_critic(critic, batch, sr)) if critic else None,
+            critic=adversary,
             faces=(lambda pairs: near_frontal(pairs, o.yaw_threshold)) if o.frontal_only and not everyone else None,
         )
 
@@ -133,14 +128,11 @@ class TDAE(TrainedMethod):
     def _loss_critic(self, critic: Discriminator, batch: Batch, sr: Tensor) -> dict[str, Tensor]:
         return {"D_real": bce(critic(2 * batch.hr - 1), real=True) / 2, "D_fake": bce(critic(sr), real=False) / 2}
 
-    def upscale(self, lr: Tensor) -> Tensor:
-        return self.upscale_and_inspect(lr)[0]
+    def upscale(self, lr: Tensor, truth: Batch | None = None) -> Tensor:
+        return self.upscale_and_inspect(lr, truth)[0]
 
-    def inspect(self, lr: Tensor) -> dict[str, Tensor]:
-        """ "warp_stn" of the first decoder's two STNs together, "warp_encoder" of all four."""
-        return self.upscale_and_inspect(lr)[1]
-
-    def upscale_and_inspect(self, lr: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    def upscale_and_inspect(self, lr: Tensor, truth: Batch | None = None) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return "warp_stn", the first decoder's two STNs as one warp, and "warp_encoder", all four as one."""
         with evaluating(self.module):
             sr, warps = self.module(2 * check_lr(lr, self.dtype) - 1)
         return (sr + 1) / 2, {"warp_stn": compose(*warps[:2]), "warp_encoder": compose(*warps)}

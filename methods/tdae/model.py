@@ -39,7 +39,7 @@ def compose(*warps: Tensor) -> Tensor:
 class Decoder(nn.Module):
     """LR faces (B, 3, 16, 16) to HR faces (B, 3, 128, 128).
 
-    aligns: the first decoder, which takes unaligned noisy faces and turns them upright by two STNs, at 32 and 64 px.
+    aligns: the first decoder, which takes unaligned noisy faces and aligns them by two STNs, at 32 and 64 px.
     Without it the second decoder, which lacks the STNs and the first two convolutions. width scales every layer.
     """
 
@@ -49,7 +49,7 @@ class Decoder(nn.Module):
         stem = [nn.Conv2d(3, w64, 5, padding=2), nn.ReLU(), nn.Conv2d(w64, w128, 3, padding=1), nn.ReLU()]
         self.stem = nn.Sequential(*stem) if aligns else nn.Identity()
         self.lift = block(w128 if aligns else 3, w512, 3)
-        # Where an STN stands between enlargement and convolution, the enlargement is a layer of its own.
+        # An STN between enlargement and convolution needs the enlargement as a layer of its own.
         self.to_64, self.to_128 = block(w512, w256, 3, not aligns), block(w256, w128, 5, not aligns)
         self.head = nn.Sequential(block(w128, w64, 5, doubles=True), nn.Conv2d(w64, 3, 5, padding=2))
         self.upsample = nn.Upsample(scale_factor=2, mode="nearest")
@@ -70,7 +70,7 @@ class Decoder(nn.Module):
 
 
 class Encoder(nn.Module):
-    """HR faces (B, 3, 128, 128), as the first decoder makes them, to upright LR faces (B, 3, 16, 16), by two STNs."""
+    """HR faces (B, 3, 128, 128), as the first decoder makes them, to aligned LR faces (B, 3, 16, 16), by two STNs."""
 
     def __init__(self, width: float = 1.0):
         super().__init__()
@@ -103,7 +103,7 @@ class Networks(nn.Module):
         return hr.clamp(-1, 1), warps
 
     def upright(self, lr: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """The encoder's upright LR faces, clamped to [-1, 1], and the four warps so far."""
+        """The encoder's aligned LR faces, clamped to [-1, 1], and the four warps so far."""
         hr, warps = self.first(lr)
         lr, more = self.encoder(hr)
         return lr.clamp(-1, 1), warps + more

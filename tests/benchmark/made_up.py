@@ -7,15 +7,15 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import experiments
 import numpy as np
 import pandas as pd
 import torch
-import yaml
 from PIL import Image
 from safetensors.torch import save_file
 
 from benchmark import config, evaluate
-from benchmark.make import resolved
+from benchmark.fingerprint import record_of
 from benchmark.scoring.estimates import score_estimates
 from datasets.batch import DeviceFaces
 from datasets.pairs import ARRAYS, Pairs
@@ -29,25 +29,18 @@ RUNS: dict[str, tuple[dict[str, Any], int, float]] = {
     "ours_no_skip": ({"method": "mtun", "skip": False, "seeds": 2}, 2, 30.0),
     "ours": ({"method": "mtun", "seeds": 2}, 2, 20.0),
 }
-PARAMS = {
-    "experiment": "toy",
-    "experiments": {
-        "toy": {
-            "corpora": {"synthetic": {"faces": FACES}},
-            "prepare": {"seed": 0, "sigma": 1.5},
-            "recognise": {"count": 6, "seed": 0},
-            "training": {"recipe": "tuned", "seeds": 2, "vgg": None},
-            "stn0": {"epochs": 1, "batch_size": 4},
-            "methods": {"bicubic": {}, "nearest": {}, "tdae": {}, "mtun": {"width": 4}},
-        }
-    },
-    "runs": {name: item for name, (item, _, _) in RUNS.items()},
-}
+BLOCK = experiments.block(
+    "toy",
+    corpora={"synthetic": {"faces": FACES}},
+    recognise={"count": 6, "seed": 0},
+    methods={"bicubic": {}, "nearest": {}, "tdae": {}, "mtun": {"width": 4}},
+    runs={name: item for name, (item, _, _) in RUNS.items()},
+)
 
 
 def make(root: Path, pairs: Pairs) -> config.Experiment:
     """Write params.yaml, data/toy/test and results/toy below `root`, which must be the working directory."""
-    (root / "params.yaml").write_text(yaml.safe_dump(PARAMS, sort_keys=False))
+    experiments.write(root, BLOCK)
     experiment = config.load()
     faces = pairs[np.arange(FACES)]
     yaw = np.linspace(-70, 70, FACES).round(2)
@@ -121,7 +114,6 @@ def write_metrics(run: config.Run, pairs: Pairs) -> None:
         table.insert(0, "seed", seed)
         tables.append(table)
         estimates[f"seed{seed}"] = score_estimates(run.estimates(seed), pairs)
-    record = resolved(run)
-    training = [{**record, "seed": s, "parameters": 1234, "notes": {}} for s in run.seeds]
+    training = [{**record_of(run, s), "parameters": 1234, "notes": {}} for s in run.seeds]
     facts = {"run": run.name, "method": run.method, "data": "made up", "training": training, "scored_seeds": run.seeds}
     evaluate.write(run, pd.concat(tables, ignore_index=True), {k: v for k, v in estimates.items() if v}, facts)

@@ -2,52 +2,77 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import experiments
 import tiny
 import yaml
 
 from methods.vdsr import TINY
 
 ROOT = Path(__file__).parents[2]
-ENVIRONMENT = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-PARAMS: dict[str, Any] = {
-    "experiment": "small",
-    "experiments": {
-        "small": {
-            "corpus": "tiny",
-            "corpora": {"tiny": {}},
-            "prepare": {"sigma": 1.5},
-            "recognise": {"count": 3, "seed": 0},
-            "training": {"recipe": "tuned", "seeds": 2, "vgg": None, "threads": 1, "precision": "float32"},
-            "stn0": {"epochs": 1, "batch_size": 8},
-            "methods": {"bicubic": {}, "position_patch": {}, "vdsr": TINY},
-        }
-    },
-    "runs": {
-        "vdsr": {"method": "vdsr", "align": "none", "seeds": 2},
+BLOCK = experiments.block(
+    "small",
+    methods={"bicubic": {}, "position_patch": {}, "vdsr": TINY, "stn0": {"epochs": 1, "batch_size": 8}},
+    pretrained={"stn0": {"method": "stn0"}},
+    runs={
+        "vdsr": {"method": "vdsr", "seeds": 2},
         "broken": {"method": "position_patch", "align": "none", "faces": 1000},
-        "bicubic": {"method": "bicubic"},
+        "bicubic": {"method": "bicubic", "align": "none"},
         "long": {"method": "vdsr", "align": "none", "epochs": 6},
     },
-}
+)
 
 
 def make_project(folder: Path) -> Path:
     """A folder with a tiny experiment of 24 training and 6 test faces."""
     tiny.write_pairs(tiny.make_pairs(), folder / "data/small/train")
     tiny.write_pairs(tiny.make_pairs(6), folder / "data/small/test")
-    (folder / "data/small/manifest.json").write_text('{"hash": "abc"}')
-    (folder / "params.yaml").write_text(yaml.safe_dump(PARAMS, sort_keys=False))
+    manifest = {"hash": "abc", "files": {"train/hr.npy": "1", "test/hr.npy": "2"}}
+    (folder / "data/small/manifest.json").write_text(json.dumps(manifest))
+    experiments.write(folder, BLOCK)
     return folder
 
 
-def change_params(**changes: dict[str, dict[str, Any]]) -> None:
-    """Change items of runs: or of the experiment in params.yaml."""
-    params = yaml.safe_load(Path("params.yaml").read_text())
-    for name, values in changes.pop("runs", {}).items():
-        params["runs"][name] |= values
-    for name, values in changes.items():
-        params["experiments"]["small"][name] |= values
-    Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+def change_params(folder: Path, *keys: str, value: Any) -> None:
+    """Set a key of the experiment in params.yaml."""
+    params = yaml.safe_load((folder / "params.yaml").read_text())
+    block = parent = params["experiments"]["small"]
+    for key in keys[:-1]:
+        parent = parent[key]
+    parent[keys[-1]] = value
+    experiments.write(folder, block)
+
+
+def run(folder: Path, *arguments: str, code: Path = ROOT) -> str:
+    """What `python -m benchmark ARGUMENTS` prints in the folder, on the code at `code`; it must succeed."""
+    done = subprocess.run(
+        _call(arguments), cwd=folder, env=_environment(code), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def command(folder: Path, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run `python -m benchmark ARGUMENTS` in the folder."""
+    return subprocess.run(
+        _call(arguments), cwd=folder, env=_environment(), capture_output=True, text=True, check=False, **options
+    )
+
+
+def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    """Start the same, and go on."""
+    return subprocess.Popen(_call(arguments), cwd=folder, env=_environment(), stdout=subprocess.PIPE, text=True)
+
+
+def _call(arguments: tuple[str, ...]) -> list[str]:
+    return [sys.executable, "-m", "benchmark", *arguments]
+
+
+def _environment(code: Path = ROOT) -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": str(code), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}

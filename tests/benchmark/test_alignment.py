@@ -1,9 +1,11 @@
-"""Alignment: which faces a run sees, and that a method fitted in one go sees them upright and in 8 bits."""
+"""Alignment: which faces a run sees, and that a method fitted in closed form sees them aligned and in 8 bits."""
 
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
+import experiments
 import numpy as np
 import pytest
 import tiny
@@ -16,7 +18,6 @@ from datasets.face import BadInput
 from methods.interface import Context, create, unaligned
 
 CPU = torch.device("cpu")
-EXPERIMENT = config.Experiment("none", {"stn0": {}}, {})
 
 
 def mirrored(lr: torch.Tensor, warp: torch.Tensor | None) -> torch.Tensor:
@@ -40,11 +41,13 @@ def test_faces_to_upscale_are_not_rounded() -> None:
     assert torch.equal(alignment.aligned_faces(pairs, unaligned, CPU), lr)
 
 
-def test_a_runs_choice_is_a_function() -> None:
-    assert alignment.alignment(EXPERIMENT, "oracle", CPU) is alignment.oracle
-    assert alignment.alignment(EXPERIMENT, "none", CPU) is unaligned
+def test_a_runs_choice_is_a_function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    experiment = config.load(path=experiments.write(tmp_path, experiments.block("toy")))
+    assert alignment.alignment(experiment, "oracle", CPU) is alignment.oracle
+    assert alignment.alignment(experiment, "none", CPU) is unaligned
     with pytest.raises(BadInput, match="stn0"):
-        alignment.alignment(EXPERIMENT, "stn0", CPU)
+        alignment.alignment(experiment, "stn0", CPU)
 
 
 def test_a_photograph_has_no_true_warp() -> None:
@@ -60,15 +63,6 @@ def test_position_patch_fits_on_the_aligned_faces() -> None:
     one, other, as_stored = (fitted(faces).upscale(lr) for faces in (by_align, expected, pairs))
     assert torch.equal(one, other)
     assert not torch.allclose(one, as_stored, atol=1e-2)
-
-
-def test_the_oracle_turns_the_training_faces_upright() -> None:
-    """Fitted on turned LR faces with their true warps, as on LR faces turned back beforehand."""
-    pairs, lr = tiny.make_pairs(40), torch.rand(2, 3, 16, 16)
-    upright = degrade.align(to_float(torch.from_numpy(pairs.lr)), torch.from_numpy(pairs.warp))
-    expected = dataclasses.replace(pairs, lr=to_uint8(upright).numpy())
-    by_oracle = alignment.aligned_pairs(pairs, alignment.oracle, CPU)
-    assert torch.equal(fitted(by_oracle).upscale(lr), fitted(expected).upscale(lr))
 
 
 def fitted(pairs):

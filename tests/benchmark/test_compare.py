@@ -11,11 +11,16 @@ from scipy import stats
 
 from benchmark import compare, config
 from benchmark.reporting import claims_page
+from benchmark.reporting.results import Results
 from datasets.face import BadInput
 
 
 def numbers(text: str) -> list[float]:
     return [float(number) for number in re.findall(r"[+-]?\d+\.\d+", text)]
+
+
+def table(experiment: config.Experiment, first: str, second: str) -> pd.DataFrame:
+    return compare.table(Results(experiment), first, second)
 
 
 def column(experiment: config.Experiment, run: str) -> np.ndarray:
@@ -36,7 +41,7 @@ def strangers(toy: config.Experiment) -> config.Experiment:
 
 def test_runs_that_draw_nothing_are_compared_by_a_paired_t_test(strangers: config.Experiment) -> None:
     toy = strangers
-    row = compare.table(toy, "bicubic", "nearest").set_index("").loc["PSNR, dB ↑"]
+    row = table(toy, "bicubic", "nearest").set_index("").loc["PSNR, dB ↑"]
     a, b = column(toy, "bicubic"), column(toy, "nearest")
     wanted = stats.ttest_rel(a, b)
     interval = wanted.confidence_interval()
@@ -48,7 +53,7 @@ def test_runs_that_draw_nothing_are_compared_by_a_paired_t_test(strangers: confi
 
 def test_seeds_widen_the_interval_of_a_trained_network(strangers: config.Experiment) -> None:
     toy = strangers
-    row = compare.table(toy, "ours", "bicubic").set_index("").loc["PSNR, dB ↑"]
+    row = table(toy, "ours", "bicubic").set_index("").loc["PSNR, dB ↑"]
     _, low, high = numbers(row["difference [95 %]"])
     alone = stats.ttest_rel(column(toy, "ours"), column(toy, "bicubic")).confidence_interval()
     assert high - low > alone.high - alone.low
@@ -56,31 +61,30 @@ def test_seeds_widen_the_interval_of_a_trained_network(strangers: config.Experim
 
 
 def test_images_from_elsewhere_are_a_trained_network_unless_they_say_otherwise(toy: config.Experiment) -> None:
-    toy.params["methods"]["images"] = {}
     theirs = toy.run("nearest").metrics
     for suffix in (".json", ".csv", ".facts.json"):
         theirs.with_name(f"theirs{suffix}").write_text(theirs.with_suffix(suffix).read_text())
 
     def p(**options: object) -> str:
-        toy.runs["theirs"] = {"method": "images", "folder": "sr", **options}
-        return compare.table(toy, "theirs", "bicubic").set_index("").loc["PSNR, dB ↑", "p"]
+        toy.runs["theirs"] = config.RunItem(method="images", folder="sr", **options)
+        return table(toy, "theirs", "bicubic").set_index("").loc["PSNR, dB ↑", "p"]
 
-    assert p() == "– (one seed: over people alone)"
+    assert p() == "– (one seed: over identities alone)"
     assert re.fullmatch(r"< 0\.001|[01]\.\d{3}", p(trained=False))
 
 
 def test_a_run_without_scores_is_named(toy: config.Experiment) -> None:
     toy.run("nearest").metrics.unlink()
-    with pytest.raises(BadInput, match=r"nearest.json: missing; run .*run_all --experiment toy --only nearest"):
-        compare.table(toy, "ours", "nearest")
+    with pytest.raises(BadInput, match=r"nearest.json: missing; run .*launch --experiment toy --only nearest"):
+        table(toy, "ours", "nearest")
     with pytest.raises(BadInput, match="no run 'mine'; it has"):
-        compare.table(toy, "mine", "ours")
+        table(toy, "mine", "ours")
     with pytest.raises(BadInput, match="ours, ours: one run; name another"):
-        compare.table(toy, "ours", "ours")
+        table(toy, "ours", "ours")
 
 
 def test_measures_that_no_run_has_are_left_out(toy: config.Experiment) -> None:
-    assert list(compare.table(toy, "ours", "bicubic")[""]) == [
+    assert list(table(toy, "ours", "bicubic")[""]) == [
         "PSNR, dB ↑",
         "SSIM ↑",
         "PSNR on Y, dB ↑",

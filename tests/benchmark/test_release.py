@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import experiments
 import made_up
 import pandas as pd
 import pytest
-import yaml
 
-from benchmark import config, release, train
-from benchmark.reporting import measurements, model_card
+from benchmark import config, publish
+from benchmark.fingerprint import record_of
+from benchmark.provenance import RECORD
+from benchmark.reporting import model_card
+from benchmark.reporting.results import Results
 from datasets.face import BadInput
-from datasets.pairs import Pairs
 
 MANIFEST = {"faces": {"train": 1234, "test": 12}, "validation": 34}
 MADE = {"seconds": 7200.0, "device": "a device", "precision": "float32", "date": "2031-02-03T04", "commit": "abcdef012"}
-
-
-@pytest.fixture
-def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pairs: Pairs) -> config.Experiment:
-    monkeypatch.chdir(tmp_path)
-    return made_up.make(tmp_path, pairs)
 
 
 def card(toy: config.Experiment) -> str:
@@ -33,10 +29,19 @@ def card(toy: config.Experiment) -> str:
     return Path("card.md").read_text()
 
 
+def changed(**options: Any) -> config.Experiment:
+    """The made-up experiment with these keys of its block replaced."""
+    experiments.write(Path(), made_up.BLOCK | options)
+    return config.load()
+
+
+REAL = {"corpora": {"menpo": {}}}
+
+
 def test_the_card_tells_scores_by_pose_and_source_beside_bicubic(toy: config.Experiment) -> None:
     text = card(toy)
     for run in ("ours", "bicubic"):
-        rows = measurements.rows(toy)[run].query("seed == 0")
+        rows = Results(toy).rows[run].query("seed == 0")
         for column in ("yaw_bin", "source"):
             for score in rows.groupby(column)["psnr"].mean():
                 assert f"{score:.2f}" in text
@@ -63,20 +68,16 @@ def test_the_card_tells_for_whom_the_faces_are_taken(toy: config.Experiment) -> 
     (folder / "faces.csv").write_text("\n".join(lines) + "\n")
     (folder / "gallery.json").write_text(json.dumps({"people": 40}))
     assert "dlib's recogniser" not in card(toy)  # which can't tell drawn people apart
-    toy.params["corpora"]["menpo"] = {}
-    toy.params["terms"] = "for research alone"
-    text = card(toy)
+    text = card(changed(**REAL, terms="for research alone"))
     assert "75 % of its faces show somebody else" in text
     assert "75 % look most like another one of 40 people" in text
 
 
 def test_real_faces_need_terms(toy: config.Experiment) -> None:
     assert "drawn by this project" in card(toy)
-    toy.params["corpora"]["menpo"] = {}
     with pytest.raises(BadInput, match="has no `terms`"):
-        card(toy)
-    toy.params["terms"] = "for research alone"
-    assert "**Terms.** for research alone" in card(toy)
+        card(changed(**REAL))
+    assert "**Terms.** for research alone" in card(changed(**REAL, terms="for research alone"))
 
 
 def test_the_card_is_of_the_first_seed_alone(toy: config.Experiment) -> None:
@@ -89,14 +90,12 @@ def test_the_card_is_of_the_first_seed_alone(toy: config.Experiment) -> None:
 
 
 def release_of(run: str) -> None:
-    release.main(argparse.Namespace(experiment=None, run=run))
+    publish.main(publish.parser().parse_args(["release", "--run", run]))
 
 
 @pytest.mark.parametrize(("run", "says"), [("bicubic", "bicubic: no trained network"), ("upright", "needs STN_0")])
 def test_what_upscale_could_not_use_alone_is_refused(toy: config.Experiment, run: str, says: str) -> None:
-    params = yaml.safe_load(Path("params.yaml").read_text())
-    params["runs"]["upright"] = {"method": "mtun", "align": "stn0"}
-    Path("params.yaml").write_text(yaml.safe_dump(params))
+    changed(runs=made_up.BLOCK["runs"] | {"upright": {"method": "mtun", "align": "stn0"}})
     with pytest.raises(BadInput, match=says):
         release_of(run)
 
@@ -117,12 +116,14 @@ def trained(toy: config.Experiment, monkeypatch: pytest.MonkeyPatch) -> config.R
     for words in (["init", "--no-scm"], ["remote", "add", "--default", "store", "results/store"]):
         subprocess.run([sys.executable, "-m", "dvc", *words, "-q"], check=True)
     run = toy.run("ours")
+    (toy.data / "manifest.json").write_text(json.dumps(MANIFEST))
+    facts = json.loads(run.facts.read_text())
+    facts["training"] = [facts["training"][0] | record_of(run, 0)]
+    run.facts.write_text(json.dumps(facts))
     run.weights(0).mkdir(parents=True)
     (run.weights(0) / "weights.safetensors").write_bytes(b"half precision")
-    (run.weights(0) / "config.json").write_text(json.dumps(json.loads(run.facts.read_text())["training"][0]))
-    (toy.data / "manifest.json").write_text(json.dumps(MANIFEST))
+    (run.weights(0) / RECORD).write_text(json.dumps(record_of(run, 0)))
     run.provenance(0).write_text(json.dumps(MADE))
-    monkeypatch.setattr(train, "stored", lambda run, seed: True)
     return run
 
 
@@ -137,13 +138,14 @@ def test_weights_and_card_are_stored_for_dvc(trained: config.Run) -> None:
 def test_scores_of_other_weights_and_too_many_bytes_are_refused(
     trained: config.Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(release, "MEGABYTES", 1e-6)
+    monkeypatch.setattr(publish, "MEGABYTES", 1e-6)
     with pytest.raises(BadInput, match="MiB; git keeps every version"):
         release_of("ours")
-    (trained.weights(0) / "config.json").write_text(json.dumps({"seed": 0, "parameters": 4321, "notes": {}}))
+    facts = trained.facts.read_text()
+    trained.facts.write_text(facts.replace(record_of(trained, 0)["fingerprint"], "another"))
     with pytest.raises(BadInput, match=r"ours\.facts\.json: of other weights"):
         release_of("ours")
-    monkeypatch.setattr(train, "stored", lambda run, seed: False)
+    (trained.weights(0) / RECORD).write_text(json.dumps(record_of(trained, 1)))
     with pytest.raises(BadInput, match=r"seed0: not of params\.yaml"):
         release_of("ours")
     assert not trained.released.exists()

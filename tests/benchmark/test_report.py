@@ -9,18 +9,21 @@ import subprocess
 import sys
 from pathlib import Path
 
+import experiments
 import made_up
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import yaml
 from matplotlib.text import Text
-from pipeline import run
+from small import run
 
 from benchmark import config, report
-from benchmark.outdated import outdated
-from benchmark.reporting import claims, costs, figures, html, measurements, plots
-from benchmark.reporting.gallery import Gallery
+from benchmark.reporting import accepted, claims, costs, page
+from benchmark.reporting.faces import Gallery
+from benchmark.reporting.figures import face_grids, scores
+from benchmark.reporting.results import Results, outdated
+from benchmark.reporting.scores import Loader
 from datasets.face import BadInput
 
 ROOT = Path(__file__).parents[2]
@@ -35,7 +38,7 @@ class Grey(Method):
     def fit(self, pairs, context):
         pass
 
-    def upscale(self, lr):
+    def upscale(self, lr, truth=None):
         return check_lr(lr, self.dtype).mean((1, 2, 3), keepdim=True).expand(-1, 3, 128, 128)
 
     def save(self, folder):
@@ -46,7 +49,6 @@ class Grey(Method):
 
 
 METHOD = Grey
-DEVIATIONS = ()
 '''
 
 
@@ -55,7 +57,7 @@ def reported(made_up_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     """A project whose report has been made by the command."""
     root = tmp_path_factory.mktemp("reported") / "project"
     shutil.copytree(made_up_root, root)
-    run(root, "benchmark.report")
+    run(root, "report")
     return root
 
 
@@ -64,8 +66,8 @@ def test_everything_is_written(reported: Path) -> None:
     supplement = [f"supplement.{kind}" for kind in ("csv", "md", "tex")]
     assert sorted(p.name for p in (results / "tables").iterdir()) == sorted([*TABLES, *supplement, "deviations.md"])
     pictures = {p.stem for p in (results / "figures").iterdir()}
-    plots = {"paper", "curves", "yaw", "differences", "heatmaps"}
-    assert pictures == {"all", "fig1", "fig2", "fig3", "fig4", "fig5", *plots}
+    assert pictures == {"all", "corpus", "fig1", "fig3", "fig4", "fig5"}
+    assert {p.stem for p in (results / "plots").iterdir()} == {"paper", "curves", "yaw", "differences"}
     assert (results / "claims.json").exists()
     assert (results / "claims.md").exists()
     assert 'id="data"' in (results / "report.html").read_text()
@@ -75,14 +77,14 @@ def test_a_fresh_clone_rebuilds_all_but_the_faces(reported: Path, tmp_path: Path
     root = tmp_path / "clone"
     shutil.copytree(reported, root, ignore=shutil.ignore_patterns("data", "sr", "weights"))
     results, before = root / "results" / "toy", reported / "results" / "toy"
-    for made in ("tables", "figures"):
+    for made in ("tables", "figures", "plots"):
         shutil.rmtree(results / made)
     for made in ("claims.json", "claims.md", "report.html"):
         (results / made).unlink()
-    output = run(root, "benchmark.report")
+    output = run(root, "report")
     assert "figures 1, 3, 4 and 5 and the report's faces are left out" in output
     same = ["claims.json", "claims.md", *(f"tables/{name}" for name in [*TABLES, "supplement.csv", "deviations.md"])]
-    same += [f"figures/{name}.png" for name in ("fig2", "paper", "curves", "yaw", "differences")]
+    same += [f"plots/{name}.png" for name in ("paper", "curves", "yaw", "differences")]
     for name in same:
         assert (results / name).read_bytes() == (before / name).read_bytes(), name
     page = (results / "report.html").read_text()
@@ -97,21 +99,21 @@ def test_figures_are_not_made_poorer(reported: Path, tmp_path: Path) -> None:
     shutil.copytree(reported, root, ignore=shutil.ignore_patterns("weights"))
     results = root / "results" / "toy"
     shutil.rmtree(results / "sr" / "bicubic")
-    output = run(root, "benchmark.report")
+    output = run(root, "report")
     assert "no images of bicubic; figures of faces are left as they are" in output
     for name in ("all", "fig1", "fig5"):
         assert (results / "figures" / f"{name}.png").read_bytes() == (
             reported / "results" / "toy" / "figures" / f"{name}.png"
         ).read_bytes()
     (results / "figures" / "all.png").unlink()  # as in a project that is under way
-    assert "figures of faces are left as they are" not in run(root, "benchmark.report")
+    assert "figures of faces are left as they are" not in run(root, "report")
     assert (results / "figures" / "all.png").is_file()
 
 
 def test_nothing_measured_says_what_to_do(toy: config.Experiment) -> None:
     shutil.rmtree(toy.results)
     with pytest.raises(
-        BadInput, match=r"results/toy/metrics: no run has been evaluated; run `python -m benchmark.run_all"
+        BadInput, match=r"results/toy/metrics: no run has been evaluated; run `python -m benchmark launch"
     ):
         report.main(argparse.Namespace(experiment=None))
 
@@ -122,7 +124,7 @@ def test_a_run_that_is_not_evaluated_is_said_and_left_out(
     toy.run("nearest").metrics.unlink()
     shutil.rmtree(toy.data)
     report.main(argparse.Namespace(experiment=None))
-    assert "nearest: not evaluated, left out" in capsys.readouterr().out
+    assert "not evaluated, left out: nearest" in capsys.readouterr().out
     assert "| nearest " not in (toy.results / "tables" / "supplement.md").read_text()
 
 
@@ -139,65 +141,60 @@ def test_a_page_that_shows_faces_is_not_replaced_by_one_without(
 
 
 def test_scores_of_other_settings_are_said_to_be_such(toy: config.Experiment, capsys: pytest.CaptureFixture) -> None:
-    assert outdated(toy) == {}
-    text = Path("params.yaml").read_text()
-    Path("params.yaml").write_text(
-        text.replace("width: 4", "width: 8").replace("  nearest:\n", "  nearest:\n    align: none\n")
-    )
+    assert outdated(Results(toy)) == {}
+    nearest = {"method": "nearest", "align": "none"}
+    experiments.change(Path(), methods={"mtun": {"width": 8}}, runs={"nearest": nearest})
     (toy.data / "manifest.json").write_text('{"hash": "made up"}')
     changed = config.load()
     wide = ["width 4, now 8"]
-    assert outdated(changed) == {
-        "nearest": ["align stn0, now none", "stn0 {'epochs': 1, 'batch_size': 4}, now None"],
+    assert outdated(Results(changed)) == {
+        "nearest": ["align stn0, now none"],
         "ours_no_skip": wide,
         "ours": wide,
     }
     (toy.data / "manifest.json").write_text('{"hash": "new"}')
-    assert outdated(changed)["bicubic"] == ["other faces than those in data/toy"]
-    report.write_text(changed, toy.results)
+    assert outdated(Results(changed))["bicubic"] == ["other faces than those in data/toy"]
+    report.write_text(Results(changed), toy.results)
     assert "ours: scored with other settings than today's (width 4, now 8; other faces" in capsys.readouterr().out
     assert "- ours: width 4, now 8; other faces" in (toy.results / "tables" / "deviations.md").read_text()
 
 
-def test_scores_of_another_precision_are_said_to_be_such(toy: config.Experiment) -> None:
-    path = toy.run("ours").provenance(0)
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"precision": "float32"}))
-    assert outdated(toy) == {}
-    toy.params["training"]["precision"] = "bfloat16"
-    assert outdated(toy)["ours"] == ["precision float32, now bfloat16"]
-
-
-def test_scores_behind_different_trainings_of_one_stn0_are_said_to_be_such(toy: config.Experiment) -> None:
-    for name, stn0 in (("bicubic", "one"), ("nearest", "other")):
-        path = toy.run(name).facts
-        facts = json.loads(path.read_text())
-        facts["training"] = [{**record, "stn0_hash": stn0} for record in facts["training"]]
-        path.write_text(json.dumps(facts))
-    found = outdated(toy)
-    [(late, said)] = found.items()
-    early = {"bicubic": "nearest", "nearest": "bicubic"}[late]
-    assert said == [f"behind another training of stn0 than {early}"]
+def test_what_moved_against_accepted_scores_is_printed(
+    toy: config.Experiment, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    shutil.rmtree(toy.data)
+    monkeypatch.setattr(accepted, "ACCEPTED", Path("accepted"))
+    accepted.accept(Results(toy))
+    report.main(argparse.Namespace(experiment=None))
+    assert "Moved" not in capsys.readouterr().out
+    path = Path("accepted/toy.json")
+    known = json.loads(path.read_text())
+    known["runs"]["ours"]["psnr"] += 0.03
+    path.write_text(json.dumps(known))
+    report.main(argparse.Namespace(experiment=None))
+    moved = capsys.readouterr().out.split("Moved against the accepted scores:")[1]
+    assert [line.split()[:2] for line in moved.strip().splitlines()[1:]] == [["ours", "psnr"]]
 
 
 def test_page_of_fifty_faces_and_twentysix_runs_stays_small(
     toy: config.Experiment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Smooth faces with a little grain compress about as real ones do: some 3 KB a picture.
-    gallery = Gallery.load(toy, measurements.rows(toy))
+    gallery = Gallery.load(Results(toy))
     assert gallery is not None
     rng = np.random.default_rng(0)
     grain = rng.normal(0, 4, gallery.pairs.hr.shape)
     picture = np.clip(gallery.pairs.hr + grain, 0, 255).astype(np.uint8)
-    sizes = [len(html._webp(face)) for face in picture]
-    overlays = [len(uri) for uri in html._overlays(gallery.true_heatmaps(np.arange(made_up.FACES)))]
+    sizes = [len(page._webp(face)) for face in picture]
+    overlays = [len(uri) for uri in page._overlays(gallery.true_heatmaps(np.arange(made_up.FACES)))]
     assert np.mean(sizes) > 2000
     assert 50 * (27 * np.mean(sizes) + 16 * np.mean(overlays)) < 13_000_000
-    monkeypatch.setattr(html, "LIMIT", 1000)
+    monkeypatch.setattr(page, "LIMIT", 1000)
     with pytest.raises(BadInput, match=r"report.html: \d"):
-        html.write(toy, None, claims.judge(toy), [])
+        page.write(Results(toy), None, claims.judge(Results(toy), Loader(Results(toy))), {})
 
 
-def test_a_folder_and_two_lines_put_a_method_everywhere(
+def test_a_folder_and_a_line_put_a_method_everywhere(
     made_up_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     code, root = tmp_path / "code", tmp_path / "project"
@@ -209,15 +206,15 @@ def test_a_folder_and_two_lines_put_a_method_everywhere(
     (code / "methods" / "grey" / "__init__.py").write_text(TOY_METHOD)
     shutil.copytree(made_up_root, root)
     params = yaml.safe_load((root / "params.yaml").read_text())
-    params["experiments"]["toy"]["methods"]["grey"] = {}
-    params["runs"]["grey"] = {"method": "grey", "align": "oracle"}
-    (root / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    params["experiments"]["toy"]["runs"]["grey"] = {"method": "grey", "align": "oracle"}
+    experiments.write(root, params["experiments"]["toy"])
     data = root / "data" / "toy"
-    (data / "manifest.json").write_text('{"hash": "made up"}')
+    (data / "manifest.json").write_text('{"hash": "made up", "files": {}}')
     shutil.copytree(data / "test", data / "train")
 
-    stages = [f"benchmark.{stage} --run grey" for stage in ("train", "predict", "evaluate")]
-    run(root, *stages, "benchmark.report", path=code)
+    for stage in ("train", "predict", "evaluate"):
+        run(root, stage, "--run", "grey", code=code)
+    run(root, "report", code=code)
     results = root / "results" / "toy"
     tables = [
         results / "tables" / f"{stem}.{kind}" for stem in ("table1", "supplement") for kind in ("md", "tex", "csv")
@@ -226,13 +223,13 @@ def test_a_folder_and_two_lines_put_a_method_everywhere(
     assert 'name="method" value="grey"' in (results / "report.html").read_text()
 
     monkeypatch.chdir(root)
-    experiment = config.load()
-    drawn = [plots.by_yaw(experiment), plots.differences(experiment), costs.quality_and_time(experiment)]
+    known = Results(config.load())
+    drawn = [scores.by_yaw(known), scores.differences(known), costs.quality_and_time(known)]
     texts = [{text.get_text() for text in figure.findobj(Text)} for figure in drawn]
     assert all("grey" in found for found in texts)
-    gallery = Gallery.load(experiment, measurements.rows(experiment))
+    gallery = Gallery.load(known)
     assert gallery is not None
-    assert "grey" in {text.get_text() for text in figures.draw_all(gallery).findobj(Text)}
+    assert "grey" in {text.get_text() for text in face_grids.draw_all(gallery).findobj(Text)}
     plt.close("all")
 
     collect = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]

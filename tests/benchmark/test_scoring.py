@@ -1,25 +1,25 @@
-"""From LR faces to scored images: `predict` writes them, `evaluate` and `estimates` judge them against the truth."""
+"""From LR faces to scored images: `predict` writes them, `evaluate` judges them against the truth."""
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import experiments
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-import yaml
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from benchmark import config, evaluate, predict, recognise
-from benchmark.make import make_method, resolved
-from benchmark.scoring.estimates import score_estimates, warp_errors
+from benchmark.fingerprint import is_scored, record_of
+from benchmark.make import make_method
+from benchmark.provenance import OF_IMAGES, RECORD
 from benchmark.scoring.metrics import COLUMNS
 from benchmark.scoring.statistics import summarise
 from datasets import degrade
@@ -27,24 +27,20 @@ from datasets.batch import to_float, to_uint8
 from datasets.face import BadInput
 from datasets.heatmaps import heatmaps
 from datasets.pairs import Pairs
-from methods.interface import Method, create, discover
+from methods.interface import Method, create, method_class
 
-PARAMS = {
-    "experiment": "tiny",
-    "experiments": {
-        "tiny": {
-            "training": {"seeds": 1, "recipe": "paper", "vgg": None},
-            "stn0": {},
-            "methods": {"bicubic": {}, "mtun": {"width": 2}},
-        }
-    },
-    "runs": {
+BLOCK = experiments.block(
+    "tiny",
+    training={"seeds": 4, "recipe": "paper", "vgg": None},
+    predict={"precision": "float64"},
+    methods={"mtun": {"width": 2}},
+    runs={
         "oracle": {"method": "bicubic", "align": "oracle"},
         "unaligned": {"method": "bicubic", "align": "none"},
         "aligned": {"method": "bicubic"},
         "ours": {"method": "mtun", "stacks": 1},
     },
-}
+)
 
 
 @pytest.fixture
@@ -52,7 +48,7 @@ def experiment(pairs_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     """An experiment in the working directory with 24 test faces and nothing else."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("EXPERIMENT", raising=False)
-    Path("params.yaml").write_text(yaml.safe_dump(PARAMS))
+    experiments.write(tmp_path, BLOCK)
     shutil.copytree(pairs_folder, "data/tiny/test")
     Path("data/tiny/manifest.json").write_text('{"hash": "abc"}')
     return config.load()
@@ -63,34 +59,29 @@ def held_out(experiment: config.Experiment) -> Pairs:
     return Pairs.load(experiment.data / "test")
 
 
-def store(name: str, seed: int = 0) -> Method:
+def store(name: str, seed: int = 0) -> None:
     """An untrained method in place of a trained one."""
     run = config.load().run(name)
     method = make_method(run)
     folder = run.weights(seed)
     folder.mkdir(parents=True, exist_ok=True)
     method.save(folder)
-    record = resolved(run)
-    (folder / "config.json").write_text(json.dumps({**record, "seed": seed, "data": "abc"}))
-    return method
+    (folder / RECORD).write_text(json.dumps(record_of(run, seed)))
 
 
-def change_run(name: str, **items: int | str) -> None:
-    """Change items of a run in params.yaml, and allow it as many seeds as they ask for."""
-    params = yaml.safe_load(Path("params.yaml").read_text())
-    params["runs"][name] |= items
-    if "seeds" in items:
-        params["experiments"]["tiny"]["training"]["seeds"] = items["seeds"]
-    Path("params.yaml").write_text(yaml.safe_dump(params))
+def change_run(name: str, **items: Any) -> config.Run:
+    """The run with these items changed in params.yaml."""
+    experiments.write(Path(), BLOCK | {"runs": {**BLOCK["runs"], name: BLOCK["runs"][name] | items}})
+    return config.load().run(name)
 
 
 def run_predict(name: str) -> None:
-    predict.main(argparse.Namespace(experiment=None, run=name, device="cpu"))
+    predict.main(predict.parser().parse_args(["--run", name, "--device", "cpu"]))
 
 
-def run_evaluate(name: str) -> tuple[dict, pd.DataFrame]:
+def run_evaluate(name: str) -> tuple[dict[str, Any], pd.DataFrame]:
     """The numbers and what they are of, and the rows."""
-    evaluate.main(argparse.Namespace(experiment=None, run=name))
+    evaluate.main(evaluate.parser().parse_args(["--run", name]))
     run = config.load().run(name)
     summary = json.loads(run.metrics.read_text()) | json.loads(run.facts.read_text())
     return summary, pd.read_csv(run.metrics.with_suffix(".csv"), dtype={"name": str})
@@ -127,7 +118,7 @@ def test_predict_writes_what_the_method_gives_for_every_face(
 
 def test_faces_of_another_size_are_refused(experiment: config.Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
     store("unaligned")
-    monkeypatch.setattr(discover()["bicubic"], "upscale", lambda self, lr: lr)
+    monkeypatch.setattr(method_class("bicubic"), "upscale", lambda self, lr, truth=None: lr)
     with pytest.raises(BadInput, match=r"unaligned: upscale gives \(16, 3, 16, 16\), not \(16, 3, 128, 128\)"):
         run_predict("unaligned")
     assert not experiment.run("unaligned").images(0).exists()
@@ -165,13 +156,13 @@ def test_inference_is_timed_by_the_processors_clock_on_a_cpu(
 ) -> None:
     spent = 0.0
 
-    def upscale(method: Method, lr: torch.Tensor) -> torch.Tensor:
+    def upscale(method: Method, lr: torch.Tensor, truth: None = None) -> torch.Tensor:
         nonlocal spent
         spent += 3.0
         return degrade.resize(lr, 128)
 
     store("unaligned")
-    monkeypatch.setattr(discover()["bicubic"], "upscale", upscale)
+    monkeypatch.setattr(method_class("bicubic"), "upscale", upscale)
     monkeypatch.setattr(predict.time, "process_time", lambda: spent)
     monkeypatch.setattr(predict, "BATCH", 5)
     run_predict("unaligned")
@@ -190,81 +181,79 @@ def test_predict_without_stn0_names_what_to_train(experiment: config.Experiment)
 def test_seeds_not_trained_as_params_say_are_named_and_left_out(
     experiment: config.Experiment, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    change_run("oracle", seeds=4)
+    run = change_run("oracle", seeds=4)
     with pytest.raises(
-        BadInput, match=r"weights/oracle: no seed is trained .*benchmark\.train --experiment tiny --run oracle"
+        BadInput, match=r"weights/oracle: no seed is trained .*benchmark train --experiment tiny --run oracle"
     ):
         run_predict("oracle")
     for seed in (0, 1, 3):
         store("oracle", seed)
-    record = experiment.run("oracle").weights(1) / "config.json"
-    record.write_text(record.read_text().replace("abc", "other faces"))
+    (run.weights(1) / RECORD).write_text(json.dumps(record_of(run, 1) | {"fingerprint": "another"}))
     run_predict("oracle")
     assert "oracle: missing seed 1, 2; this is of seed 0, 3 alone" in capsys.readouterr().out
     summary, rows = run_evaluate("oracle")
     assert "oracle: missing seed 1, 2; this is of seed 0, 3 alone" in capsys.readouterr().out
     assert (summary["scored_seeds"], summary["seeds"], set(rows["seed"])) == ([0, 3], 2, {0, 3})
-    assert [record["seed"] for record in summary["training"]] == [0, 3]
+    assert summary["training"] == [record_of(run, seed) for seed in (0, 3)]
 
 
 def test_seeds_that_were_scored_elsewhere_keep_their_scores(
     experiment: config.Experiment, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    change_run("ours", seeds=3)
-    run = config.load().run("ours")
+    run = change_run("ours", seeds=3)
     for seed in run.seeds:
         torch.manual_seed(seed)
         store("ours", seed)
     run_predict("ours")
     summary, rows = run_evaluate("ours")
     assert rows.groupby("seed")["psnr"].mean().nunique() == 3
+    assert rows["peak_px"].notna().all()
     for seed in (0, 2):
         shutil.rmtree(run.weights(seed))
-    run_predict("ours")
+        shutil.rmtree(run.images(seed))
     capsys.readouterr()
     again, rows_again = run_evaluate("ours")
     printed = capsys.readouterr().out
-    assert all(f"ours: seed {seed} was scored elsewhere" in printed for seed in (0, 2))
+    assert all(f"ours: seed {seed} was scored elsewhere; it is kept" in printed for seed in (0, 2))
     assert "missing" not in printed
     assert again == summary
     pd.testing.assert_frame_equal(rows_again, rows)
 
 
+@pytest.mark.parametrize("images_are_here", [True, False])
 def test_scores_of_another_training_are_not_kept(
-    experiment: config.Experiment, capsys: pytest.CaptureFixture[str]
+    images_are_here: bool, experiment: config.Experiment, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    change_run("oracle", seeds=2)
+    run = change_run("oracle", seeds=2)
     for seed in (0, 1):
         store("oracle", seed)
     run_predict("oracle")
     run_evaluate("oracle")
-    change_run("oracle", align="none")
+    run = change_run("oracle", seeds=2, align="none")
+    with pytest.raises(BadInput, match=r"sr/oracle: no up-to-date images; run `.*predict --.*--run oracle` first"):
+        run_evaluate("oracle")
     store("oracle", 0)
     run_predict("oracle")
+    if not images_are_here:
+        shutil.rmtree(run.images(1))
     capsys.readouterr()
     summary, rows = run_evaluate("oracle")
     assert (summary["scored_seeds"], set(rows["seed"])) == ([0], {0})
-    printed = capsys.readouterr().out
-    assert "oracle: seed 1 was scored elsewhere; what results/tiny/metrics/oracle.csv has of it was trained" in printed
+    assert [is_scored(run, seed) for seed in run.seeds] == [True, False]
+    assert "seed 1 was scored elsewhere; it is left out, for it was trained otherwise" in capsys.readouterr().out
 
 
-def test_images_of_weights_that_were_trained_anew_are_not_scored(experiment: config.Experiment) -> None:
+def test_images_of_another_training_than_the_stored_weights_are_refused(experiment: config.Experiment) -> None:
     run = experiment.run("ours")
-    torch.manual_seed(0)
     store("ours")
     run_predict("ours")
     summary, _ = run_evaluate("ours")
-    torch.manual_seed(1)
-    store("ours")
-    with pytest.raises(
-        BadInput, match=r"sr/ours/seed0: of other weights than .*; run `.*predict --.*--run ours` again"
-    ):
+    (run.weights(0) / RECORD).write_text(json.dumps(record_of(run, 0) | {"fingerprint": "another"}))
+    with pytest.raises(BadInput, match=r"sr/ours/seed0: of another training than .*predict --.*--run ours` again"):
         run_evaluate("ours")
     assert json.loads(run.metrics.read_text())["psnr"] == summary["psnr"]
-    with pytest.raises(BadInput, match=r"sr/ours/seed0: of other weights"):
-        list(recognise.sets(experiment, Pairs.load(experiment.data / "test")))
-    run_predict("ours")
-    assert run_evaluate("ours")[0]["psnr"] != summary["psnr"]
+    with pytest.raises(BadInput, match=r"sr/ours/seed0: of another training"):
+        list(recognise.image_sets(experiment, Pairs.load(experiment.data / "test")))
 
 
 def test_constant_error_has_its_known_psnr(experiment: config.Experiment, held_out: Pairs) -> None:
@@ -344,12 +333,26 @@ def test_heatmaps_are_held_against_kernels_of_the_runs_own_sigma(
     points, component = torch.from_numpy(np.array(held_out.landmarks)), torch.from_numpy(held_out.component)
     save_file({"heatmaps": heatmaps(points, component, 64, sigma)}, run.estimates(0))
     run.weights(0).mkdir(parents=True)
+    (run.images(0) / OF_IMAGES).write_text(json.dumps(record_of(run, 0)))
     errors = []
     for options in ({"sigma": sigma}, {}):
-        (run.weights(0) / "config.json").write_text(json.dumps({"seed": 0, "options": options}))
+        (run.weights(0) / RECORD).write_text(json.dumps(record_of(run, 0) | {"options": options}))
         errors.append(run_evaluate("ours")[0]["estimates"]["seed0"])
     assert errors[0]["peak_px"] == 0
     assert errors[1]["peak_px"] > 0.3
+
+
+def test_rows_tell_the_errors_of_what_a_method_estimates(experiment: config.Experiment, held_out: Pairs) -> None:
+    run = experiment.run("oracle")
+    write_images(run.images(0), held_out)
+    _, rows = run_evaluate("oracle")
+    assert not {"rotation_degrees", "peak_px"} & {*rows}
+    warp = torch.from_numpy(np.array(held_out.warp))
+    warp[5, 0] += torch.pi / 6
+    save_file({"warp_stn": warp}, run.estimates(0))
+    _, rows = run_evaluate("oracle")
+    assert list(rows)[-3:] == ["rotation_degrees", "shift_percent", "scale_percent"]
+    assert rows["rotation_degrees"].to_numpy() == pytest.approx([30.0 * (i == 5) for i in range(24)], abs=1e-3)
 
 
 def test_tampering_with_an_image_changes_its_row_alone(experiment: config.Experiment) -> None:
@@ -378,7 +381,7 @@ def test_incomplete_set_is_refused_by_name_and_scores_nothing(
         "small": r"0007\.png: 64 x 128, expected 128 x 128",
         "broken": r"0007\.png: cannot be decoded",
         "empty": r"0007\.png: cannot be decoded",
-        "none": r"no images.*benchmark\.predict --experiment tiny --run oracle",
+        "none": r"no up-to-date images.*benchmark predict --experiment tiny --run oracle",
     }
     if kind == "missing":
         path.unlink()
@@ -401,88 +404,3 @@ def test_images_from_elsewhere_are_scored_too(experiment: config.Experiment, hel
     assert np.isinf(rows["psnr"]).all()
     assert (rows["ssim"] == 1).all()
     assert summary["estimates"] == {}
-
-
-def truth(pairs: Pairs, size: int, frame: str = "upright") -> torch.Tensor:
-    points = torch.from_numpy(np.array(pairs.landmarks))
-    if frame == "lr":
-        points = degrade.warp_points(points, torch.from_numpy(np.array(pairs.warp)))
-    return heatmaps(points, torch.from_numpy(pairs.component), size, 1.5 * size / 64)
-
-
-def estimates(path: Path, pairs: Pairs, **arrays: torch.Tensor) -> dict:
-    save_file({name: value.contiguous() for name, value in arrays.items()}, path)
-    return score_estimates(path, pairs)
-
-
-def test_perfect_estimates_have_no_error(pairs: Pairs, tmp_path: Path) -> None:
-    path = tmp_path / config.ESTIMATES
-    for size, name in ((64, "heatmaps"), (32, "heatmaps_lr"), (16, "heatmaps_lr")):
-        frame = "lr" if name == "heatmaps_lr" else "upright"
-        scores = estimates(path, pairs, **{name: truth(pairs, size, frame)})
-        assert scores["peak_px"] == pytest.approx(0, abs=1e-3)
-        assert scores["visibility_accuracy"] == 1
-        assert {f"peak_px_{c}" for c in ("eyes", "nose", "mouth", "chin")} < set(scores)
-    scores = estimates(path, pairs, warp_stn=torch.from_numpy(np.array(pairs.warp)))
-    assert scores["warp_stn"] == pytest.approx(
-        {"rotation_degrees": 0, "shift_percent": 0, "scale_percent": 0}, abs=1e-4
-    )
-    assert score_estimates(tmp_path / "none.safetensors", pairs) == {}
-
-
-def test_heatmaps_in_the_wrong_frame_are_off(pairs: Pairs, tmp_path: Path) -> None:
-    assert estimates(tmp_path / "a.safetensors", pairs, heatmaps=truth(pairs, 64, "lr"))["peak_px"] > 3
-    assert estimates(tmp_path / "a.safetensors", pairs, heatmaps_lr=truth(pairs, 64))["peak_px"] > 3
-
-
-def test_shifted_heatmaps_are_off_by_the_shift(pairs: Pairs, tmp_path: Path) -> None:
-    maps = truth(pairs, 64)
-    shifted = torch.roll(maps, (2, 1), (2, 3))
-    inside = [0, 1, 2]  # the chin reaches the border, over which it rolls
-    scores = estimates(tmp_path / "a.safetensors", pairs, heatmaps=shifted)
-    for i in inside:
-        name = ("eyes", "nose", "mouth")[i]
-        assert scores[f"peak_px_{name}"] == pytest.approx(2 * 5**0.5, abs=0.02)
-
-
-def test_component_that_is_not_called_visible_costs_accuracy(pairs: Pairs, tmp_path: Path) -> None:
-    maps = truth(pairs, 64)
-    maps[:6, 2] *= 0.4
-    scores = estimates(tmp_path / "a.safetensors", pairs, heatmaps=maps)
-    assert scores["visibility_accuracy"] == round(1 - 6 / (24 * 4), 3)
-    assert scores["peak_px"] == pytest.approx(0, abs=1e-3)  # where it is, it still says
-
-
-def test_component_that_is_somewhere_is_called_visible(pairs: Pairs, tmp_path: Path) -> None:
-    flat = truth(pairs, 64).mean((2, 3), keepdim=True).expand(-1, -1, 64, 64)
-    scores = estimates(tmp_path / "a.safetensors", pairs, heatmaps=flat)
-    assert flat.max() < 0.1
-    assert scores["visibility_accuracy"] == 1
-
-
-def test_hidden_component_that_is_called_visible_costs_accuracy(pairs: Pairs, tmp_path: Path) -> None:
-    maps = truth(pairs, 64)
-    visible = np.array(pairs.visible)
-    visible[:3, 48:] = False  # the mouth
-    hidden = replace(pairs, visible=visible)
-    assert estimates(tmp_path / "a.safetensors", hidden, heatmaps=truth(hidden, 64))["visibility_accuracy"] == 1
-    scores = estimates(tmp_path / "b.safetensors", hidden, heatmaps=maps)
-    assert scores["visibility_accuracy"] == scores["visible_share"] == round(1 - 3 / (24 * 4), 3)
-
-
-@pytest.mark.parametrize("degrees", [-30.0, 7.0])
-def test_rotation_offset_is_measured_in_degrees_across_the_wrap(degrees: float) -> None:
-    true = torch.tensor([[r, 0.9, 0.0, 0.0] for r in np.radians([-45, 0, 45, 175, -175])], dtype=torch.float32)
-    estimate = true.clone()
-    estimate[:, 0] += np.radians(degrees)
-    estimate[:, 0] += 2 * torch.pi * torch.tensor([0, 1, -1, -1, 2])
-    scores = warp_errors(estimate, true)
-    assert scores["rotation_degrees"] == pytest.approx(abs(degrees), abs=1e-3)
-    assert scores["shift_percent"] == scores["scale_percent"] == 0
-
-
-def test_shift_and_scale_errors_are_percent() -> None:
-    true = torch.tensor([[0.0, 0.8, 0.1, 0.0]])
-    scores = warp_errors(torch.tensor([[0.0, 0.88, 0.1 - 0.06, 0.08]]), true)
-    assert scores["shift_percent"] == pytest.approx(5)  # 0.1 of a box that is 2 wide
-    assert scores["scale_percent"] == pytest.approx(10, abs=1e-4)

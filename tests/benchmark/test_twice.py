@@ -1,45 +1,52 @@
-"""Outputs depend on inputs alone: every stage of a tiny experiment, run twice, gives the same bytes."""
+"""Stages are deterministic: a tiny experiment run twice gives the same bytes, and nothing of machine or moment."""
 
 from __future__ import annotations
 
 import json
-import shutil
+import os
+import subprocess
+import sys
 from pathlib import Path
-from typing import Any
 
+import experiments
 import pytest
 import yaml
-from pipeline import Stage, run, stages
 
-MTUN = {"width": 2, "front_epochs": 1, "front_batch_size": 8, "epochs": 1, "batch_size": 4, "random_vgg_width": 4}
-PARAMS: dict[str, Any] = {
-    "experiment": "tiny",
-    "experiments": {
-        "tiny": {
-            "corpus": "a few synthetic faces",
-            "corpora": {"synthetic": {"faces": 40, "seed": 0}},
-            "prepare": {
-                "annotator": "dlib",
-                "test_fraction": 0.3,
-                "validation_fraction": 0.2,
-                "seed": 0,
-                "sigma": 1.5,
-            },
-            "recognise": {"count": 4, "seed": 0},
-            "training": {"recipe": "tuned", "seeds": 2, "vgg": None, "threads": 1},
-            "stn0": {"epochs": 1, "batch_size": 8},
-            "methods": {"nearest": {}, "bicubic": {}, "position_patch": {}, "mtun": MTUN},
-        }
+ROOT = Path(__file__).parents[2]
+SMALL = {"width": 2, "epochs": 1, "batch_size": 4}
+BLOCK = experiments.block(
+    "tiny",
+    methods={
+        "stn0": {"epochs": 1, "batch_size": 8},
+        "mtun_trunk": {"width": 2, "epochs": 1, "batch_size": 8},
+        "nearest": {},
+        "bicubic": {},
+        "position_patch": {},
+        "mtun": {**SMALL, "trunk": "trunk", "random_vgg_width": 4},
     },
-    "runs": {
+    pretrained={"stn0": {"method": "stn0"}, "trunk": {"method": "mtun_trunk", "seeds": 2}},
+    runs={
         "nearest": {"method": "nearest", "align": "oracle"},
         "bicubic": {"method": "bicubic"},
         "ma": {"method": "position_patch"},
         "ours": {"method": "mtun", "stacks": 1, "seeds": 2},
         "no_heb_p": {"method": "mtun", "stacks": 0, "feature": False, "adversarial": False},
     },
-}
-STAGES = stages(PARAMS, "tiny")
+)
+# Every stage in one process: importing PyTorch takes seconds.
+STAGES = """
+import sys
+from benchmark import __main__ as entry
+runs = sys.argv[1].split(",")
+scored = [f"{stage} --run {run}" for stage in ("predict", "evaluate") for run in runs[2:]]
+trained = [f"train --run {run}" for run in runs]
+for command in ["corpus", "prepare --workers 1", *trained, *scored, "recognise", "report"]:
+    try:
+        entry.main([*command.split()])
+    except SystemExit as end:
+        assert not end.code, command
+"""
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -48,50 +55,59 @@ def projects(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folders = []
     for seed in "12":
         folder = tmp_path_factory.mktemp("project")
-        (folder / "params.yaml").write_text(yaml.safe_dump(PARAMS, sort_keys=False))
-        run(folder, "benchmark.corpus", PYTHONHASHSEED=seed)
-        run(folder, *(stage.command for stage in STAGES[1:]), PYTHONHASHSEED=seed)
+        experiments.write(folder, BLOCK)
+        environment = os.environ | {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "", "PYTHONHASHSEED": seed}
+        runs = ",".join([*BLOCK["pretrained"], *BLOCK["runs"]])
+        done = subprocess.run(
+            [sys.executable, "-c", STAGES, runs],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
         folders.append(folder)
     return folders
 
 
-def files(path: Path) -> dict[str, bytes]:
-    """The content of a file, or of all files below a folder."""
-    found = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
-    return {str(p.relative_to(path.parent)): p.read_bytes() for p in found}
+def outputs(project: Path) -> dict[str, bytes]:
+    """All files that stages put out; provenance is of no stage."""
+    found = [path for top in ("data", "results") for path in (project / top).rglob("*") if path.is_file()]
+    return {str(p.relative_to(project)): p.read_bytes() for p in found if "provenance" not in p.parts}
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.command)
-def test_outputs_are_equal_byte_for_byte(projects: list[Path], stage: Stage) -> None:
-    for out in stage.outs:
-        one, other = (files(project / out) for project in projects)
-        assert one, out
-        assert one.keys() == other.keys()
-        assert [name for name in one if one[name] != other[name]] == []
+def test_outputs_are_equal_byte_for_byte(projects: list[Path]) -> None:
+    one, other = map(outputs, projects)
+    assert one.keys() == other.keys()
+    assert [name for name in one if one[name] != other[name]] == []
 
 
-@pytest.mark.slow
+def test_every_output_of_dvc_yaml_is_there(projects: list[Path]) -> None:
+    text = (ROOT / "dvc.yaml").read_text().replace("${experiment.name}", "tiny")
+    for name, stage in yaml.safe_load(text)["stages"].items():
+        keys = {"pretrain": BLOCK["pretrained"], "corpus": [""], "prepare": [""], "recognise": [""], "report": [""]}
+        body = stage.get("do", stage)
+        for key in keys.get(name, BLOCK["runs"]):
+            for out in [*body.get("outs", []), *body.get("metrics", [])]:
+                path = (out if isinstance(out, str) else next(iter(out))).replace("${key}", key)
+                assert (projects[0] / path).exists(), path
+
+
 def test_outputs_hold_nothing_that_provenance_holds(projects: list[Path]) -> None:
-    """What is known of the machine and the moment is kept, beside the outputs."""
     results = projects[0] / "results/tiny"
-    for run_ in ("bicubic", "ours"):
-        known = json.loads((results / f"provenance/{run_}/seed0.json").read_text())
+    for run in ("bicubic", "ours"):
+        known = json.loads((results / f"provenance/{run}/seed0.json").read_text())
         assert known["date"].endswith("+00:00")
         assert {"seconds", "device", "threads", "torch", "commit"} <= known.keys()
-        config = json.loads((results / f"weights/{run_}/seed0/config.json").read_text())
-        assert not {"seconds", "device", "processes", "torch", "commit", "images_per_second"} & config.keys()
-    shared = json.loads((results / "provenance/no_heb_p/seed0.json").read_text())
-    assert shared["phase front"].startswith("taken over")
+        record = json.loads((results / f"weights/{run}/seed0/config.json").read_text())
+        assert not {"seconds", "device", "processes", "torch", "commit", "images_per_second"} & record.keys()
 
 
-@pytest.mark.slow
-def test_a_run_by_itself_puts_out_what_it_does_among_others(projects: list[Path], tmp_path: Path) -> None:
-    """Its first phase trained here, taken over there."""
-    project = tmp_path / "project"
-    shutil.copytree(projects[0], project, ignore=shutil.ignore_patterns("work", "weights", "logs"))
-    shutil.copytree(projects[0] / "results/tiny/weights/stn0", project / "results/tiny/weights/stn0")
-    run(project, "benchmark.train --run no_heb_p")
-    assert "phase front" not in json.loads((project / "results/tiny/provenance/no_heb_p/seed0.json").read_text())
-    for out in ("weights/no_heb_p", "logs/no_heb_p"):
-        assert files(project / "results/tiny" / out) == files(projects[0] / "results/tiny" / out)
+def test_runs_of_a_seed_start_from_the_same_trunk(projects: list[Path]) -> None:
+    results = projects[0] / "results/tiny"
+    known = [json.loads((results / f"weights/{r}/config.json").read_text()) for r in ("ours/seed0", "no_heb_p/seed0")]
+    assert known[0]["trunk"] == known[1]["trunk"] is not None
+    assert json.loads((results / "weights/ours/seed1/config.json").read_text())["trunk"] != known[0]["trunk"]
+    logs = [(results / f"logs/{run}/seed0.csv").read_text().splitlines()[1] for run in ("ours", "no_heb_p")]
+    assert {line.split(",")[0] for line in logs} == {"trunk"}

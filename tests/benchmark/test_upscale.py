@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import experiments
 import numpy as np
 import pytest
 import torch
-import yaml
 from PIL import Image
 
 from benchmark import config, photograph, upscale
 from datasets import align, degrade, detect
 from datasets.batch import to_float, to_uint8
 from datasets.face import BadInput, Face
-from datasets.synthetic import draw
+from datasets.portrait.drawing import draw
 
 SKY = (120, 150, 190)
 SIDE = 260  # of a drawn face in a photograph
@@ -47,10 +47,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project whose only trained run is bicubic interpolation."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("EXPERIMENT", raising=False)
-    training = {"seeds": 1, "recipe": "paper", "vgg": None}
-    block: dict[str, Any] = {"training": training, "stn0": {}, "methods": {"bicubic": {}}}
-    runs = {"bicubic": {"method": "bicubic", "align": "none"}, "vdsr": {"method": "bicubic", "align": "none"}}
-    Path("params.yaml").write_text(yaml.safe_dump({"experiment": "x", "experiments": {"x": block}, "runs": runs}))
+    runs = {name: {"method": "bicubic", "align": "none"} for name in ("bicubic", "vdsr")}
+    runs["net"] = {"method": "vdsr", "align": "none"}
+    experiments.write(tmp_path, experiments.block("x", methods={"vdsr": {"width": 64}}, runs=runs))
     Path("results/x/weights/bicubic/seed0").mkdir(parents=True)
     return tmp_path
 
@@ -82,15 +81,11 @@ def test_weights_that_are_not_here_are_named_with_those_that_are(project: Path) 
         upscale.require_weights(experiment.run("vdsr"))
     upscale.require_weights(experiment.run("bicubic"))
     Path("results/x/weights/bicubic/seed0").rmdir()
-    with pytest.raises(BadInput, match=r"no weights; of \w+ `dvc repro` or `python -m benchmark.train` makes some$"):
+    with pytest.raises(BadInput, match=r"no weights; of \w+ `dvc repro` or `python -m benchmark train` makes some$"):
         upscale.require_weights(experiment.run("vdsr"))
 
 
 def test_weights_are_taken_for_what_they_are(project: Path) -> None:
-    params = yaml.safe_load(Path("params.yaml").read_text())
-    params["experiments"]["x"]["methods"]["vdsr"] = {"width": 64}
-    params["runs"]["net"] = {"method": "vdsr"}
-    Path("params.yaml").write_text(yaml.safe_dump(params))
     run_ = config.load().run("net")
     run_.weights(0).mkdir(parents=True)
     (run_.weights(0) / "config.json").write_text(json.dumps({"options": {"width": 4, "depth": 3}}))

@@ -1,11 +1,10 @@
-"""A small adversarial method that uses what the engine offers, faces for it, and a program that trains it."""
+"""A small adversarial method that uses what the loop offers, faces for it, and a program that trains it."""
 
 from __future__ import annotations
 
 import json
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +14,14 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, mse_loss
 
-from benchmark.training import parallel
-from benchmark.training.engine import Settings, train
+from benchmark.training import distributed
+from benchmark.training.loop import Settings, train
 from datasets import degrade
 from datasets.batch import Batch, to_float, to_uint8
 from datasets.pairs import Pairs
+from methods import options
 from methods.interface import Context
-from methods.trained import Optimiser, Phase, TrainedMethod
+from methods.trained import Critic, Optimiser, Phase, TrainedMethod
 
 
 def make_pairs(n: int = 24, validation: int = 4) -> Pairs:
@@ -45,19 +45,17 @@ def write_pairs(pairs: Pairs, folder: Path) -> None:
     pairs.faces.to_csv(folder / "faces.csv", index=False)
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(options.Options):
     dropout: float = 0.2
     norm: bool = True
     epochs: int = 3
     delay: float = 0.0  # seconds an update takes longer
     batch_size: int = 6  # of the first phase
-    share: bool = False  # the first phase, by a folder beside the run's
     recipe: str = "paper"
 
 
 class Tiny(TrainedMethod):
-    """A pixel phase with an averaged RMSprop, then an adversarial phase with Adam on fixed warps."""
+    """A pixel phase with RMSprop, then an adversarial phase with Adam on fixed warps."""
 
     wants = "unaligned"
     Options = Options
@@ -70,21 +68,14 @@ class Tiny(TrainedMethod):
 
     def phases(self, context: Context) -> list[Phase]:
         self.critic = nn.Sequential(nn.AvgPool2d(32), nn.Flatten(), nn.Dropout(self.options.dropout), nn.Linear(48, 1))
-        rmsprop = Optimiser("rmsprop", 1e-2, decay=0.9, warmup=((3, 0.1),), ema=0.9, clip=1.0)
+        rmsprop = Optimiser("rmsprop", 1e-2, decay=0.9, warmup=((3, 0.1),), clip=1.0)
         adam = Optimiser("adam", 1e-3, schedule="cosine")
         sgd = Optimiser("sgd", 1e-2)
         epochs = self.options.epochs
+        critic = Critic(self.critic, sgd, self.critic_loss)
         return [
-            Phase(
-                "pixels",
-                epochs,
-                self.options.batch_size,
-                self.module,
-                rmsprop,
-                self.pixel_loss,
-                shared={} if self.options.share else None,
-            ),
-            Phase("play", epochs, 8, self.module, adam, self.loss, self.critic, sgd, self.critic_loss, fresh=False),
+            Phase("pixels", epochs, self.options.batch_size, self.module, rmsprop, self.pixel_loss),
+            Phase("play", epochs, 8, self.module, adam, self.loss, critic, resample_degradation=False),
         ]
 
     def enlarge(self, lr: Tensor) -> Tensor:
@@ -103,7 +94,7 @@ class Tiny(TrainedMethod):
     def critic_loss(self, batch: Batch, sr: Tensor) -> dict[str, Tensor]:
         return {"critic": (self.critic(sr) - self.critic(batch.hr)).mean() + 0.1 * self.critic(sr).square().mean()}
 
-    def upscale(self, lr: Tensor) -> Tensor:
+    def upscale(self, lr: Tensor, truth: Batch | None = None) -> Tensor:
         self.module.eval()
         return self.enlarge(lr).clamp(0, 1)
 
@@ -118,24 +109,24 @@ def assert_same_run(one: Path, other: Path) -> None:
         assert (one / name).read_bytes() == (other / name).read_bytes()
 
 
-def fit(folder: Path, settings: Settings, pairs: Pairs | None = None, **options: float) -> Tiny:
+def fit(folder: Path, settings: Settings, max_updates: int | None = None, **options: float) -> Tiny:
     """Train a Tiny in `folder`."""
     torch.manual_seed(1)
     method = Tiny(options)
-    context = Context(torch.device("cpu"), 1, folder, folder / "log.csv", folder.with_name("shared"))
-    train(method, make_pairs() if pairs is None else pairs, context, settings)
+    context = Context(torch.device("cpu"), 1, folder, folder / "log.csv")
+    train(method, make_pairs(), context, settings, max_updates)
     return method
 
 
 def fit_and_save(folder: Path, **options: float) -> None:
     """A whole program: train with a checkpoint after every update, and save."""
     torch.set_num_threads(1)
-    parallel.start(torch.device("cpu"))
-    parallel.say(f"{parallel.world()} process(es)")
+    distributed.start(torch.device("cpu"))
+    distributed.print_once(f"{distributed.world_size()} process(es)")
     method = fit(folder, Settings(checkpoint_seconds=0, precision="float32"), **options)
-    if parallel.main():
+    if distributed.is_main():
         method.save(folder)
-    parallel.stop()
+    distributed.stop()
 
 
 if __name__ == "__main__":

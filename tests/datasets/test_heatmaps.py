@@ -1,7 +1,5 @@
 """Component heatmaps against a loop over pixels, and the table of components."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
@@ -9,23 +7,10 @@ import pytest
 import torch
 
 from datasets.components import COMPONENTS, component_of
-from datasets.heatmaps import heatmaps
+from datasets.heatmaps import SIGMA, heatmaps
 
 
-def brute_force(landmarks: np.ndarray, component: np.ndarray, size: int, sigma: float) -> np.ndarray:
-    """One face's maps (4, size, size), a pixel at a time."""
-    maps = np.zeros((4, size, size))
-    for c in range(4):
-        for y in range(size):
-            for x in range(size):
-                for i in np.flatnonzero(component == c):
-                    # A pixel of the map covers 128 / size pixels of the crop.
-                    u, v = (landmarks[i] + 0.5) * size / 128 - 0.5
-                    maps[c, y, x] = max(maps[c, y, x], math.exp(-((x - u) ** 2 + (y - v) ** 2) / (2 * sigma**2)))
-    return maps
-
-
-@pytest.mark.parametrize(("size", "sigma"), [(16, 0.7), (32, 1.5)])
+@pytest.mark.parametrize(("size", "sigma"), [(16, 0.7), (32, SIGMA)])
 def test_maps_agree_with_a_loop(size: int, sigma: float) -> None:
     rng = np.random.default_rng(0)
     landmarks = rng.uniform(-5, 133, (2, 68, 2))
@@ -33,29 +18,30 @@ def test_maps_agree_with_a_loop(size: int, sigma: float) -> None:
     component = np.stack([component_of(68), component_of(39)])
     component[rng.random((2, 68)) < 0.3] = -1
     found = heatmaps(torch.from_numpy(landmarks), torch.from_numpy(component), size, sigma).numpy()
-    for i in range(2):
-        np.testing.assert_allclose(found[i], brute_force(landmarks[i], component[i], size, sigma), atol=1e-9)
+    expected = np.zeros((2, 4, size, size))
+    y, x = np.mgrid[:size, :size]
+    for face, i in np.argwhere(component >= 0):
+        # A pixel of the map covers 128 / size pixels of the crop.
+        u, v = (landmarks[face, i] + 0.5) * size / 128 - 0.5
+        kernel = np.exp(-((x - u) ** 2 + (y - v) ** 2) / (2 * sigma**2))
+        expected[face, component[face, i]] = np.maximum(expected[face, component[face, i]], kernel)
+    np.testing.assert_allclose(found, expected, atol=1e-9)
 
 
-def test_hidden_landmarks_leave_no_trace() -> None:
-    landmarks = torch.full((1, 68, 2), 63.5)
-    component = torch.full((1, 68), -1, dtype=torch.int8)
+def test_hidden_and_absent_landmarks_leave_no_trace() -> None:
+    landmarks, component = torch.full((1, 68, 2), 63.5), torch.full((1, 68), -1, dtype=torch.int8)
     component[0, 30] = COMPONENTS.index("nose")
-    maps = heatmaps(landmarks, component, 64, 1.5)
+    maps = heatmaps(landmarks, component, 64, SIGMA)
     assert maps[0, [0, 2, 3]].max() == 0
-    assert maps[0, 1].max() == pytest.approx(math.exp(-0.5 / (2 * 1.5**2)))  # the middle lies between four pixels
+    assert maps[0, 1].max() == pytest.approx(math.exp(-0.5 / (2 * SIGMA**2)))  # the middle is between four pixels
+    absent = heatmaps(landmarks * torch.nan, torch.full((1, 68), -1), 64, SIGMA)
+    assert absent.isfinite().all()
+    assert absent.max() == 0
 
 
-def test_absent_points_do_not_count_as_the_corner() -> None:
-    landmarks = torch.full((1, 68, 2), float("nan"))
-    maps = heatmaps(landmarks, torch.full((1, 68), -1), 64, 1.5)
-    assert maps.isfinite().all()
-    assert maps.max() == 0
-
-
-def test_one_map_peaks_at_1_whatever_the_number_of_points() -> None:
+def test_a_map_peaks_at_1_whatever_the_number_of_points() -> None:
     landmarks = torch.full((1, 68, 2), 2.0 * 20 + 0.5)
-    maps = heatmaps(landmarks, torch.from_numpy(component_of(68))[None], 64, 1.5)
+    maps = heatmaps(landmarks, torch.from_numpy(component_of(68))[None], 64, SIGMA)
     assert maps[0, :, 20, 20].tolist() == [1, 1, 1, 1]
     assert maps.max() == 1
 
@@ -73,8 +59,5 @@ def test_components_are_those_of_the_layouts(n: int, ranges: dict[str, range]) -
         for i in indices:
             expected[i] = ("eyes", "nose", "mouth", "chin").index(name)
     assert component_of(n).tolist() == expected
-
-
-def test_five_points_have_no_components() -> None:
     with pytest.raises(KeyError):
         component_of(5)

@@ -1,19 +1,23 @@
-"""Image files of every mode to 8-bit RGB."""
-
-from __future__ import annotations
+"""Image files of every mode to 8-bit RGB; junk and hidden files."""
 
 import contextlib
 import io
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from datasets.face import BadInput
-from datasets.images import decode, is_turned
+from datasets.images import decode, is_hidden, is_image, is_junk, is_rotated
 
 RAMP = np.add.outer(np.arange(0, 200, 5), np.arange(0, 55, 1)).astype(np.uint8)  # (40, 55)
 COLOURS = np.stack([RAMP, RAMP[::-1], 255 - RAMP], 2)
+GREY = np.repeat(RAMP[..., None], 3, 2)
+# 257 = 65535 / 255; a reader that clips shows white, one that cuts off low bytes is off by one at 0x80ff.
+DEEP = np.where(np.arange(RAMP.size).reshape(RAMP.shape) == 1, 0x00FF, RAMP.astype(np.uint16) * 257).astype(np.uint16)
+DEEP_8 = np.where(DEEP == 0x00FF, 1, RAMP)[..., None].repeat(3, 2)
+PALETTE = Image.fromarray(COLOURS).quantize(200)
 
 
 def encode(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
@@ -22,71 +26,53 @@ def encode(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
     return file.getvalue()
 
 
-def test_rgb_comes_as_it_is() -> None:
-    image = decode(encode(Image.fromarray(COLOURS)), "a.png")
-    np.testing.assert_array_equal(image, COLOURS)
-    assert image.dtype == np.uint8
-
-
-def test_grey_fills_all_channels() -> None:
-    image = decode(encode(Image.fromarray(RAMP)), "a.png")
-    np.testing.assert_array_equal(image, np.repeat(RAMP[..., None], 3, 2))
-
-
-def test_sixteen_bit_grey_is_scaled() -> None:
-    # 257 = 65535 / 255; a reader that clips shows white, one that cuts off low bytes is off by one at 0x80ff.
-    deep = RAMP.astype(np.uint16) * 257
-    deep[0, 0], deep[0, 1] = 0xFFFF, 0x00FF
-    image = decode(encode(Image.fromarray(deep)), "a.png")
-    expected = RAMP.copy()
-    expected[0, 0], expected[0, 1] = 255, 1
-    np.testing.assert_array_equal(image, np.repeat(expected[..., None], 3, 2))
-
-
-def test_palette_is_looked_up() -> None:
-    palette = Image.fromarray(COLOURS).quantize(200)
-    expected = np.array(palette.convert("RGB"))
-    np.testing.assert_array_equal(decode(encode(palette), "a.png"), expected)
-    assert np.abs(expected.astype(int) - COLOURS).mean() < 8
-
-
-@pytest.mark.parametrize("alpha", [0, 128])
-def test_alpha_is_dropped(alpha: int) -> None:
-    rgba = np.dstack([COLOURS, np.full_like(RAMP, alpha)])
-    np.testing.assert_array_equal(decode(encode(Image.fromarray(rgba)), "a.png"), COLOURS)
-
-
-def test_black_and_white_becomes_0_and_255() -> None:
-    image = decode(encode(Image.fromarray(RAMP > 100)), "a.png")
-    np.testing.assert_array_equal(image[..., 1], np.where(RAMP > 100, 255, 0))
-
-
-def test_cmyk_jpeg_keeps_its_colours() -> None:
-    cmyk = Image.fromarray(COLOURS).convert("CMYK")
-    image = decode(encode(cmyk, "JPEG", quality=95), "a.jpg")
-    assert image.shape == COLOURS.shape
-    assert np.abs(image.astype(int) - COLOURS).mean() < 4
-
-
-def test_stored_pixels_are_not_turned_by_exif() -> None:
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    assert decode(encode(Image.fromarray(COLOURS), "JPEG", exif=exif), "a.jpg").shape == COLOURS.shape
-
-
-JPEG = encode(Image.fromarray(COLOURS), "JPEG")
-PNG = encode(Image.fromarray(COLOURS))
 TAG = Image.Exif()
 TAG[0x0112], TAG[0x010E] = 6, "held upright"
+JPEG, PNG = encode(Image.fromarray(COLOURS), "JPEG"), encode(Image.fromarray(COLOURS))
 TAGGED = encode(Image.fromarray(COLOURS), "JPEG", exif=TAG)
 
 
 @pytest.mark.parametrize(
+    ("data", "expected", "tolerance"),
+    [
+        (PNG, COLOURS, 0),
+        (encode(Image.fromarray(RAMP)), GREY, 0),
+        (encode(Image.fromarray(DEEP)), DEEP_8, 0),
+        (encode(PALETTE), np.array(PALETTE.convert("RGB")), 0),
+        (encode(Image.fromarray(np.dstack([COLOURS, np.zeros_like(RAMP)]))), COLOURS, 0),
+        (encode(Image.fromarray(np.dstack([COLOURS, np.full_like(RAMP, 128)]))), COLOURS, 0),
+        (encode(Image.fromarray(RAMP > 100)), np.where(GREY > 100, 255, 0), 0),
+        (encode(Image.fromarray(COLOURS).convert("CMYK"), "JPEG", quality=95), COLOURS, 4),
+        (TAGGED, COLOURS, 4),
+    ],
+    ids=["RGB", "grey", "16 bit", "palette", "clear", "half clear", "black and white", "CMYK", "rotated by EXIF"],
+)
+def test_stored_pixels_become_rgb(data: bytes, expected: np.ndarray, tolerance: float) -> None:
+    image = decode(data, "a.png")
+    assert image.dtype == np.uint8
+    assert image.shape == COLOURS.shape
+    assert np.abs(image.astype(int) - expected).mean() <= tolerance
+
+
+def test_displayed_is_on_white() -> None:
+    clear = encode(Image.fromarray(np.dstack([COLOURS, np.zeros_like(RAMP)])))
+    assert (decode(clear, "a.png", displayed=True) == 255).all()
+
+
+@pytest.mark.parametrize(
     "data",
-    [b"", b"\0" * 100, b"<html></html>", JPEG[: len(JPEG) // 2], PNG[: len(PNG) // 2], JPEG[:30]],
-    ids=["zero bytes", "zeros", "text", "half a JPEG", "half a PNG", "start of a JPEG"],
+    [
+        b"",
+        b"\0" * 100,
+        b"<html></html>",
+        JPEG[: len(JPEG) // 2],
+        PNG[: len(PNG) // 2],
+        JPEG[:30],
+        JPEG[:2] + b"\xff\xe1",
+    ],
 )
 def test_what_is_no_whole_image_is_refused_by_name(data: bytes) -> None:
+    assert not is_rotated(data)
     with pytest.raises(BadInput, match=r"^folder/a\.jpg: cannot be decoded") as error:
         decode(data, "folder/a.jpg")
     assert "\n" not in str(error.value)
@@ -100,43 +86,44 @@ def damage(data: bytes, rng: np.random.Generator) -> bytes:
     return bytes(out[: rng.integers(1, len(out))] if rng.random() < 0.3 else out)
 
 
+def damage_tag(data: bytes, rng: np.random.Generator) -> bytes:
+    at = rng.integers(20, 120)
+    return data[:at] + bytes([rng.integers(256)]) + data[at + 1 :]
+
+
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("data", [JPEG, PNG], ids=["JPEG", "PNG"])
-def test_damage_never_raises_anything_else(data: bytes, capfd: pytest.CaptureFixture) -> None:
-    rng = np.random.default_rng(0)
-    refused = 0
-    for _ in range(300):
-        try:
-            image = decode(damage(data, rng), "a.jpg")
-        except BadInput:
-            refused += 1
-        else:
-            assert image.dtype == np.uint8
+@pytest.mark.parametrize(("data", "how"), [(JPEG, damage), (PNG, damage), (TAGGED, damage_tag)])
+def test_damage_never_raises_anything_else(
+    data: bytes, how: Callable[..., bytes], capfd: pytest.CaptureFixture[str]
+) -> None:
+    rng, decoded, rotated = np.random.default_rng(0), 0, 0
+    for _ in range(600):
+        damaged = how(data, rng)
+        rotated += is_rotated(damaged)
+        with contextlib.suppress(BadInput):
+            image = decode(damaged, "a.jpg", displayed=how is damage_tag)
             assert image.shape[2:] == (3,)
-    assert 0 < refused < 300
+            decoded += 1
+    assert 0 < decoded < 600 or how is damage_tag
+    assert 0 < rotated < 600 or how is damage
 
 
-def test_size_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_size_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     with pytest.raises(BadInput, match=r"a\.png"):
         decode(PNG, "a.png")
 
 
-@pytest.mark.filterwarnings("ignore")
-def test_damaged_tags_never_raise_anything_else(capfd: pytest.CaptureFixture) -> None:
-    rng = np.random.default_rng(0)
-    turned = 0
-    for _ in range(1500):
-        data = bytearray(TAGGED)
-        data[rng.integers(20, 120)] = rng.integers(256)
-        turned += is_turned(bytes(data))
-        with contextlib.suppress(BadInput):
-            decode(bytes(data), "a.jpg", displayed=True)
-    assert 0 < turned < 1500
-
-
-def test_displayed_is_turned_and_on_white() -> None:
-    assert is_turned(TAGGED)
-    assert decode(TAGGED, "a.jpg", displayed=True).shape == (*COLOURS.shape[1::-1], 3)
-    rgba = np.dstack([COLOURS, np.full_like(RAMP, 0)])
-    assert (decode(encode(Image.fromarray(rgba)), "a.png", displayed=True) == 255).all()
+@pytest.mark.parametrize(
+    ("name", "junk", "hidden", "image"),
+    [
+        ("a/b.JPG", False, False, True),
+        ("a/THUMBS.DB", True, False, False),
+        ("__MACOSX/a/b.jpg", True, False, True),
+        ("a/._b.jpg", True, True, True),
+        (".hidden.jpg", False, True, True),
+        ("x.thumbs.db.png", False, False, True),
+    ],
+)
+def test_files_are_told_apart_by_their_names(name: str, junk: bool, hidden: bool, image: bool) -> None:
+    assert (is_junk(name), is_hidden(name), is_image(name)) == (junk, hidden, image)

@@ -1,24 +1,20 @@
-"""The synthetic corpus: layouts that the real readers read, disjoint people, the same bytes however it is made."""
+"""The synthetic corpus: layouts that the real readers read, disjoint identities, the same bytes however it is made."""
 
-from __future__ import annotations
-
-import itertools
+import hashlib
 import os
-import re
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from benchmark import cli
 from datasets import synthetic
-from datasets.face import BadInput
-from datasets.portrait.drawing import CELEBA_POINTS, draw
+from datasets.crop import Crop, crop_face
+from datasets.face import BadInput, Contents
+from datasets.portrait import corpus
 
 ROOT = Path(__file__).parents[2]
 FACES = 40
@@ -31,89 +27,57 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+@pytest.fixture(scope="module")
+def contents(raw: Path) -> Contents:
+    return synthetic.verify(raw, {"faces": FACES, "seed": 9})
 
 
-def test_real_readers_read_every_face(raw):
-    entries = synthetic.entries(raw)
-    assert len(entries) == FACES
-    for entry in entries:
+def pictures(folder: Path) -> dict[str, bytes]:
+    files = (path for path in folder.rglob("*") if path.suffix in (".jpg", ".pts"))
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def test_real_readers_read_every_face(raw: Path, contents: Contents) -> None:
+    assert len(contents.faces) == FACES
+    assert contents.unused == {}
+    assert {face.source for face in contents.faces} == {"synthetic"}
+    identities: dict[str, set[str]] = {"menpo": set(), "celeba": set()}
+    for entry in contents.faces:
         face = synthetic.read(raw, entry)
-        height, width = face.image.shape[:2]
-        assert face.image.dtype == np.uint8
         assert len(face.landmarks) in ((5,) if entry.corpus == "celeba" else (39, 68))
         assert (face.landmarks > 0).all()
-        assert (face.landmarks < [width - 1, height - 1]).all()
+        assert (face.landmarks < [face.image.shape[1] - 1, face.image.shape[0] - 1]).all()
+        identities[entry.corpus].add(entry.identity.split("_")[-1].lstrip("0"))
+    assert all(identities.values())
+    assert not identities["menpo"] & identities["celeba"]
 
 
-def test_entries_know_person_and_source(raw):
-    entries = synthetic.entries(raw)
-    assert {e.source for e in entries} == {"synthetic"}
-    people = {c: {int(e.person.split("_")[-1]) for e in entries if e.corpus == c} for c in ("menpo", "celeba")}
-    assert people["menpo"]
-    assert people["celeba"]
-    assert not people["menpo"] & people["celeba"]
-    photos = np.unique([e.person for e in entries], return_counts=True)[1]
-    assert photos.max() <= 6
-    assert np.sort(photos)[1:].min() >= 2  # the last person may be cut short
+def test_bytes_are_those_on_which_the_stored_networks_were_trained(raw: Path, contents: Contents) -> None:
+    files, faces = hashlib.sha256(), hashlib.sha256()
+    for name, data in sorted(pictures(raw).items()):
+        files.update(name.encode() + data)
+    for entry in contents.faces:
+        crop = crop_face(entry.corpus, raw / entry.corpus, entry, "dlib")
+        assert isinstance(crop, Crop)
+        faces.update(f"{entry.name} {entry.identity} {crop.points} {crop.yaw:.2f}".encode() + crop.hr.tobytes())
+    assert files.hexdigest() == "056fe08c79a4c5910b9a9bf8283c9b5c157157ad0c02401e8c3a4d6cbf7759c5"
+    assert faces.hexdigest() == "1ef8fb5073aa507bf512bba927f9cad8cf42ec0a5384235130501c7455183d5b"
 
 
-def test_pts_files_are_in_menpos_format(raw):
-    for part, n in (("semifrontal", 68), ("profile", 39)):
-        files = sorted((raw / "menpo" / part).glob("*.pts"))
-        assert files
-        for file in files:
-            lines = file.read_text().splitlines()
-            assert lines[:3] == ["version: 1", f"n_points: {n}", "{"]
-            assert lines[-1] == "}"
-            assert len(lines) == n + 4
-            _, person, photo = file.stem.split("_")
-            drawn = draw(int(person), int(photo), 9)
-            assert (abs(drawn.view.yaw) <= 45) == (n == 68)
-            points = np.array([line.split() for line in lines[3:-1]], float)
-            np.testing.assert_allclose(points - 1, drawn.landmarks, atol=1e-3)
-
-
-def test_celeba_files_are_in_the_official_format(raw):
-    folder = raw / "celeba"
-    points = (folder / "list_landmarks_align_celeba.txt").read_text().splitlines()
-    people = (folder / "identity_CelebA.txt").read_text().splitlines()
-    images = sorted((folder / "img_align_celeba").iterdir())
-    assert int(points[0]) == len(points) - 2 == len(people) == len(images)
-    assert points[1].split()[:4] == ["lefteye_x", "lefteye_y", "righteye_x", "righteye_y"]
-    assert all(re.fullmatch(r"\d{6}\.jpg( [ \d]{3}\d){10}", line) for line in points[2:])
-    assert [p.name for p in images] == [f"{i:06d}.jpg" for i in range(1, len(images) + 1)]
-    assert all(Image.open(p).size == (178, 218) for p in images)
-    five = np.array([line.split()[1:] for line in points[2:]], int).reshape(-1, 5, 2)
-    np.testing.assert_allclose(five.mean(0)[[0, 1, 3, 4]], CELEBA_POINTS[[0, 1, 3, 4]], atol=3)
-
-
-def test_tasks_do_not_depend_on_how_many():
-    few, many = list(synthetic.tasks(50, 2)), list(synthetic.tasks(2000, 2))
-    assert many[:50] == few
-    assert len(many) == 2000
-    aligned = np.array([t.aligned for t in many])
-    assert 0.4 < 1 - aligned.mean() < 0.5
-    yaws = np.array([synthetic.draw(t.person, t.photo, 2).view.yaw for t in many[:120] if not t.aligned])
-    assert 0.1 < (np.abs(yaws) > 45).mean() < 0.45
-    assert np.abs(yaws).max() > 80
-
-
-def test_same_bytes_for_fewer_faces_and_more_workers(raw, tmp_path):
+def test_bytes_depend_on_the_seed_not_on_how_many_faces_or_workers(raw: Path, tmp_path: Path) -> None:
     synthetic.get({"faces": 14, "seed": 9}, tmp_path / "few", workers=2)
-    whole, few = contents(raw), contents(tmp_path / "few")
-    pictures = [name for name in few if name.endswith((".jpg", ".pts"))]
-    assert sum(name.endswith(".jpg") for name in pictures) == 14
-    for name in pictures:
-        assert few[name] == whole[name], name
+    synthetic.get({"faces": 12, "seed": 10}, tmp_path / "other")
+    whole, few, other = (pictures(folder) for folder in (raw, tmp_path / "few", tmp_path / "other"))
+    assert sum(name.endswith(".jpg") for name in few) == 14
+    assert few.items() <= whole.items()
+    assert not {*whole.values()} & {*other.values()}
 
 
-def test_faces_are_drawn_without_wider_instructions_than_avx2(monkeypatch):
+def test_faces_are_drawn_without_wider_instructions_than_avx2(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENBLAS_CORETYPE", "SkylakeX")
     monkeypatch.delenv("OPENCV_IPP", raising=False)
     script = "from numpy._core._multiarray_umath import __cpu_features__ as f; print(f['AVX2'], f['X86_V4'])"
-    with synthetic.instructions_of_avx2():
+    with corpus.limited_to_avx2():
         seen = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
         assert os.environ["OPENBLAS_CORETYPE"] == ("Haswell" if seen[0] == "True" else "SkylakeX")
     assert seen[1] == "False"
@@ -121,57 +85,39 @@ def test_faces_are_drawn_without_wider_instructions_than_avx2(monkeypatch):
     assert "OPENCV_IPP" not in os.environ
 
 
-def test_another_seed_draws_other_people(raw, tmp_path):
-    synthetic.get({"faces": 12, "seed": 10}, tmp_path / "other")
-    pictures = [{v for k, v in contents(folder).items() if k.endswith(".jpg")} for folder in (raw, tmp_path / "other")]
-    assert not pictures[0] & pictures[1]
-
-
-def test_a_killed_run_leaves_nothing_that_looks_whole(tmp_path, monkeypatch):
-    def killed(written, **_):
-        yield from itertools.islice(written, 3)
-        raise KeyboardInterrupt
-
-    raw = tmp_path / "raw"
-    with monkeypatch.context() as patch:
-        patch.setattr(synthetic, "tqdm", killed)
-        with pytest.raises(KeyboardInterrupt):
-            synthetic.get({"faces": 12, "seed": 0}, raw)
-    assert not raw.exists()
-    synthetic.get({"faces": 12, "seed": 0}, raw)
-    assert len(synthetic.entries(raw)) == 12
-    assert [p.name for p in tmp_path.iterdir()] == ["raw"]
-
-
 @pytest.mark.parametrize("options", [{"faces": 30}, {"faces": 30, "seed": 0, "people": 4}, {"faces": 3, "seed": 0}])
-def test_wrong_options_are_refused(options, tmp_path):
+def test_wrong_options_are_refused(options: dict[str, int], tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"seed|people|12"):
         synthetic.get(options, tmp_path / "raw")
 
 
-# As the stage does: one word, and no process left that waits for work.
+# As the stage does: one word, no process left that waits for work, and nothing that looks whole.
 DRAW = """
 from pathlib import Path
 from benchmark import cli
 from datasets import synthetic
+
+def main(_):
+    with cli.whole_folder(Path("raw")) as folder:
+        synthetic.get({"faces": 4000, "seed": 0}, folder / "synthetic", workers=2)
+
 if __name__ == "__main__":
-    cli.run(lambda _: synthetic.get({"faces": 4000, "seed": 0}, Path("raw"), workers=2), cli.stage_parser(""))
+    cli.run(main, cli.stage_parser(""))
 """
 
 
 def test_an_interruption_ends_it_and_its_processes(tmp_path: Path) -> None:
     (tmp_path / "drawn.py").write_text(DRAW)
-    command, environment = [sys.executable, "drawn.py"], {**os.environ, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(
-        command,
+        [sys.executable, "drawn.py"],
         cwd=tmp_path,
-        env=environment,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # which a job in the background ignores
     )
-    while not list(tmp_path.glob("raw.tmp/*/*/*")):
+    while not list(tmp_path.glob(".raw.tmp/*/*/*/*")):
         assert process.poll() is None
         time.sleep(0.1)
     os.killpg(process.pid, signal.SIGINT)  # a Ctrl-C goes to all of a terminal's processes
@@ -179,4 +125,4 @@ def test_an_interruption_ends_it_and_its_processes(tmp_path: Path) -> None:
     assert process.returncode == cli.INTERRUPTED
     assert "Traceback" not in said
     assert said.rstrip().endswith("stopped")
-    assert not (tmp_path / "raw").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["drawn.py"]

@@ -79,12 +79,6 @@ def test_basis_needs_a_face_with_68_points():
         ShapeBasis(4).fit(np.full((3, 68, 2), np.nan))
 
 
-@pytest.mark.parametrize("modes", [0, 137])
-def test_number_of_modes_is_checked(modes: int):
-    with pytest.raises(BadInput, match="modes"):
-        CBN({"modes": modes, "width": 0.1})
-
-
 def test_mirror_is_an_involution_that_keeps_the_components_and_the_midline():
     assert [MIRROR[i] for i in MIRROR] == list(range(68))
     group = groups()
@@ -216,7 +210,7 @@ def test_fit_uses_no_landmark_of_the_validation_fold(tmp_path):
 def test_inspect_draws_the_components_over_the_upright_face():
     method = CBN({"width": 0.1, "modes": 3})
     method.module.basis.fit(shapes(20))
-    maps = method.inspect(torch.rand(2, 3, 16, 16))["heatmaps"]
+    maps = method.upscale_and_inspect(torch.rand(2, 3, 16, 16))[1]["heatmaps"]
     assert maps.shape == (2, 4, 64, 64)
     nose = method.module.basis.mean[30]
     x, y = ((nose + 0.5) / 2 - 0.5).round().long().tolist()

@@ -1,9 +1,8 @@
-"""The shared interface, held against every method that discovery finds and every run of params.yaml."""
+"""The shared interface, held against every method that discovery finds; options, against every run of params.yaml."""
 
 from __future__ import annotations
 
 import copy
-import dataclasses
 import importlib
 from pathlib import Path
 from typing import Any
@@ -11,24 +10,18 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from annotated_types import Ge, Gt, Le, MultipleOf
 from torch import Tensor
 
 from benchmark import config
+from benchmark.make import options_of
 from datasets.face import BadInput
-from methods.cbn.method import CBN
-from methods.interface import Context, Method, create, discover
+from methods.interface import Method, create, discover
 from methods.mtun.method import MTUN
-from methods.options import parse_options
-from methods.srgan.method import SRGAN
-from methods.stn0 import NETWORKS, STN0
-from methods.tdae.method import TDAE
 from methods.trained import TrainedMethod
-from methods.vdsr.method import VDSR
 
-# All but the images of a foreign method, which has none for other faces; see tests/benchmark/test_foreign.py.
-METHODS = [name for name in discover() if name != "images"]
+METHODS = list(discover())
 PARAMS = Path(__file__).parents[2] / "params.yaml"
-NOT_OPTIONS = ("method", "align", "seeds")
 
 # Every ablation of the paper's Tables 1 to 3 and every recipe, whatever params.yaml holds.
 ABLATIONS = {
@@ -46,7 +39,6 @@ ABLATIONS = {
     "no_heb_pfu": {"stacks": 0},
     "zero_heatmaps": {"stacks": 0, "heatmaps": "zero"},
     "no_heb_authors": {"stacks": 0, "authors_trunk": True},
-    "frozen_front": {"freeze_front": True},
     "recipe_paper": {"recipe": "paper"},
     "recipe_authors": {"recipe": "authors"},
 }
@@ -57,20 +49,12 @@ def tiny(name: str) -> dict[str, Any]:
     return getattr(importlib.import_module(f"methods.{name}"), "TINY", {})
 
 
-def cases() -> dict[str, tuple[str, dict[str, Any]]]:
-    """Method and options by a name, each distinct pair once."""
-    found = {name: (name, dict(tiny(name))) for name in METHODS}
-    found |= {f"mtun-{name}": ("mtun", tiny("mtun") | options) for name, options in ABLATIONS.items()}
-    for run, item in yaml.safe_load(PARAMS.read_text())["runs"].items():
-        if item["method"] in discover():
-            options = {key: value for key, value in item.items() if key not in NOT_OPTIONS}
-            case = (item["method"], tiny(item["method"]) | options)
-            if case not in found.values():
-                found[f"run-{run}"] = case
-    return found
-
-
-CASES = cases()
+CASES = {name: (name, tiny(name)) for name in METHODS}
+CASES |= {f"mtun-{name}": ("mtun", tiny("mtun") | options) for name, options in ABLATIONS.items()}
+CASES |= {
+    "tdae_retrained": ("tdae", tiny("tdae") | {"frontal_only": False, "noise": 0.0}),
+    "vdsr_rgb": ("vdsr", tiny("vdsr") | {"colour": "rgb"}),
+}
 
 
 @pytest.fixture(scope="module", params=CASES)
@@ -87,7 +71,7 @@ def lr(pairs) -> Tensor:
 
 def same_options(method: Method) -> Method:
     """A fresh method of the same class and options."""
-    return type(method)(vars(method.options))
+    return type(method)(method.options.model_dump())
 
 
 def test_sr_faces_have_the_right_shape_range_and_type(fitted: Method, lr: Tensor) -> None:
@@ -100,7 +84,7 @@ def test_sr_faces_have_the_right_shape_range_and_type(fitted: Method, lr: Tensor
 
 def test_in_float64_the_same_faces_come_more_precisely(fitted: Method, lr: Tensor) -> None:
     """As `predict` asks for them. A value that was rounded to float32 on the way would be at least 1e-9 off."""
-    narrow, found = fitted.upscale(lr), fitted.inspect(lr)
+    narrow, found = fitted.upscale_and_inspect(lr)
     wide = copy.deepcopy(fitted).to("cpu", torch.float64)
     one, estimated = wide.upscale_and_inspect(lr.double())
     other = torch.cat([wide.upscale(face[None].double()) for face in lr])
@@ -125,7 +109,7 @@ def test_a_face_does_not_depend_on_its_batch(fitted: Method, lr: Tensor) -> None
 
 
 def test_estimates_are_named_and_shaped_as_the_interface_says(fitted: Method, lr: Tensor) -> None:
-    for name, value in fitted.inspect(lr).items():
+    for name, value in fitted.upscale_and_inspect(lr)[1].items():
         if name.startswith("warp_"):
             assert value.shape == (4, 4)
         else:
@@ -181,8 +165,19 @@ def fit_once(fit_briefly):
 
 
 @pytest.mark.parametrize("name", METHODS)
+def test_every_method_has_a_version(name: str) -> None:
+    assert type(discover()[name].VERSION) is int
+
+
+def test_upper_bounds_alone_need_the_truth() -> None:
+    assert [name for name in METHODS if create(name, tiny(name)).requires_ground_truth] == []
+    assert create("mtun", tiny("mtun") | {"stacks": 0, "heatmaps": "true"}).requires_ground_truth
+
+
+@pytest.mark.parametrize("name", METHODS)
 def test_unknown_option_is_refused(name: str) -> None:
-    with pytest.raises(BadInput, match="no_such_option"):
+    known = ", ".join(discover()[name].Options.model_fields) or "none"
+    with pytest.raises(BadInput, match=f"has no option 'no_such_option'; it has {known}$"):
         create(name, {"no_such_option": 1})
 
 
@@ -193,6 +188,8 @@ def test_unknown_option_is_refused(name: str) -> None:
         ("mtun", {"epochs": "1"}, "MTUN option epochs: '1' is not a whole number or null"),
         ("vdsr", {"depth": True}, "VDSR option depth: True is not a whole number"),
         ("vdsr", {"colour": "grey"}, "VDSR option colour: 'grey' is not 'y' or 'rgb'"),
+        ("vdsr", {"lr": float("nan")}, "VDSR option lr: nan; give a finite number"),
+        ("mtun", {"width": 3}, "MTUN option width: 3; give a multiple of 2"),
     ],
 )
 def test_value_of_another_type_is_refused_in_words(name: str, option: dict[str, Any], line: str) -> None:
@@ -200,58 +197,37 @@ def test_value_of_another_type_is_refused_in_words(name: str, option: dict[str, 
         create(name, option)
 
 
-@pytest.mark.parametrize("value", [0, -1])
-@pytest.mark.parametrize(
-    ("method", "option"),
-    [
-        (VDSR, "epochs"),
-        (VDSR, "step_epochs"),
-        (VDSR, "batch_size"),
-        (SRGAN, "epochs_mse"),
-        (SRGAN, "epochs_gan"),
-        (SRGAN, "batch_size"),
-        (CBN, "epochs"),
-        (CBN, "batch_size"),
-        (TDAE, "epochs_decoder"),
-        (TDAE, "epochs_encoder"),
-        (TDAE, "epochs_second_decoder"),
-        (TDAE, "batch_size"),
-        (MTUN, "epochs"),
-        (STN0, "epochs"),
-        (STN0, "batch_size"),
-    ],
-)
-def test_an_option_with_which_nothing_is_trained_is_refused(method: type[Method], option: str, value: int) -> None:
-    line = f"{method.__name__} option {option}: {value}; give at least 1"
-    with pytest.raises(BadInput, match=f"^params.yaml: {line}$"):
+def bounds() -> list[tuple[str, str, float, str]]:
+    """Method, option, a value just out of bounds and what the error says, for every bound of every option."""
+    found = []
+    for name, method in discover().items():
+        for option, field in method.Options.model_fields.items():
+            whole = field.annotation in (int, int | None)
+            step = next((bound.multiple_of for bound in field.metadata if isinstance(bound, MultipleOf)), 1)
+            for bound in field.metadata:
+                if isinstance(bound, Ge):
+                    value = bound.ge - (step if whole else 0.5)
+                    found.append((name, option, value, f"{value}; give at least {bound.ge}"))
+                elif isinstance(bound, Gt):
+                    found.append((name, option, float(bound.gt), f"{float(bound.gt)}; give more than {bound.gt}"))
+                elif isinstance(bound, Le):
+                    found.append((name, option, bound.le + 1, f"{bound.le + 1}; give at most {bound.le}"))
+    return found
+
+
+@pytest.mark.parametrize(("name", "option", "value", "says"), bounds())
+def test_an_option_out_of_bounds_is_refused(name: str, option: str, value: float, says: str) -> None:
+    method = discover()[name]
+    with pytest.raises(BadInput, match=f"^params.yaml: {method.__name__} option {option}: {says}$"):
         method({option: value})
 
 
 @pytest.mark.parametrize("name", [name for name in METHODS if issubclass(discover()[name], TrainedMethod)])
 def test_no_method_is_trained_for_no_epoch_or_on_no_face(name: str) -> None:
-    method = discover()[name]
-    names = {field.name for field in dataclasses.fields(method.Options)}
+    names = discover()[name].Options.model_fields
     counts = {option for option in names if option.startswith("epochs") or option.endswith(("epochs", "batch_size"))}
+    assert counts <= {option for method, option, *_ in bounds() if method == name}
     assert counts
-    for option in counts - {"front_epochs"}:  # a phase that MTUN's recipes may leave out
-        with pytest.raises(BadInput, match=f"option {option}: 0"):
-            method({option: 0})
-
-
-@pytest.mark.parametrize(
-    ("method", "option", "value", "says"),
-    [
-        (VDSR, "depth", 1, "1; give at least 2"),
-        (VDSR, "lr", 0.0, "0.0; give more than 0"),
-        (SRGAN, "blocks", -1, "-1; give at least 1"),
-        (TDAE, "width", -1.0, "-1.0; give more than 0"),
-        (MTUN, "lr", -1.0, "-1.0; give more than 0"),
-        (MTUN, "ema", 2.0, "2.0; give less than 1"),
-    ],
-)
-def test_an_option_out_of_bounds_is_refused(method: type[Method], option: str, value: float, says: str) -> None:
-    with pytest.raises(BadInput, match=f"^params.yaml: {method.__name__} option {option}: {says}$"):
-        method({option: value})
 
 
 def test_a_weight_that_the_recipe_would_raise_is_refused() -> None:
@@ -263,19 +239,11 @@ def test_a_weight_that_the_recipe_would_raise_is_refused() -> None:
     assert (method.beta(0), method.beta(1000)) == (0.006, 0.005)
 
 
-def test_a_front_without_epochs_is_an_mtun_of_one_phase() -> None:
-    method = MTUN({**tiny("mtun"), "front_epochs": 0})
-    assert [phase.name for phase in method.phases(Context(torch.device("cpu")))] == ["mtun"]
-    with pytest.raises(BadInput, match=r"^params.yaml: MTUN option front_epochs: -1; give at least 0$"):
-        MTUN({"front_epochs": -1})
-
-
 @pytest.mark.parametrize("experiment", yaml.safe_load(PARAMS.read_text())["experiments"])
 def test_options_of_every_experiment_are_accepted(experiment: str) -> None:
     known = config.load(experiment, PARAMS)
-    for run in [*map(known.run, known.runs), *known.aligners]:
-        method = NETWORKS[run.name] if run.name in NETWORKS else discover()[run.method]
-        parse_options(method.Options, run.options, run.name)
+    for run in [*map(known.run, known.runs), *map(known.run, known.pretrained)]:
+        options_of(run)
 
 
 def test_folder_that_names_no_class_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from benchmark.predict import BATCH, predict
-from benchmark.training.engine import Settings, train
+from benchmark.training.loop import Settings, train
 from datasets.batch import Batch, to_float
 from datasets.face import BadInput
 from datasets.pairs import Pairs
@@ -27,16 +27,15 @@ def made(heatmaps: str, fit_briefly) -> Method:
     return fit_briefly(create("mtun", TINY | {"stacks": 0, "heatmaps": heatmaps}))
 
 
-def test_the_true_heatmaps_are_heard_and_empty_ones_are_not(batch: Batch, fit_briefly) -> None:
+def test_true_heatmaps_change_the_output_and_empty_ones_do_not(batch: Batch, fit_briefly) -> None:
     true, zero = made("true", fit_briefly), made("zero", fit_briefly)
     moved = replace(batch, landmarks=batch.landmarks + 20)
     faces = []
-    for told in (batch, moved, batch):
-        true.tell(told)
-        faces.append(true.upscale(batch.lr))
+    for truth in (batch, moved, batch):
+        faces.append(true.upscale(batch.lr, truth))
     assert torch.equal(faces[0], faces[2])
     assert (faces[0] - faces[1]).abs().max() > 1e-3
-    assert not zero.told
+    assert not zero.requires_ground_truth
     with torch.no_grad():
         handed = true.module.eval()(batch.lr, given=torch.zeros(4, 4, 64, 64)).sr
         true.module.empty = True
@@ -45,63 +44,47 @@ def test_the_true_heatmaps_are_heard_and_empty_ones_are_not(batch: Batch, fit_br
 
 def test_training_hands_over_the_heatmaps_that_heb_is_trained_on(batch: Batch) -> None:
     method = create("mtun", TINY | {"stacks": 0, "heatmaps": "true", "sigma": 3.0})
-    phase, seen = method.phases(Context(CPU))[1], []
+    [phase], seen = method.phases(Context(CPU)), []
     method.module.decoder.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[1]))
     terms, _ = phase.loss(batch, 0)
     assert torch.equal(seen[0], batch.heatmaps(64, 3.0, "upright"))
     assert "L_h" not in terms
 
 
-def test_faces_that_were_not_told_are_refused(batch: Batch, fit_briefly) -> None:
+def test_without_the_truth_it_is_refused(batch: Batch, fit_briefly) -> None:
     method = create("mtun", TINY | {"stacks": 0, "heatmaps": "true"})
     with pytest.raises(BadInput, match="the true heatmaps of these faces are not known"):
         method.upscale(batch.lr)
-    method.tell(batch)
     with pytest.raises(BadInput, match="not known"):
-        method.upscale(batch.lr[:3])
+        method.upscale(batch.lr[:3], batch)
     with pytest.raises(BadInput, match="set stacks: 0, no heb_at"):
         create("mtun", {"heatmaps": "true"})
 
 
-def test_its_front_is_the_one_that_other_runs_train() -> None:
-    """Else it could not take over their first phase."""
-    networks = []
-    for options in ({"stacks": 4}, {"stacks": 0, "heatmaps": "true"}):
-        method = create("mtun", TINY | options)
-        first = method.phases(Context(CPU, seed=5))[0]
-        networks.append((first.shared, method.module.front().state_dict()))
-    (one, a), (other, b) = networks
-    assert one == other
-    assert all(torch.equal(a[name], b[name]) for name in a)
-
-
 class Copy(Method):
-    """Gives back the HR faces that it was told of."""
+    """Gives back the HR faces of the truth."""
 
-    told = True
-    batch: Batch
+    requires_ground_truth = True
 
-    def tell(self, batch: Batch) -> None:
-        self.batch = batch
-
-    def upscale(self, lr: Tensor) -> Tensor:
-        assert torch.equal(lr, self.batch.lr)
-        return self.batch.hr
+    def upscale(self, lr: Tensor, truth: Batch | None = None) -> Tensor:
+        assert truth is not None
+        assert torch.equal(lr, truth.lr)
+        return truth.hr
 
     def fit(self, pairs, context): ...
     def save(self, folder): ...
     def load(self, folder): ...
 
 
-def test_predict_tells_of_each_face_what_is_true_of_it(pairs: Pairs, tmp_path: Path) -> None:
+def test_predict_hands_over_the_truth_about_each_face(pairs: Pairs, tmp_path: Path) -> None:
     assert len(pairs) % BATCH
-    predict(Copy(), to_float(torch.from_numpy(pairs.lr)), pairs, tmp_path / "sr", "copy")
+    predict(Copy(), to_float(torch.from_numpy(pairs.lr)), pairs, tmp_path, "copy")
     for name, hr in zip(pairs.faces["name"], pairs.hr, strict=True):
-        assert np.array_equal(np.asarray(Image.open(tmp_path / "sr" / f"{name}.png")), hr)
+        assert np.array_equal(np.asarray(Image.open(tmp_path / f"{name}.png")), hr)
 
 
-def test_the_validation_tells_too(pairs: Pairs, tmp_path: Path) -> None:
+def test_the_validation_hands_over_the_truth_too(pairs: Pairs, tmp_path: Path) -> None:
     context = Context(CPU, workdir=tmp_path, log=tmp_path / "log.csv")
-    method = create("mtun", TINY | {"stacks": 0, "heatmaps": "true", "front_epochs": 1, "random_vgg_width": 4})
+    method = create("mtun", TINY | {"stacks": 0, "heatmaps": "true", "random_vgg_width": 4})
     train(method, pairs, context, Settings())
-    assert pd.read_csv(tmp_path / "log.csv")["val_psnr"].notna().tolist() == [False, True]
+    assert pd.read_csv(tmp_path / "log.csv")["val_psnr"].notna().all()

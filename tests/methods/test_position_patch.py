@@ -120,16 +120,14 @@ def test_faces_draws_that_many_by_the_seed(faces):
     assert not torch.allclose(outputs[0], whole.upscale(lr), atol=1e-3)
 
 
-@pytest.mark.parametrize(
-    "options", [{"overlap": 4}, {"overlap": -1}, {"patch": 17}, {"patch": 0}, {"patch": 5, "overlap": 2}]
-)
+@pytest.mark.parametrize("options", [{"overlap": 4}, {"patch": 5, "overlap": 2}])
 def test_refuses_a_grid_that_misses_the_border(options):
-    with pytest.raises(BadInput, match="position_patch patch"):
+    with pytest.raises(BadInput, match=r"PositionPatch options patch: ., overlap: .; overlap is less"):
         PositionPatch(options)
 
 
 def test_refuses_more_faces_than_there_are(faces):
-    with pytest.raises(BadInput, match="faces 50"):
+    with pytest.raises(BadInput, match="PositionPatch option faces: 50; there are"):
         PositionPatch({"faces": 50}).fit(make_pairs(faces[0][:40]), lent())
 
 

@@ -52,7 +52,7 @@ def test_two_phases_pixels_then_adversary():
     mse, gan = method.phases(Context(device=CPU))
     assert mse.module is gan.module is method.module
     assert mse.critic is None
-    assert isinstance(gan.critic, SRGANDiscriminator)
+    assert isinstance(gan.critic and gan.critic.module, SRGANDiscriminator)
     assert mse.optimiser.lr == gan.optimiser.lr == 1e-4
 
 
@@ -68,9 +68,9 @@ def test_adversarial_loss_is_minus_log_d(batch):
     method = SRGAN(TINY)
     _, gan = method.phases(Context(device=CPU))
     assert gan.critic is not None
-    gan.critic.eval()  # batch statistics would differ between the calls
+    gan.critic.module.eval()  # batch statistics would differ between the calls
     terms, sr = gan.loss(batch, 0)
-    d = torch.sigmoid(gan.critic(sr))
+    d = torch.sigmoid(gan.critic.module(sr))
     assert set(terms) == {"L_p", "L_U"}
     assert terms["L_U"].item() == pytest.approx(1e-3 * -d.log().mean().item(), rel=1e-4)
 
@@ -111,7 +111,8 @@ def test_pixel_content_takes_no_vgg():
 
 def test_the_second_phase_slows_down_half_way():
     _, gan = SRGAN({**TINY, "epochs_gan": 20}).phases(Context(device=CPU))
-    for optimiser in (gan.optimiser, gan.critic_optimiser):
+    assert gan.critic is not None
+    for optimiser in (gan.optimiser, gan.critic.optimiser):
         assert (optimiser.schedule, optimiser.step_epochs, optimiser.step_factor) == ("step", 10, 0.1)
 
 

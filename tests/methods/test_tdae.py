@@ -169,16 +169,14 @@ def test_critics_belong_to_the_decoders_and_see_both_kinds(tmp_path):
     _, phases = made({}, tmp_path)
     assert [p.critic is not None for p in phases] == [True, False, True]
     first, _, second = phases
-    assert first.critic is not second.critic
+    assert first.critic.module is not second.critic.module
     _, sr = first.loss(batch(), 0)
     assert sr is not None
     assert first.critic is not None
-    assert first.critic_loss is not None
-    first.critic.zero_grad()
-    first.critic.eval()
-    terms = first.critic_loss(batch(), sr.detach())
+    first.critic.module.eval()
+    terms = first.critic.loss(batch(), sr.detach())
     for image, real, name in ((2 * batch().hr - 1, 1.0, "D_real"), (sr.detach(), 0.0, "D_fake")):
-        p = torch.sigmoid(first.critic(image))
+        p = torch.sigmoid(first.critic.module(image))
         expected = -torch.log(p if real else 1 - p).mean() / 2
         assert terms[name].item() == pytest.approx(expected.item(), rel=1e-4)
 
@@ -188,15 +186,15 @@ def test_adversarial_weight_decays_to_half(epoch: int, factor: float, tmp_path):
     _, phases = made({"adversarial": 0.02}, tmp_path)
     phase = phases[2]
     assert phase.critic is not None
-    phase.critic.eval()
+    phase.critic.module.eval()
     terms, sr = phase.loss(batch(), epoch)
-    bce = -torch.log(torch.sigmoid(phase.critic(sr))).mean()
+    bce = -torch.log(torch.sigmoid(phase.critic.module(sr))).mean()
     assert terms["L_U"].item() == pytest.approx(0.02 * factor * bce.item(), rel=1e-4)
 
 
 def test_without_adversarial_loss_there_is_no_critic(tmp_path):
     _, phases = made({"adversarial": 0.0}, tmp_path)
-    assert all(p.critic is None and p.critic_loss is None for p in phases)
+    assert all(p.critic is None for p in phases)
     terms, _ = phases[0].loss(batch(), 0)
     assert set(terms) == {"L_p"}
 
@@ -220,7 +218,7 @@ def test_inspect_reports_the_decoders_warp_and_that_of_all_stns():
     stns = [*method.module.decoder.stns, method.module.encoder.stn_32, method.module.encoder.stn_16]
     for stn, (rotation, scale) in zip(stns, turns, strict=True):
         stn.locnet[-1].bias.data.copy_(torch.tensor([rotation, scale, 0.0, 0.0]))
-    seen = method.inspect(torch.rand(2, 3, 16, 16))
+    seen = method.upscale_and_inspect(torch.rand(2, 3, 16, 16))[1]
     assert torch.allclose(seen["warp_stn"], torch.tensor([0.3, 0.9, 0.0, 0.0]).expand(2, 4), atol=1e-6)
     assert torch.allclose(seen["warp_encoder"], torch.tensor([0.25, 0.99, 0.0, 0.0]).expand(2, 4), atol=1e-6)
 

@@ -12,7 +12,7 @@ from torch import nn
 from datasets import degrade
 from methods.interface import Context
 from methods.layers import count
-from methods.vdsr.method import VDSR, random_squares
+from methods.vdsr.method import VDSR, random_crops
 from methods.vdsr.model import VDSRNet
 
 TINY = {"depth": 3, "width": 4, "crop": 128}
@@ -110,10 +110,10 @@ def test_the_aligned_lr_plays_no_part_in_training(batch):
     assert method.loss(batch, 0)[0]["L_p"].item() == before
 
 
-def test_random_squares_cut_the_same_part_of_both_images():
+def test_random_crops_cut_the_same_part_of_both_images():
     image = torch.arange(5.0 * 2 * 12 * 12).view(1, 5, 2, 12, 12)
     torch.manual_seed(0)
-    squares = random_squares(torch.cat([image, image + 10_000]), 7)
+    squares = random_crops(torch.cat([image, image + 10_000]), 7)
     assert squares.shape == (2, 5, 2, 7, 7)
     assert torch.equal(squares[1] - 10_000, squares[0])
     corners = set()
@@ -124,15 +124,15 @@ def test_random_squares_cut_the_same_part_of_both_images():
     assert len(corners) > 1
 
 
-def test_random_squares_reach_every_corner():
+def test_random_crops_reach_every_corner():
     image = torch.arange(9.0).view(1, 1, 1, 3, 3).expand(1, 200, 1, 3, 3)
     torch.manual_seed(0)
-    assert set(random_squares(image, 2)[0, :, 0, 0, 0].int().tolist()) == {0, 1, 3, 4}
+    assert set(random_crops(image, 2)[0, :, 0, 0, 0].int().tolist()) == {0, 1, 3, 4}
 
 
 def test_small_images_are_taken_whole():
     image = torch.rand(2, 3, 1, 32, 32)
-    assert random_squares(image, 41) is image
+    assert random_crops(image, 41) is image
 
 
 def test_recipe_is_the_originals():

@@ -60,7 +60,7 @@ if (source) {
     return box;
   };
   const cell = (method, face) => {
-    const psnr = data.psnr[method.id] ? ` ${data.psnr[method.id][face].toFixed(2)} dB` : "";
+    const psnr = data.psnr[method.id] ? ` ${data.psnr[method.id][face]?.toFixed(2) ?? "∞"} dB` : "";
     const caption = make("figcaption", { textContent: `${method.label}${psnr}` });
     return make("figure", { className: "cell" }, [stage(method, face), caption]);
   };

@@ -5,33 +5,33 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import experiments
 import made_up
 import pytest
-import yaml
 
 from benchmark import config
-from benchmark.reporting import alignment, measurements
-from benchmark.reporting.findings import Pair, Scores, estimate
+from benchmark.reporting import alignment
+from benchmark.reporting.findings import Pair, estimate
+from benchmark.reporting.results import Results
+from benchmark.reporting.scores import Loader
 from datasets.pairs import Pairs
 
 # By run: its options, and the noise of its made-up errors; Ours has 20, which the oracle's run beats.
 RUNS = {
-    "bicubic_told": ({"method": "bicubic", "align": "stn0_told"}, 30.0),
+    "bicubic_told": ({"method": "bicubic", "align": "stn0_supervised"}, 30.0),
     "bicubic_oracle": ({"method": "bicubic", "align": "oracle"}, 5.0),
     "other_bicubic": ({"method": "nearest", "align": "none"}, 90.0),
     "unmeasured": ({"method": "nearest", "align": "oracle"}, None),
-    "theirs": ({"method": "images", "folder": "", "align": "oracle"}, 40.0),  # made by who knows what
-    "their_other": ({"method": "images", "folder": ""}, 50.0),
+    "theirs": ({"method": "images", "folder": "theirs", "align": "oracle"}, 40.0),  # made by who knows what
+    "their_other": ({"method": "images", "folder": "others"}, 50.0),
     "wide": ({"method": "mtun", "width": 8, "align": "oracle"}, 10.0),  # no other alignment of this width
 }
 
 
 @pytest.fixture
 def turned(toy: config.Experiment) -> config.Experiment:
-    params = yaml.safe_load(Path("params.yaml").read_text())
-    params["experiments"]["toy"]["methods"]["images"] = {}
-    params["experiments"]["toy"] |= {"runs": {name: item for name, (item, _) in RUNS.items()}, "stn0_told": {}}
-    Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    supervised = {"stn0_supervised": {"method": "stn0", "supervised": True}}
+    experiments.change(Path(), runs={name: item for name, (item, _) in RUNS.items()}, pretrained=supervised)
     experiment = config.load()
     faces = Pairs.load(experiment.data / "test")
     for name, noise in ((name, noise) for name, (_, noise) in RUNS.items() if noise):
@@ -41,8 +41,8 @@ def turned(toy: config.Experiment) -> config.Experiment:
 
 
 def test_groups_differ_in_alignment_alone(turned: config.Experiment) -> None:
-    assert alignment.groups(turned) == {
-        "Bicubic": {"stn0": "bicubic", "stn0_told": "bicubic_told", "oracle": "bicubic_oracle"},
+    assert alignment.groups(Results(turned)) == {
+        "Bicubic": {"stn0": "bicubic", "stn0_supervised": "bicubic_told", "oracle": "bicubic_oracle"},
         "nearest": {"stn0": "nearest", "none": "other_bicubic"},
     }
 
@@ -50,51 +50,51 @@ def test_groups_differ_in_alignment_alone(turned: config.Experiment) -> None:
 def test_a_run_of_which_no_training_is_recorded_is_in_no_group(turned: config.Experiment) -> None:
     path = turned.run("bicubic_told").facts
     path.write_text(json.dumps(json.loads(path.read_text()) | {"training": []}))
-    assert "bicubic_told" not in alignment.groups(turned)["Bicubic"].values()
+    assert "bicubic_told" not in alignment.groups(Results(turned))["Bicubic"].values()
 
 
 def test_scores_are_the_means_of_metrics(turned: config.Experiment) -> None:
-    known = measurements.measured(turned)
-    row = alignment.scores(turned).set_index("Method").loc["Bicubic"]
+    known = Results(turned).summaries
+    row = alignment.scores(Results(turned)).set_index("Method").loc["Bicubic"]
     for title, run in (("STN_0", "bicubic"), ("STN_0, told", "bicubic_told"), ("true warps", "bicubic_oracle")):
-        assert row[title] == f"{known[run]['psnr']:.2f} / {known[run]['ssim']:.3f}"
+        assert row[title] == f"{known[run]['psnr']:.2f} / {known[run]['ssim_y']:.3f}"
     assert row["not turned"] == "–"
 
 
 def test_ours_is_compared_with_each(turned: config.Experiment) -> None:
-    loaded = {name: Scores.load(turned, name) for name in alignment.SHOWN}
-    table, scores = alignment.over(turned, loaded).set_index(["Ours over", "in"]), loaded["psnr"]
+    load = Loader(Results(turned))
+    loaded = {name: load(name) for name in alignment.SHOWN}
+    table, scores = alignment.over(Results(turned), loaded).set_index(["Ours over", "in"]), loaded["psnr"]
     for title, run in (("STN_0", "bicubic"), ("STN_0, told", "bicubic_told"), ("true warps", "bicubic_oracle")):
         effect = estimate(Pair("ours", run), scores).effect
         assert table.loc[("Bicubic", "PSNR, dB"), title].startswith(f"{effect:+.2f} [")
-    assert table.loc[("nearest", "SSIM"), "true warps"] == "–"
-    assert alignment.turns(turned, scores) == [
-        "In PSNR Ours, which turns faces itself, is worse than Bicubic behind `true warps`; "
-        "behind `STN_0` or `STN_0, told` that is not seen."
+    assert table.loc[("nearest", "SSIM on Y"), "true warps"] == "–"
+    assert alignment.conclusion_reversals(Results(turned), scores) == [
+        "In PSNR, Ours is worse than Bicubic with `true warps`; with `STN_0` or `STN_0, told` that is not seen."
     ]
 
 
 def test_errors_of_each_aligner_and_of_ours(turned: config.Experiment, tmp_path: Path) -> None:
     def measured(name: str, rotation: float) -> None:
         identity = {"rotation_degrees": 20.0, "shift_percent": 3.0, "scale_percent": 10.0}
-        errors = {"faces": 12, "stn0": {**identity, "rotation_degrees": rotation}, "identity": identity}
-        turned.aligner(name).metrics.write_text(json.dumps(errors))
+        errors = {"faces": 12, "estimated": {**identity, "rotation_degrees": rotation}, "identity": identity}
+        turned.run(name).metrics.write_text(json.dumps(errors))
 
-    assert list(alignment.errors(turned)[""]) == ["Ours' own STN"]
+    assert list(alignment.errors(Results(turned))[""]) == ["Ours' own STN"]
     measured("stn0", 2.0)
-    measured("stn0_told", 1.0)
-    table = alignment.errors(turned).set_index("")
+    measured("stn0_supervised", 1.0)
+    table = alignment.errors(Results(turned)).set_index("")
     assert table["Rotation error, °"].to_dict() == {
         "not turned": "20.00",
         "STN_0": "2.00",
         "STN_0, told": "1.00",
         "Ours' own STN": "0.00",  # made up of the true warps
     }
-    alignment.write(turned, tmp_path)
+    alignment.write(Results(turned), tmp_path)
     page = (tmp_path / "alignment.md").read_text()
     assert "| STN_0, told   | 1.00                | 3.00             | 10.00            |" in page
 
 
 def test_one_alignment_alone_leaves_nothing_to_compare(toy: config.Experiment, tmp_path: Path) -> None:
-    alignment.write(toy, tmp_path)
+    alignment.write(Results(toy), tmp_path)
     assert (tmp_path / "alignment.md").read_text().strip().endswith(alignment.NONE)

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
+import experiments
 import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark import config
-from benchmark.reporting import claims, claims_page, findings, measurements, tables
-from benchmark.reporting.findings import Pair, Scores
-from benchmark.scoring.verdicts import CONTRADICTED, NOT_REPRODUCED, OPEN, REPRODUCED, SMALLER
+from benchmark import config, reference
+from benchmark.reporting import claims, claims_page, findings, results, tables
+from benchmark.reporting.findings import Pair
+from benchmark.reporting.measures import MEASURES
+from benchmark.reporting.results import Results
+from benchmark.reporting.scores import Loader, Scores
+from benchmark.scoring.verdicts import AS_CLAIMED, CONFIRMED, LARGER, NO_MARGIN, REFUTED, SMALLER, UNDECIDED
 from datasets.face import BadInput
 
 RNG = np.random.default_rng(3)
 FACES = 400
 EACH = np.arange(FACES)  # whose face each is: somebody else's
+HEAD = {"id": "x", "says": "s", "section": "4", "quote": "q", "measure": "psnr"}
 
 
 def run(mean: float, seeds: int = 3, between: float = 0.05) -> np.ndarray:
@@ -27,149 +33,201 @@ def run(mean: float, seeds: int = 3, between: float = 0.05) -> np.ndarray:
     return mean + face + between * (np.arange(seeds) - (seeds - 1) / 2) + RNG.normal(0, 0.3, (FACES, seeds))
 
 
-def examine(pair: Pair, scores: Scores, lower: bool = False) -> findings.Finding:
-    (found,) = findings.examine([pair], scores, lower)
-    return found
-
-
 def of_mtun(**values: np.ndarray) -> Scores:
     """Scores of runs that are all trained by one method."""
     return Scores(values, EACH, dict.fromkeys(values, "mtun"))
 
 
-def test_direction_and_size_are_both_asked() -> None:
+def always(scores: Scores) -> Callable[[str], Scores]:
+    return lambda _: scores
+
+
+def judged(scores: Scores, **claim: object) -> dict:
+    return claims.answer(HEAD | claim, scores)
+
+
+@pytest.fixture
+def of_toy(toy: config.Experiment) -> list[dict]:
+    return claims.judge(Results(toy), Loader(Results(toy)))
+
+
+def test_both_answers_of_one_pair() -> None:
     scores = of_mtun(a=run(20.5), b=run(20))
-    found = [examine(Pair("a", "b", paper), scores) for paper in (0.5, 1.75, 0.1, None)]
-    assert [(f.verdict, f.reason) for f in found] == [
-        (REPRODUCED, ""),
-        (SMALLER, ""),
-        (REPRODUCED, "larger than claimed"),
-        (REPRODUCED, ""),
-    ]
-    assert (found[0].faces, found[0].seeds) == (FACES, (3, 3))
-    assert examine(Pair("b", "a", 0.5), scores).verdict == CONTRADICTED
-    assert examine(Pair("b", "a", 0.5), scores, lower=True).verdict == REPRODUCED
+    for margin, size in ((0.5, AS_CLAIMED), (1.75, SMALLER), (0.1, LARGER)):
+        found = judged(scores, better="a", than="b", by=margin)
+        assert (found["direction"], found["size"], found["reason"]) == (CONFIRMED, size, "")
+    (test,) = found["tests"]
+    assert (test["faces"], test["seeds"]) == (FACES, (3, 3))
+    found = judged(scores, better="b", than="a")
+    assert (found["direction"], found["size"]) == (REFUTED, NO_MARGIN)
+    assert judged(scores, better="b", than="a", measure="nme")["direction"] == CONFIRMED  # less is better
 
 
-def test_nothing_seen_where_much_was_claimed_is_not_reproduced() -> None:
-    found = examine(Pair("a", "b", 1.80), of_mtun(a=run(20.01), b=run(20)))
-    assert found.low is not None
-    assert found.high is not None
-    assert found.low < 0 < found.high < 0.3
-    assert found.verdict == NOT_REPRODUCED
+def test_nothing_seen_where_much_was_claimed_is_smaller() -> None:
+    found = judged(of_mtun(a=run(20.01), b=run(20)), better="a", than="b", by=1.8)
+    assert found["tests"][0]["low"] < 0 < found["tests"][0]["high"] < 0.3
+    assert (found["direction"], found["size"]) == (UNDECIDED, SMALLER)
 
 
 def test_a_margin_is_known_to_the_papers_decimals() -> None:
     # 0.69 - 0.66 may be 0.02: an effect of 0.0205 does not fall short of it.
     ssim = RNG.normal(0.66, 0.05, (FACES, 1))
     scores = Scores({"a": ssim + RNG.normal(0.0205, 0.001, (FACES, 1)), "b": ssim}, EACH, {})
-    assert examine(Pair("a", "b", 0.03), scores).verdict == REPRODUCED
-    assert examine(Pair("a", "b", 0.04), scores).verdict == SMALLER
+    assert judged(scores, better="a", than="b", by=0.03)["size"] == AS_CLAIMED
+    assert judged(scores, better="a", than="b", by=0.04)["size"] == SMALLER
 
 
-def test_one_seed_borrows_the_spread_of_other_runs_of_its_kind_alone() -> None:
+def test_size_allows_for_one_training_a_side() -> None:
+    """Of many seeds the mean is known to 0.15 dB; the paper's one training may lie 0.5 dB from its own mean."""
+    scores = of_mtun(a=run(21, 12, 0.05), b=run(20, 12, 0.05))
+    (test,) = judged(scores, better="a", than="b", by=1.4)["tests"]
+    spread = np.sqrt(2 * scores.by_kind["mtun"].seeds.value)
+    assert test["predicted"][1] - test["effect"] == pytest.approx(2.07 * spread * (1 + 1 / 12) ** 0.5, rel=0.05)
+    assert judged(scores, better="a", than="b", by=1.4)["size"] == AS_CLAIMED
+    assert judged(scores, better="a", than="b", by=1.8)["size"] == SMALLER
+    assert test["high"] < 1.3
+
+
+def test_one_seed_borrows_the_variance_of_other_runs_of_its_kind_alone() -> None:
     values = {"a": run(20.3, 1), "b": run(20, 1), "c": run(21, 3, 0.02), "d": run(18, 2, 0.02)}
     kinds = {"a": "mtun", "b": "mtun", "c": "mtun", "d": "tdae"}
     scores = Scores(values, EACH, kinds)
-    assert examine(Pair("a", "b", 0.3), scores).verdict == REPRODUCED
-    assert scores.several == {"mtun": ["c"], "tdae": ["d"]}
-    found = examine(Pair("a", "b", 0.3), Scores(values, EACH, kinds | {"c": "mtun without L_U"}))
-    assert (found.verdict, found.reason) == (OPEN, "one seed")
+    assert judged(scores, better="a", than="b")["direction"] == CONFIRMED
+    assert {kind: list(known.runs) for kind, known in scores.by_kind.items()} == {"mtun": ["c"], "tdae": ["d"]}
+    found = judged(Scores(values, EACH, kinds | {"c": "mtun without L_U"}), better="a", than="b")
+    assert (found["direction"], found["reason"]) == (UNDECIDED, "one seed")
 
 
-def test_runs_that_share_fronts_are_compared_front_by_front() -> None:
-    fronts = {"a": ["x", "y", "z"], "b": ["y", "z"], "c": ["x", "other"], "d": [None, None]}
-    of_front = {"x": 0.0, "y": 0.5, "z": -0.4, "other": 0.1, None: 0.0}
+def test_runs_whose_variances_differ_are_not_pooled() -> None:
+    values = {"a": run(20.3, 3, 0.001), "b": run(20, 3, 0.001), "c": run(21, 3, 2.0), "d": run(18, 1)}
+    scores = of_mtun(**values)
+    assert not scores.by_kind["mtun"].equal
+    assert judged(scores, better="a", than="b")["direction"] == CONFIRMED  # by their own seeds
+    assert judged(scores, better="c", than="b")["direction"] == UNDECIDED
+    assert judged(scores, better="a", than="d")["reason"] == "one seed"  # none may be borrowed
+
+
+def test_runs_that_share_trunks_are_compared_trunk_by_trunk() -> None:
+    trunks = {"a": ["x", "y", "z"], "b": ["y", "z"], "c": ["x", "other"], "d": [None, None]}
+    of_trunk = {"x": 0.0, "y": 0.5, "z": -0.4, "other": 0.1, None: 0.0}
     values = {
-        name: run(20 + (name == "a"), len(seeds), 0) + [of_front[seed] for seed in seeds]
-        for name, seeds in fronts.items()
+        name: run(20 + (name == "a"), len(seeds), 0) + [of_trunk[seed] for seed in seeds]
+        for name, seeds in trunks.items()
     }
-    scores = Scores(values, EACH, dict.fromkeys("abcd", "mtun"), fronts)
-    found = examine(Pair("a", "b", None), scores)
-    assert (found.seeds, found.paired, found.dof, found.verdict) == ((2, 2), True, 1, REPRODUCED)
-    assert found.effect == pytest.approx(values["a"][:, 1:].mean() - values["b"].mean())
-    assert examine(Pair("a", "c", None), scores).seeds == (1, 1)
-    claim = {"id": "x", "says": "s", "section": "4", "quote": "q", "measure": "psnr", "better": "a", "than": "b"}
-    assert claims_page.compared({"small": [claims.judge_claim(claim, scores)]}).endswith("], 2 paired seeds, 1 d.f. |")
-    alone = examine(Pair("a", "d", None), scores)
-    assert (alone.seeds, alone.paired, alone.verdict) == ((3, 2), False, OPEN)
-    apart = Scores(values, EACH, {"a": "mtun", "b": "mtun without L_U"}, fronts)
-    assert not examine(Pair("a", "b", None), apart).paired
+    del values["d"]
+    scores = Scores(values, EACH, dict.fromkeys("abcd", "mtun"), trunks)
+    found = judged(scores, better="a", than="b")
+    (test,) = found["tests"]
+    assert (test["seeds"], test["paired"], test["dof"], found["direction"]) == ((2, 2), True, 1, CONFIRMED)
+    assert test["effect"] == pytest.approx(values["a"][:, 1:].mean() - values["b"].mean())
+    assert judged(scores, better="a", than="c")["tests"][0]["seeds"] == (1, 1)
+    apart = Scores(values, EACH, {"a": "mtun", "b": "mtun without L_U"}, trunks)
+    assert not judged(apart, better="a", than="b")["tests"][0]["paired"]
+    claim = claims.judge_claim(HEAD | {"better": "a", "than": "b"}, always(scores))
+    assert claims_page.cells(claim["tests"][0], "psnr")[5] == "400; 2 paired; 1.0"
 
 
-def test_fronts_are_told_by_their_losses(toy: config.Experiment) -> None:
+def test_trunks_that_many_runs_share_are_seen_once() -> None:
+    """Five runs over the same three trunks: against another kind of run they have two degrees of freedom, not ten."""
+    values = {f"a{i}": run(20, 3, 0.3) for i in range(5)} | {"b": run(10, 1)}
+    shared = Scores(values, EACH, {name: "mtun" for name in values if name != "b"}, {f"a{i}": "xyz" for i in range(5)})
+    assert judged(shared, better="a0", than="b")["tests"][0]["dof"] == pytest.approx(2)
+    apart = Scores(values, EACH, shared.kinds)
+    assert judged(apart, better="a0", than="b")["tests"][0]["dof"] == pytest.approx(10)
+
+
+def test_a_gain_at_large_yaw_is_asked_against_every_other_bin() -> None:
+    bins = np.repeat(["0-15", "15-45", "45-90"], [200, 100, 100])
+    gain = np.where(bins == "45-90", 0.5, 0.1)[:, None]
+    scores = Scores({"a": run(20) + gain, "b": run(20)}, EACH, dict.fromkeys("ab", "mtun"), yaw_bin=bins)
+    found = judged(scores, better="a", than="b", yaw="45-90")
+    assert [test["bins"] for test in found["tests"]] == [("45-90", "0-15"), ("45-90", "15-45")]
+    difference = scores.values["a"].mean(1) - scores.values["b"].mean(1)
+    first, second = difference[bins == "45-90"], difference[bins == "0-15"]
+    assert found["tests"][0]["effect"] == pytest.approx(first.mean() - second.mean())
+    # The error over identities is that of two independent samples.
+    of_bins = findings.estimate(Pair("a", "b", None, ("45-90", "0-15")), scores)
+    assert of_bins.predicted.people.value == pytest.approx(first.var() / 100 + second.var() / 200, rel=0.02)
+    assert (found["direction"], found["size"]) == (CONFIRMED, NO_MARGIN)
+    assert judged(scores, better="b", than="a", yaw="45-90")["direction"] == REFUTED
+    assert judged(scores, better="a", than="b", yaw="60-90")["tests"] == []
+
+
+def test_a_claim_that_changes_with_the_channel_or_black_borders_says_so() -> None:
+    black = np.where(EACH < 100, 50.0, 0.0)
+    better = run(20) + np.where(black > 20, 4.0, -0.5)[:, None]
+    kinds = dict.fromkeys("ab", "mtun")
+    rgb = Scores({"a": better, "b": run(20)}, EACH, kinds, black=black)
+    luma = Scores({"a": run(20), "b": run(20)}, EACH, kinds, black=black)
+    found = claims.judge_claim(HEAD | {"better": "a", "than": "b"}, {"psnr": rgb, "psnr_y": luma}.__getitem__)
+    answers = {variant["short"]: (variant["direction"], variant["changes"]) for variant in found["variants"]}
+    assert found["direction"] == CONFIRMED
+    assert answers == {"Y": (UNDECIDED, True), "black borders": (REFUTED, True)}
+    assert claims_page.changes(found) == "Y; black borders"
+    assert "the 100 faces that are over 20 % black" in found["variants"][1]["title"]
+
+
+def test_trunks_are_known_by_their_record_or_their_losses(toy: config.Experiment) -> None:
     def write(run: str, seed: int, *rows: str) -> None:
         path = toy.run(run).log(seed)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("\n".join(rows) + "\n")
 
-    front = ["front,1,,0.25,", "front,2,,0.125,"]
-    write("ours", 0, "phase,epoch,val_psnr,L_w,L_h", *front, "mtun,1,20.5,,0.3")
-    write("ours", 1, "phase,epoch,val_psnr,L_w,L_h", front[0], "front,2,,0.124,", "mtun,1,20.5,,0.3")
-    write("ours_no_skip", 0, "phase,epoch,val_psnr,L_w", *(row[:-1] for row in front), "mtun,1,20.1,")  # no L_h
-    first, second, third = measurements.fronts(toy.run("ours"), [0, 1, 2])
+    trunk = ["front,1,,0.25,", "front,2,,0.125,"]
+    write("ours", 0, "phase,epoch,val_psnr,L_w,L_h", *trunk, "mtun,1,20.5,,0.3")
+    write("ours", 1, "phase,epoch,val_psnr,L_w,L_h", trunk[0], "front,2,,0.124,", "mtun,1,20.5,,0.3")
+    write("ours_no_skip", 0, "phase,epoch,val_psnr,L_w", *(row[:-1] for row in trunk), "mtun,1,20.1,")  # no L_h
+    first, second, third = results.trunks(toy.run("ours"), [0, 1, 2])
     assert first
     assert second
     assert first != second
     assert third is None
-    assert measurements.fronts(toy.run("ours_no_skip"), [0]) == [first]
+    assert results.trunks(toy.run("ours_no_skip"), [0]) == [first]
+    facts = json.loads(toy.run("ours").facts.read_text())
+    facts["training"][0]["trunk"], facts["training"][1]["trunk"] = "abc", None
+    toy.run("ours").facts.write_text(json.dumps(facts))
+    assert results.trunks(toy.run("ours"), [0, 1]) == [("abc", 0), None]
 
 
-def test_a_claim_that_an_older_report_lacks_is_a_dash(toy: config.Experiment) -> None:
-    judged = claims.judge(toy)
-    table = claims_page.compared({"old": judged[1:], "new": judged}).splitlines()
-    assert len(table) == 2 + len(judged)
-    (first,) = [line for line in table if line.startswith(f"| {judged[0]['says']} |")]
-    assert first.split("|")[3].strip() == "–"
-    assert f"**{judged[0]['verdict']}" in first.split("|")[4]
-
-
-def test_a_claim_of_ones_own_is_counted_apart(toy: config.Experiment) -> None:
-    judged = claims.judge(toy)
-    own = {**judged[0], "id": "own", "section": "ours to show"}
-    before, after = claims_page.summary(judged, toy), claims_page.summary([*judged, own], toy)
-    assert after == f"{before}; of your own 1 {judged[0]['verdict']}"
-
-
-def test_words_of_the_paper_are_counted_apart_from_its_tables(toy: config.Experiment) -> None:
-    judged = claims.judge(toy)
-    summary = claims_page.summary(judged, toy)
-    words, tables_alone = summary.split("of its text ")[1].split("; of its tables alone ")
-    assert sum(int(n) for n in re.findall(r"\d+", words)) == sum(c["section"][0].isdigit() for c in judged)
-    assert sum(int(n) for n in re.findall(r"\d+", tables_alone)) == sum(c["section"][0] == "T" for c in judged)
+def test_claims_are_counted_by_whose_they_are(toy: config.Experiment, of_toy: list[dict]) -> None:
+    summary = claims_page.summary(of_toy, Results(toy))
+    for part in ("the paper's text", "its tables alone", "the suite's own measures"):
+        counted = summary.split(f"by {part}: ")[1].split(";")[0]
+        assert sum(int(n) for n in re.findall(r"\d+", counted)) == sum(claim["place"] == part for claim in of_toy)
+    own = {**of_toy[0], "id": "own", "place": claims.place({"section": "ours to show", "measure": "psnr"})}
+    assert claims_page.summary([*of_toy, own], Results(toy)) == f"{summary}; by your own: 1 {of_toy[0]['direction']}"
+    assert claims.place({"section": "5", "measure": "nme"}) == claims.OWN
 
 
 def test_what_trains_with_an_adversary_is_of_another_kind(toy: config.Experiment) -> None:
-    toy.runs["plain"] = {"method": "mtun", "adversarial": False}
-    kinds = measurements.trained(toy)
+    plain, published = {"method": "mtun", "adversarial": False}, {"method": "mtun", "recipe": "paper"}
+    experiments.change(Path(), runs={"plain": plain, "as_published": published})
+    kinds = Results(config.load()).kinds
     assert (kinds["ours"], kinds["plain"]) == ("mtun", "mtun without L_U")
+    assert kinds["as_published"] == "mtun, recipe paper"
 
 
 def test_faces_of_few_people_tell_less() -> None:
     values = {"a": run(20.3), "b": run(20)}
     widths = []
     for people in (EACH, EACH // 40):
-        found = examine(
-            Pair("a", "b", 0.3),
-            Scores({r: v + people[:, None] % 7 * (r == "a") for r, v in values.items()}, people, {}),
-        )
-        assert found.low is not None
-        assert found.high is not None
-        widths.append(found.high - found.low)
+        more = {r: v + people[:, None] % 7 * (r == "a") for r, v in values.items()}
+        (test,) = judged(Scores(more, people, {}), better="a", than="b")["tests"]
+        widths.append(test["high"] - test["low"])
     assert widths[1] > 3 * widths[0]
-    alone = Scores(values, np.zeros(FACES), {})
-    assert examine(Pair("a", "b", 0.3), alone).reason == "one person's faces have no interval"
+    alone = findings.estimate(Pair("a", "b", 0.3), Scores(values, np.zeros(FACES), {}))
+    assert alone.reason == "faces of one identity have no interval"
 
 
-def test_one_seed_everywhere_leaves_trained_networks_open_and_says_so() -> None:
+def test_one_seed_everywhere_leaves_trained_networks_undecided_and_says_so() -> None:
     values = {"a": run(25, 1), "b": run(20, 1), "bicubic": run(19, 1), "ma": run(21, 1)}
     scores = Scores(values, EACH, {"a": "mtun", "b": "tdae"})
-    for pair in (Pair("a", "b", 5.0), Pair("a", "bicubic", 6.0), Pair("bicubic", "b", None)):
-        found = examine(pair, scores)
-        assert (found.verdict, found.reason, found.p_none) == (OPEN, "one seed", None)
-        assert found.effect is not None
-    assert examine(Pair("ma", "bicubic", 2.0), scores).verdict == REPRODUCED
-    assert examine(Pair("bicubic", "ma", 0.17), scores).verdict == CONTRADICTED
+    for better, than in (("a", "b"), ("a", "bicubic"), ("bicubic", "b")):
+        found = judged(scores, better=better, than=than, by=5.0)
+        assert (found["direction"], found["size"], found["reason"]) == (UNDECIDED, UNDECIDED, "one seed")
+        assert found["tests"][0]["p_none"] is None
+    assert judged(scores, better="ma", than="bicubic")["direction"] == CONFIRMED
+    assert judged(scores, better="bicubic", than="ma")["direction"] == REFUTED
 
 
 def test_the_second_best_is_the_one_that_is_measured() -> None:
@@ -178,74 +236,75 @@ def test_the_second_best_is_the_one_that_is_measured() -> None:
     means = {"bicubic": 19, "vdsr": 19, "srgan": 20.7, "cbn": 21, "tdae": 18, "tdae_retrained": 16.6, "ours": 21.2}
     values = {name: run(mean, 3, 0.005) for name, mean in means.items()}
     kinds = {name: name for name in means if name != "bicubic"}
-    judged = claims.judge_claim(claim, Scores(values | {"ma": run(21.9, 1)}, EACH, kinds))
-    assert (judged["best_other"], judged["verdict"]) == ("ma", CONTRADICTED)
-    over = {test["than"]: test["verdict"] for test in judged["tests"]}
-    assert (over["tdae_retrained"], over["ma"]) == (REPRODUCED, CONTRADICTED)
-    judged = claims.judge_claim(claim, Scores(values | {"ma": run(19.3, 1)}, EACH, kinds))
-    assert (judged["best_other"], judged["verdict"]) == ("cbn", SMALLER)
+    found = claims.answer(claim, Scores(values | {"ma": run(21.9, 1)}, EACH, kinds))
+    assert (found["best_other"], found["direction"], found["size"]) == ("ma", REFUTED, SMALLER)
+    over = {test["than"]: test["direction"] for test in found["tests"]}
+    assert (over["tdae_retrained"], over["ma"]) == (CONFIRMED, REFUTED)
+    found = claims.answer(claim, Scores(values | {"ma": run(19.3, 1)}, EACH, kinds))
+    assert (found["best_other"], found["direction"], found["size"]) == ("cbn", CONFIRMED, SMALLER)
 
 
 def test_without_one_of_the_others_nothing_is_best() -> None:
-    claim = {
-        "id": "x",
-        "says": "s",
-        "section": "4",
-        "quote": "q",
-        "measure": "psnr",
-        "better": "a",
-        "than_best_of": ["b", "c"],
-    }
-    assert claims.judge_claim(claim, of_mtun(a=run(21), b=run(20)))["verdict"] == OPEN
-    assert claims.judge_claim(claim, of_mtun(a=run(19), b=run(20)))["verdict"] == CONTRADICTED
+    claim = {"better": "a", "than_best_of": ["b", "c"]}
+    found = judged(of_mtun(a=run(21), b=run(20)), **claim)
+    assert (found["direction"], found["missing"], len(found["tests"])) == (UNDECIDED, ["c"], 1)
+    assert judged(of_mtun(a=run(19), b=run(20)), **claim)["direction"] == REFUTED
 
 
-def test_pairs_of_one_claim_are_corrected_for_their_number() -> None:
-    names = [f"r{i}" for i in range(10)]
-    scores = of_mtun(**{name: run(20 - 0.12 * i, 3, 0.04) for i, name in enumerate(names)})
-    order = {"id": "x", "says": "s", "section": "4", "quote": "q", "measure": "psnr", "order": names}
-    alone = [examine(pair, scores) for pair in claims.pairs_of(order)]
-    together = claims.judge_claim(order, scores)["tests"]
-    for one, many in zip(alone, together, strict=True):
-        assert one.p_none is not None
-        assert many["p_none"] >= one.p_none
-        assert (one.low, one.high) == (many["low"], many["high"])
-    smallest = min(range(9), key=lambda i: alone[i].p_none)
-    assert together[smallest]["p_none"] == pytest.approx(9 * alone[smallest].p_none)
+def test_an_order_needs_every_adjacent_pair() -> None:
+    means = {"a": 21.0, "b": 20.5, "c": 20.0}
+    scores = of_mtun(**{name: run(mean, 3, 0.02) for name, mean in means.items()})
+    assert judged(scores, order=["a", "b", "c"])["direction"] == CONFIRMED
+    assert judged(scores, order=["a", "c", "b"])["direction"] == REFUTED
+    assert judged(scores, order=["a", "b", "c"])["size"] == NO_MARGIN
 
 
 def test_rows_are_paired_by_name_and_not_by_place(toy: config.Experiment) -> None:
     path = toy.run("ours").metrics.with_suffix(".csv")
-    before = Scores.load(toy, "psnr").values["ours"]
+    before = Loader(Results(toy))("psnr").values["ours"]
     pd.read_csv(path, dtype={"name": str}).sample(frac=1, random_state=0).to_csv(path, index=False)
-    np.testing.assert_array_equal(Scores.load(toy, "psnr").values["ours"], before)
+    np.testing.assert_array_equal(Loader(Results(toy))("psnr").values["ours"], before)
 
 
 def test_trained_runs_are_known_by_their_method(toy: config.Experiment) -> None:
-    assert measurements.trained(toy) == {"tdae_retrained": "tdae", "ours_no_skip": "mtun", "ours": "mtun"}
-    toy.params["methods"]["images"] = {}
-    toy.runs.update({"theirs": {"method": "images"}, "enlarged": {"method": "images", "trained": False}})
-    assert set(measurements.trained(toy)) == {"tdae_retrained", "ours_no_skip", "ours", "theirs"}
-    assert measurements.trained(toy)["theirs"] == "theirs"  # a method of its own
-    toy.params["methods"]["foreign"] = {}
-    toy.runs["elsewhere"] = {"method": "foreign"}
-    assert measurements.trained(toy)["elsewhere"] == "foreign"
+    assert Results(toy).kinds == {"tdae_retrained": "tdae", "ours_no_skip": "mtun", "ours": "mtun"}
+    theirs = {"theirs": {"method": "images"}, "enlarged": {"method": "images", "trained": False}}
+    experiments.change(Path(), runs={**theirs, "elsewhere": {"method": "foreign"}})
+    kinds = Results(config.load()).kinds
+    assert set(kinds) == {"tdae_retrained", "ours_no_skip", "ours", "theirs", "elsewhere"}
+    assert kinds["theirs"] == "theirs"  # a method of its own
+    assert kinds["elsewhere"] == "foreign"
 
 
-def test_a_missing_run_leaves_the_claim_open_and_is_named() -> None:
-    found = examine(Pair("ours", "tdae", 4.27), of_mtun(ours=np.ones((3, 1))))
-    assert (found.verdict, found.effect, found.reason) == (OPEN, None, "not measured: tdae")
+def test_a_missing_run_is_named_and_its_claim_not_measured() -> None:
+    claim = claims.judge_claim(HEAD | {"better": "ours", "than": "tdae"}, always(of_mtun(ours=np.ones((3, 1)))))
+    assert claims.unmeasured(claim)
+    assert (claim["direction"], claim["missing"]) == (UNDECIDED, ["tdae"])
+    assert claims.count([claim]) == {CONFIRMED: 0, REFUTED: 0, UNDECIDED: 0}
 
 
-def test_orders_become_adjacent_pairs() -> None:
+def test_orders_become_adjacent_pairs_and_ties_are_not_asked_for() -> None:
     claim = {"measure": "psnr", "order": ["ours", "ours_s3", "ours_s2"]}
     assert claims.pairs_of(claim) == [Pair("ours", "ours_s3", 0.21), Pair("ours_s3", "ours_s2", 0.02)]
+    tied = claims.pairs_of({"measure": "ssim_y", "order": ["ours", ["ours_s3", "ours_s2"], "ours_s1"]})
+    assert [(p.better, p.than, p.paper) for p in tied] == [
+        ("ours", "ours_s3", 0.01),
+        ("ours", "ours_s2", 0.01),
+        ("ours_s3", "ours_s1", 0.03),
+        ("ours_s2", "ours_s1", 0.03),
+    ]
+
+
+def test_a_claim_under_a_recipe_names_the_runs_trained_with_it() -> None:
+    claim = {"measure": "psnr", "better": "ours_p", "than": "no_heb_p", "recipe": "paper"}
+    assert claims.pairs_of(claim, usual="tuned") == [Pair("paper_ours_p", "paper_no_heb_p", 1.8)]
+    assert claims.pairs_of(claim, usual="paper") == [Pair("ours_p", "no_heb_p", 1.8)]
 
 
 def test_one_against_many_and_lists_in_step() -> None:
-    many = claims.pairs_of({"measure": "psnr", "better": "ours", "than": ["vdsr", "nearest"]})
+    many = claims.pairs_of({"measure": "psnr", "better": "ours", "than_best_of": ["vdsr", "nearest"]})
     assert many == [Pair("ours", "vdsr", 4.49), Pair("ours", "nearest", None)]
-    step = claims.pairs_of({"measure": "ssim", "better": ["ours_p", "ours"], "than": ["no_heb_p", "no_heb_pfu"]})
+    step = claims.pairs_of({"measure": "ssim_y", "better": ["ours_p", "ours"], "than": ["no_heb_p", "no_heb_pfu"]})
     assert step == [Pair("ours_p", "no_heb_p", 0.03), Pair("ours", "no_heb_pfu", 0.03)]
 
 
@@ -254,19 +313,27 @@ def test_stated_margins_follow_from_the_papers_tables() -> None:
     assert {c["by"] for c in stated} == {1.75, 0.45, 0.31}
     for claim in stated:
         without = {k: v for k, v in claim.items() if k != "by"}
-        assert {p.paper for p in claims.pairs_of(without)} == {claim["by"]}
+        assert set(claims.margins_of(without, claims.pairs_of(without)) or []) == {claim["by"]}
 
 
 def test_every_claim_holds_in_the_papers_own_tables() -> None:
-    for claim in (c for c in claims.read() if c["measure"] in tables.MEASURES):
+    assert tables.MEASURES.keys() == {"psnr", "ssim"}
+    for claim in (c for c in claims.read() if c["measure"] in ("psnr", "ssim_y") and "yaw" not in c):
         for pair in claims.pairs_of(claim):
             assert pair.paper is not None
             assert pair.paper > 0, (claim["id"], pair)
 
 
 def test_every_run_of_the_tables_is_in_a_claim() -> None:
-    used = {run for claim in claims.read() for pair in claims.pairs_of(claim) for run in (pair.better, pair.than)}
-    assert used == set(measurements.paper().index)
+    found = [pair for claim in claims.read() if "recipe" not in claim for pair in claims.pairs_of(claim)]
+    assert {run for pair in found for run in (pair.better, pair.than)} == set(reference.paper().index)
+
+
+def test_confounds_are_texts_and_measures_known() -> None:
+    for claim in claims.read():
+        assert claim["measure"] in MEASURES
+        assert all(len(text) > 30 for text in claim["confounds"]), claim["id"]  # no name is left
+    assert all(set(one) == {"says", "section", "reason"} for one in claims.not_judged())
 
 
 @pytest.mark.parametrize(
@@ -275,6 +342,7 @@ def test_every_run_of_the_tables_is_in_a_claim() -> None:
         ("{id: a, says: s, section: '4', quote: q, measure: psnr}", "needs either `order` or"),
         ("{id: a, says: s, section: '4', quote: q, order: [ours, tdae]}", "lacks measure"),
         ("{id: a, says: s, section: '4', quote: q, measure: psnr, order: [a, b], margin: 2}", "unknown margin"),
+        ("{id: a, says: s, section: '4', quote: q, measure: mse, order: [a, b]}", "has measure mse; known are psnr"),
     ],
 )
 def test_a_claim_that_tests_nothing_is_refused(text: str, message: str, tmp_path: Path) -> None:
@@ -283,35 +351,62 @@ def test_a_claim_that_tests_nothing_is_refused(text: str, message: str, tmp_path
         claims.read(tmp_path / "claims.yaml")
 
 
-def test_files_of_an_experiment(toy: config.Experiment) -> None:
-    judged = claims.judge(toy)
-    claims.write(judged, toy, toy.results)
-    claims_page.write(judged, toy, toy.results)
+def test_files_of_an_experiment(toy: config.Experiment, of_toy: list[dict]) -> None:
+    load = Loader(Results(toy))
+    claims.write(of_toy, Results(toy), toy.results, load)
+    claims_page.write(of_toy, Results(toy), toy.results, load)
     stored = json.loads((toy.results / "claims.json").read_text())
     by_id = {c["id"]: c for c in stored["claims"]}
     skip = by_id["skip_connection"]["tests"][0]
-    psnr = measurements.by_face(measurements.rows(toy), "psnr").mean()
+    psnr = results.by_face(Results(toy).rows, "psnr").mean()
     assert skip["effect"] == pytest.approx(psnr["ours"] - psnr["ours_no_skip"], abs=1e-5)
     assert skip["low"] <= skip["effect"] <= skip["high"]
-    assert (skip["faces"], skip["seeds"], skip["verdict"]) == (12, [2, 2], REPRODUCED)
-    assert skip["reason"] == "larger than claimed"
-    assert by_id["depth"]["verdict"] == OPEN
-    assert sum(stored["verdicts"].values()) == len(stored["claims"]) == len(claims.read())
-    page = (toy.results / "claims.md").read_text()
-    assert "Ours over Ours†" in page
-    assert "not measured: tdae" in page
-    psnr = [measurements.scores(table, "psnr").mean() for run, table in measurements.rows(toy).items() if "ours" in run]
-    pooled, own = np.sqrt(np.mean([seeds.var(ddof=1) for seeds in psnr])), [seeds.std(ddof=1) for seeds in psnr]
-    line = f"between seeds of PSNR, pooled: mtun {pooled:.3f} dB, 1 d.f. (Ours† {own[0]:.3f}, Ours {own[1]:.3f})."
-    assert line in page
-    assert "pooled: ." not in page  # of the measures whose spread is not known
-    assert page.startswith("On drawn faces, which neither support nor refute the paper: ")
+    assert (skip["faces"], skip["seeds"], skip["direction"]) == (12, [2, 2], CONFIRMED)
+    assert by_id["skip_connection"]["size"] == LARGER
+    assert "depth" in stored["not_measured"]
+    assert sum(stored["directions"].values()) + len(stored["not_measured"]) == len(claims.read())
     assert stored["drawn"]
+    page = (toy.results / "claims.md").read_text()
+    assert page.startswith("# Claims\n\nOn synthetic faces, which neither support nor refute the paper, claims by ")
+    assert "## depth" not in page
+    assert "- The more stacked hourglasses, the better: no PSNR, dB, of ours_s1, ours_s2, ours_s3." in page
+    assert "Not measured: CBN, Ma et al., Ours‡, SRGAN, TDAE, VDSR." in page
+    assert page.index("| Section | Claim |") < page.index("Not judged:") < page.index("## best_psnr")
+    assert page.index("## best_psnr") < page.index("## How it is judged")
+    psnr = [results.seed_grid(table, "psnr").mean() for run, table in Results(toy).rows.items() if "ours" in run]
+    pooled, own = np.sqrt(np.mean([seeds.var(ddof=1) for seeds in psnr])), [seeds.std(ddof=1) for seeds in psnr]
+    line = f"seeds of PSNR, dB: mtun pooled {pooled:.3f}, 2 d.f. (Ours† {own[0]:.3f}, Ours {own[1]:.3f})."
+    assert line in page
 
 
-def test_faces_that_are_no_drawings_speak_of_the_paper(toy: config.Experiment) -> None:
-    toy.params["corpora"] = {"celeba": {}}
-    assert claims_page.markdown(claims.judge(toy), toy).startswith("Claims of the paper: ")
+def test_trainings_of_another_precision_are_a_confound(toy: config.Experiment) -> None:
+    path = toy.run("ours").provenance(1)
+    path.write_text(json.dumps({"precision": "bfloat16"}))
+    by_id = {claim["id"]: claim for claim in claims.judge(Results(toy), Loader(Results(toy)))}
+    assert by_id["skip_connection"]["confounds"][-1] == "Trained in float32, except bfloat16: ours, seed 1."
+    assert by_id["retraining_tdae"]["confounds"][1:] == []
+
+
+def test_errors_by_face_are_judged_like_scores(toy: config.Experiment) -> None:
+    for run, error in (("ours", 1.0), ("ours_no_skip", 3.0)):
+        path = toy.run(run).metrics.with_suffix(".csv")
+        table = pd.read_csv(path, dtype={"name": str}).drop(columns="peak_px", errors="ignore")
+        noise = RNG.normal(0, 0.1, len(table))
+        table.assign(rotation_degrees=error + noise).to_csv(path, index=False)
+    claim = HEAD | {"measure": "rotation_degrees", "better": "ours", "than": "ours_no_skip", "negligible": 0.1}
+    found = claims.judge_claim(claim, Loader(Results(toy)))
+    assert found["tests"][0]["effect"] == pytest.approx(2, abs=0.1)  # less error is better
+    assert (found["direction"], found["plan"], found["variants"]) == (CONFIRMED, "yes", [])
+    assert claims.unmeasured(claims.judge_claim(claim | {"measure": "peak_px"}, Loader(Results(toy))))
+
+
+def test_pilots_are_disclosed_on_real_faces_alone(toy: config.Experiment, of_toy: list[dict]) -> None:
+    assert "22.39 dB" not in claims_page.markdown(of_toy, Results(toy), Loader(Results(toy)))
+    experiments.change(Path(), corpora={"celeba": {}})
+    real = Results(config.load())
+    page = claims_page.markdown(of_toy, real, Loader(real))
+    assert page.startswith("# Claims\n\nClaims by the paper's text: ")
+    assert "22.39 dB" in page
 
 
 def test_runs_of_different_faces_are_refused(toy: config.Experiment) -> None:
@@ -319,4 +414,4 @@ def test_runs_of_different_faces_are_refused(toy: config.Experiment) -> None:
     table = pd.read_csv(path, dtype={"name": str})
     table[table["name"] != table["name"][0]].to_csv(path, index=False)
     with pytest.raises(BadInput, match=r"bicubic.csv has 12 faces and ours.csv other ones \(11\)"):
-        claims.judge(toy)
+        Loader(Results(toy))("psnr")

@@ -6,12 +6,14 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import experiments
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 
 from benchmark import config
-from benchmark import costs as command
-from benchmark.reporting import costs, measurements, tables
+from benchmark.reporting import costs, tables
+from benchmark.reporting.results import Results
 
 
 @pytest.fixture(autouse=True)
@@ -26,16 +28,16 @@ def lines(text: str, label: str) -> list[list[str]]:
 
 
 def test_cost_counts_parameters_and_seconds(toy: config.Experiment) -> None:
-    found = costs.numbers(toy).set_index(["run", "seed"]).loc[("ours", 1)]
+    found = costs.numbers(Results(toy)).set_index(["run", "seed"]).loc[("ours", 1)]
     assert found[["parameters", "training, s", "inference, ms a face"]].tolist() == [1234, 10, 2]
     assert found[["images/s", "device", "threads", "precision"]].tolist() == [100, "CPU", 1, "float32"]
 
 
 def test_every_seed_has_a_row_and_stn0_comes_first(toy: config.Experiment) -> None:
-    toy.aligner("stn0").provenance().write_text(
-        json.dumps({"seconds": 5.0, "images_per_second": 7.0, "device": "a GPU"})
-    )
-    text = costs.markdown(toy)
+    path = toy.run("stn0").provenance(0)
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"seconds": 5.0, "images_per_second": 7.0, "device": "a GPU"}))
+    text = costs.markdown(Results(toy))
     assert len(lines(text, "Ours")) == 2
     assert lines(text, "stn0") == [["stn0", "0", "–", "5", "7.0", "a GPU", "–", "–", "–"]]
     assert text.splitlines()[2].startswith("| stn0")
@@ -47,49 +49,63 @@ def test_a_phase_that_runs_share_is_counted_once(toy: config.Experiment) -> None
 
     for path in toy.results.glob("provenance/*/seed*.json"):
         trained(path)
-    trained(toy.aligner("stn0").provenance(), stn0=[360.0])
+    toy.run("stn0").provenance(0).parent.mkdir(parents=True)
+    trained(toy.run("stn0").provenance(0), stn0=[360.0])
     trained(toy.run("ours").provenance(0), front=[1800.0, 1800.0], mtun=[720.0])
     trained(toy.run("ours_no_skip").provenance(0), front=[1800.0, 1800.0], mtun=[360.0])
     trained(toy.run("ours").provenance(1), front=[1800.0, 1801.0], mtun=[359.0])
-    assert costs.spent(toy, costs.numbers(toy)) == pytest.approx({0: 1.4, 1: 1.1})
-    assert "counted once: 1.40 for seed 0, 1.10 for seed 1." in costs.markdown(toy)
+    assert "counted once: 1.40 for seed 0, 1.10 for seed 1." in costs.markdown(Results(toy))
 
 
 def test_images_that_came_without_a_time_have_a_dash(toy: config.Experiment) -> None:
     toy.run("nearest").predict_provenance.unlink()
     toy.run("bicubic").provenance(0).unlink()
-    text = costs.markdown(toy)
+    text = costs.markdown(Results(toy))
     assert lines(text, "nearest")[0][-1] == tables.DASH
     assert lines(text, "Bicubic") == [["Bicubic", "0", "1,234", "–", "–", "–", "–", "–", "2.00"]]
 
 
 def test_what_another_machine_measured_is_kept(toy: config.Experiment) -> None:
-    before, plotted = costs.markdown(toy), costs.quality_and_time(toy)
-    costs.keep(toy)
+    before, plotted = costs.markdown(Results(toy)), costs.quality_and_time(Results(toy))
+    costs.write([Results(toy)], Path("costs.md"))
     kept = (toy.results / costs.KEPT).read_text()
     for run in ("bicubic", "ours"):
         toy.run(run).predict_provenance.unlink()
     toy.run("bicubic").provenance(0).unlink()
-    assert costs.markdown(toy) == before
-    costs.keep(toy)
-    assert costs.markdown(toy) == before
+    assert costs.markdown(Results(toy)) == before
+    costs.write([Results(toy)], Path("costs.md"))
+    assert costs.markdown(Results(toy)) == before
     assert (toy.results / costs.KEPT).read_text() == kept
-    again = costs.quality_and_time(toy)
-    points = [[line.get_xydata().tolist() for axis in one.axes for line in axis.lines] for one in (plotted, again)]
-    assert points[0] == points[1]
+    again = costs.quality_and_time(Results(toy))
+    points = [[line.get_xdata() for axis in one.axes for line in axis.lines] for one in (plotted, again)]
+    assert np.array_equal(*points, equal_nan=True)
     toy.run("ours").predict_provenance.write_text(json.dumps({"seconds_a_face": 0.004}))
-    assert lines(costs.markdown(toy), "Ours")[0][-1] == "4.00"  # what is measured here comes first
+    assert lines(costs.markdown(Results(toy)), "Ours")[0][-1] == "4.00"  # what is measured here comes first
 
 
-def test_all_experiments_stand_in_one_file(toy: config.Experiment) -> None:
+def test_all_experiments_are_in_one_file(toy: config.Experiment) -> None:
     target = toy.results.parent / "costs.md"
-    command.write([toy, toy], target)
-    assert target.read_text().count("## `toy`: synthetic") == 2
+    costs.write([Results(toy)] * 2, target, ["## Last"])
+    assert target.read_text().count("## `toy`: a few faces") == 2
+    assert target.read_text().endswith("## Last\n")
+    assert (toy.results / costs.PLOT).is_file()
+
+
+def test_an_estimate_is_faces_times_epochs_over_the_measured_speed(toy: config.Experiment) -> None:
+    experiments.change(
+        Path(), methods={"mtun": {"width": 4, "epochs": 90}}, prepare={"test_fraction": 0.2, "validation_fraction": 0.5}
+    )
+    large = config.load()
+    text = costs.estimate(large, Results(toy), faces=10_000)
+    assert "4,000 of 10,000 faces" in text
+    [row] = lines(text, "Ours")
+    assert row == ["Ours", "90", "CPU", "100.0", "1.0", "2"]  # 4000 x 90 / 100 seconds are an hour
 
 
 def test_quality_stands_against_both_times(toy: config.Experiment) -> None:
-    axes, known, names = costs.quality_and_time(toy).axes, measurements.measured(toy), measurements.labels(toy)
-    expected = {names[run]: pytest.approx(summary["psnr"]) for run, summary in known.items()}
+    known = Results(toy)
+    axes = costs.quality_and_time(known).axes
+    expected = {known.labels[run]: pytest.approx(summary["psnr"]) for run, summary in known.summaries.items()}
     expected |= dict.fromkeys(("S4", "w/ L_h: L_p+f+u"), expected["Ours"])  # its names in Tables 2 and 3
     for column, seconds in ((0, 0.002), (1, 10.0)):
         lines = [line for axis in axes[column::2] for line in axis.lines]

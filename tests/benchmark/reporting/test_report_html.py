@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 import shutil
 from collections.abc import Iterator
@@ -9,9 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark import config
-from benchmark.reporting import claims, html, measurements, plots
-from benchmark.reporting.gallery import Gallery
+from benchmark import config, report
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 FLAGS = (
@@ -33,10 +32,8 @@ def page(made_up_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(made_up_root, root)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
-        experiment = config.load()
-        gallery = Gallery.load(experiment, measurements.rows(experiment))
-        html.write(experiment, gallery, claims.judge(experiment), plots.write(experiment))
-        return (experiment.results / "report.html").resolve()
+        report.main(argparse.Namespace(experiment=None))
+        return (config.load().results / "report.html").resolve()
 
 
 @pytest.fixture(scope="module")
@@ -161,10 +158,10 @@ def test_heatmaps_lie_over_the_faces_of_a_method_that_estimates_them(browser: we
 
 def test_claims_can_be_chosen_by_verdict(browser: webdriver.Chrome) -> None:
     visible = {c.get_attribute("data-verdict") for c in browser.find_elements(By.CSS_SELECTOR, ".claim:not([hidden])")}
-    assert visible == {"reproduced", "open"}
-    checkbox(browser, "verdict", "open")
+    assert visible == {"confirmed", "undecided"}
+    checkbox(browser, "verdict", "undecided")
     claim = browser.find_elements(By.CSS_SELECTOR, ".claim:not([hidden])")
-    assert {c.get_attribute("data-verdict") for c in claim} == {"reproduced"}
+    assert {c.get_attribute("data-verdict") for c in claim} == {"confirmed"}
     claim[0].find_element(By.TAG_NAME, "summary").click()
     assert "Ours over" in claim[0].text
 

@@ -10,19 +10,20 @@ import pandas as pd
 import pytest
 
 from benchmark import config
-from benchmark.reporting import measurements, supplement, tables
+from benchmark.reporting import supplement, tables
+from benchmark.reporting.results import Results
 
 
 @pytest.fixture
 def written(toy: config.Experiment) -> pd.DataFrame:
     """supplement.csv of the made-up experiment."""
     (toy.results / "tables").mkdir()
-    supplement.write(toy, toy.results / "tables")
+    supplement.write(Results(toy), toy.results / "tables")
     return pd.read_csv(toy.results / "tables" / "supplement.csv", index_col="run")
 
 
 def test_groups_are_means_over_their_faces(toy: config.Experiment, written: pd.DataFrame) -> None:
-    rows = measurements.rows(toy)["ours"]
+    rows = Results(toy).rows["ours"]
     for column, group, title in (
         ("yaw_bin", "0-15", "psnr 0-15°"),
         ("yaw_bin", "45-90", "ssim 45-90°"),
@@ -46,17 +47,17 @@ def test_faces_are_parted_by_how_much_of_the_crop_is_black() -> None:
 
 
 def test_copies_of_training_faces_stand_apart(toy: config.Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "PSNR and SSIM of copies" not in supplement.numbers(toy)  # of drawn faces none is known
-    rows = measurements.rows(toy)["ours"]
+    assert "PSNR and SSIM of copies" not in supplement.numbers(Results(toy))  # of drawn faces none is known
+    rows = Results(toy).rows["ours"]
     copy = rows["name"].iloc[0]
-    monkeypatch.setattr(measurements, "copies", lambda: {copy, "a face of another corpus"})
-    part = supplement.numbers(toy)["PSNR and SSIM of copies"]
+    monkeypatch.setattr(supplement, "copies", lambda: {copy, "a face of another corpus"})
+    part = supplement.numbers(Results(toy))["PSNR and SSIM of copies"]
     assert part.loc["ours", ("psnr", "the 1 copies of training faces")] == rows[rows["name"] == copy]["psnr"].mean()
     assert part.loc["ours", ("ssim", "all other faces")] == rows[rows["name"] != copy]["ssim"].mean()
 
 
 def test_luma_stands_beside_rgb(toy: config.Experiment, written: pd.DataFrame) -> None:
-    rows = measurements.rows(toy)["bicubic"]
+    rows = Results(toy).rows["bicubic"]
     assert written.loc["bicubic", "psnr RGB"] == pytest.approx(rows["psnr"].mean(), abs=5.1e-4)
     assert written.loc["bicubic", "psnr Y"] == pytest.approx(rows["psnr_y"].mean(), abs=5.1e-4)
 
@@ -67,11 +68,11 @@ def test_estimates_are_averaged_over_seeds_and_absent_where_nothing_is_estimated
     for seed, value in (("seed0", 2.0), ("seed1", 4.0)):
         summary["estimates"][seed]["warp_stn"]["rotation_degrees"] = value
     path.write_text(json.dumps(summary))
-    part = supplement.numbers(toy)["Estimates"]
+    part = supplement.numbers(Results(toy))["Estimates"]
     assert part.loc["ours", ("rotation_degrees", "warp_stn")] == 3.0
     assert part.loc["ours", ("visibility_accuracy", "heatmaps")] == 1.0
     assert part.loc["bicubic"].isna().all()
-    assert set(supplement.shown(part, measurements.labels(toy)).loc["bicubic"]) == {"Bicubic", tables.DASH}
+    assert set(supplement.shown(part, Results(toy).labels).loc["bicubic"]) == {"Bicubic", tables.DASH}
 
 
 def test_size_counts_parameters(written: pd.DataFrame) -> None:
@@ -81,7 +82,7 @@ def test_size_counts_parameters(written: pd.DataFrame) -> None:
 def test_every_run_is_in_every_part_of_every_format(toy: config.Experiment, written: pd.DataFrame) -> None:
     text = (toy.results / "tables" / "supplement.md").read_text()
     latex = (toy.results / "tables" / "supplement.tex").read_text()
-    parts = len(supplement.numbers(toy))
+    parts = len(supplement.numbers(Results(toy)))
     assert list(written.index) == list(toy.runs)
     assert text.count("| Ours† ") == parts
     assert latex.count(r"Ours\textsuperscript{\dag} &") == latex.count(r"\toprule") == parts

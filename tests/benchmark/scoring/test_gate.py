@@ -13,18 +13,19 @@ import pytest
 import yaml
 from PIL import Image
 
-from benchmark import accept, config, report
-from benchmark.reporting import measurements
+from benchmark import config, reference, report
+from benchmark.reporting import accepted
+from benchmark.reporting.results import Results
 from benchmark.scoring import gate
 from datasets.pairs import Pairs
 
 
 @pytest.fixture
-def held(toy: config.Experiment, tmp_path: Path) -> config.Experiment:
+def held(toy: config.Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> config.Experiment:
     """The made-up experiment, reported and accepted (in tmp_path/accepted)."""
-    report.write_text(toy, toy.results)
-    (tmp_path / "accepted").mkdir()
-    accept.accept(toy, tmp_path / "accepted")
+    report.write_text(Results(toy), toy.results)
+    monkeypatch.setattr(accepted, "ACCEPTED", tmp_path / "accepted")
+    accepted.accept(Results(toy))
     return toy
 
 
@@ -33,15 +34,15 @@ def problems(experiment: config.Experiment, tmp_path: Path) -> list[str]:
     (tmp_path / "scratch").mkdir()
     pairs = Pairs.load(experiment.data / "test")
     return [
-        *gate.metrics_of_known_runs(experiment, measurements.measured(experiment)),
+        *gate.metrics_of_known_runs(experiment, Results(experiment).summaries),
         *summaries(experiment),
-        *gate.report_against_metrics(experiment, tmp_path / "scratch", partial(report.write_text, experiment)),
+        *gate.report_against_metrics(experiment, tmp_path / "scratch", partial(report.write_text, Results(experiment))),
         *(p for run in experiment.runs for p in gate.images_against_rows(experiment, run, pairs)),
     ]
 
 
 def summaries(experiment: config.Experiment) -> list[str]:
-    return gate.summaries_against_rows(experiment, measurements.rows(experiment), measurements.measured(experiment))
+    return gate.summaries_against_rows(experiment, Results(experiment).rows, Results(experiment).summaries)
 
 
 def change(experiment: config.Experiment, run: str, key: str, by: float) -> None:
@@ -53,7 +54,7 @@ def change(experiment: config.Experiment, run: str, key: str, by: float) -> None
 
 def test_untouched_results_pass(held: config.Experiment, tmp_path: Path) -> None:
     assert problems(held, tmp_path) == []
-    assert accept.moved(held, tmp_path / "accepted") == ""
+    assert accepted.moved(Results(held)) == ""
 
 
 def test_a_number_of_a_summary_is_named(held: config.Experiment, tmp_path: Path) -> None:
@@ -95,9 +96,8 @@ def test_a_missing_image_is_named(held: config.Experiment, tmp_path: Path) -> No
 
 def test_a_reference_value_is_named(held: config.Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = tmp_path / "paper.csv"
-    other.write_text(measurements.REFERENCE.read_text().replace("21.39", "20.39"))
-    monkeypatch.setattr("benchmark.reporting.tables.REFERENCE", other)
-    monkeypatch.setattr("benchmark.reporting.measurements.REFERENCE", other)
+    other.write_text(reference.REFERENCE.read_text().replace("21.39", "20.39"))
+    monkeypatch.setattr("benchmark.reference.REFERENCE", other)
     found = "\n".join(problems(held, tmp_path))
     assert "tables/table1.csv" in found
     assert "results/toy/claims.json" in found
@@ -123,7 +123,7 @@ def test_a_picture_other_than_the_locks_is_named(tmp_path: Path) -> None:
 )
 def test_tolerances(held: config.Experiment, tmp_path: Path, measure: str, by: float, fails: bool) -> None:
     change(held, "ours", measure, by)
-    moved = accept.moved(held, tmp_path / "accepted")
+    moved = accepted.moved(Results(held))
     assert bool(moved) == fails
     if fails:
         head, line = moved.splitlines()
@@ -138,13 +138,13 @@ def test_accepting_names_what_it_changes_and_allows_no_run_more(held: config.Exp
     stored["runs"]["ours"] |= {"tolerance": {"psnr": 1.0}}
     path.write_text(json.dumps(stored))
     change(held, "ours", "psnr", 0.5)
-    assert accept.moved(held, tmp_path / "accepted") != ""
-    changed = accept.accept(held, tmp_path / "accepted")
-    assert changed[["run", "measure"]].to_numpy().tolist() == [["ours", "psnr"]]
+    assert accepted.moved(Results(held)) != ""
+    changed = accepted.accept(Results(held)).splitlines()[1:]
+    assert [line.split()[:2] for line in changed] == [["ours", "psnr"]]
     entry = json.loads(path.read_text())["runs"]["ours"]
     assert entry.keys() == {"psnr", "ssim"}
     assert entry["psnr"] == pytest.approx(stored["runs"]["ours"]["psnr"] + 0.5, abs=1e-5)
-    assert accept.moved(held, tmp_path / "accepted") == ""
+    assert accepted.moved(Results(held)) == ""
 
 
 @pytest.mark.parametrize("gone", ["results", "accepted"])
@@ -156,6 +156,6 @@ def test_a_run_on_one_side_alone_fails(held: config.Experiment, tmp_path: Path, 
         stored = json.loads(path.read_text())
         del stored["runs"]["nearest"]
         path.write_text(json.dumps(stored))
-    lines = accept.moved(held, tmp_path / "accepted").splitlines()[1:]
+    lines = accepted.moved(Results(held)).splitlines()[1:]
     assert [line.split()[:2] for line in lines] == [["nearest", "psnr"], ["nearest", "ssim"]]
     assert all("none" in line for line in lines)

@@ -41,9 +41,10 @@ def test_random_pairs_agree_with_scikit_image(shape: tuple[int, ...], spread: in
 
 @pytest.mark.shared
 @pytest.mark.skipif(not SHARED.is_dir(), reason="needs the real faces of ../shared/faces")
-def test_real_pairs_agree_with_scikit_image() -> None:
-    for entry in menpo.entries(SHARED)[::700]:
-        face = menpo.read(SHARED, entry)
+def test_real_pairs_agree_with_scikit_image(tmp_path: Path) -> None:
+    menpo.get({part: str(SHARED / f"{part}.zip") for part in menpo.PARTS}, tmp_path)
+    for entry in menpo.verify(tmp_path, {}).faces[::700]:
+        face = menpo.read(tmp_path, entry)
         anchors, rows = align.anchor_points(face.landmarks)
         crop = align.warp(face.image, align.similarity(anchors, align.TEMPLATE[rows]))
         small = cv2.resize(crop, (16, 16), interpolation=cv2.INTER_AREA)

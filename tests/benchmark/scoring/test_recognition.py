@@ -13,8 +13,9 @@ import torch
 from PIL import Image
 
 from benchmark import config, recognise
-from benchmark.reporting import measurements, supplement
-from benchmark.reporting.findings import Scores
+from benchmark.reporting import supplement
+from benchmark.reporting.results import Results
+from benchmark.reporting.scores import Loader
 from benchmark.scoring import recognition
 from benchmark.scoring.perceptual import TAPS, vgg_distances
 from datasets.face import BadInput
@@ -157,10 +158,10 @@ def test_what_was_recognised_elsewhere_is_kept_with_its_scores(
 def test_the_supplement_and_the_claims_read_it(
     toy: config.Experiment, recognised: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    few = supplement.numbers(toy)["Identity and landmarks"]
+    few = supplement.numbers(Results(toy))["Identity and landmarks"]
     assert {group for _, group in few.columns} == {""}  # no rates of so small a sample
     monkeypatch.setattr(supplement, "FEW", 1)
-    part = supplement.numbers(toy)["Identity and landmarks"]
+    part = supplement.numbers(Results(toy))["Identity and landmarks"]
     ours = recognised[recognised["run"] == "ours"]
     assert part.loc["ours", ("failures", "")] == pytest.approx(100 * (ours["nme"] > 0.1).mean())
     assert part.loc["hr", ("rank1", "")] == part.loc["hr", ("same", "")] == 100
@@ -168,8 +169,8 @@ def test_the_supplement_and_the_claims_read_it(
     first = ours[ours["yaw_bin"] == bins[0]]
     group = f"{bins[0]}° ({first['name'].nunique()} faces)"
     assert part.loc["ours", ("nme", group)] == pytest.approx(100 * first["nme"].mean())
-    text = supplement.shown(part, supplement.labels(toy))
+    text = supplement.shown(part, supplement.labels(Results(toy)))
     assert text.loc["hr", "Method"] == "HR"
     assert set(text["VGG-19 distance"]) == {"–"}
-    assert Scores.load(toy, "distance").values["ours"].shape == (6, 2)
-    assert "hr" in measurements.recognised(toy)
+    assert Loader(Results(toy))("distance").values["ours"].shape == (6, 2)
+    assert "hr" in Results(toy).recognised

@@ -10,12 +10,11 @@ import tiny
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from benchmark.alignment import by_stn0
-from benchmark.training.engine import make_step
+from benchmark.training.step import make_step
 from datasets import degrade
 from datasets.batch import DeviceFaces
 from methods.interface import Context, create, discover
-from methods.stn0 import STN0
+from methods.stn0.method import STN0
 from methods.trained import TrainedMethod
 
 CPU = torch.device("cpu")
@@ -43,12 +42,13 @@ def test_updates_after_the_first_can_be_recorded(name: str, options: dict[str, A
     torch.manual_seed(0)
     small = importlib.import_module(f"methods.{name}").TINY
     method = create(name, {**small, **options})
-    context = Context(CPU, align=by_stn0(STN0()))
+    stn0 = STN0()
+    context = Context(CPU, align=lambda lr, warp: stn0.align(lr)[0])
     rows, flips = torch.arange(4), torch.tensor([True, False, True, False])
     warps = degrade.sample_warps(4, torch.Generator().manual_seed(0))
     for phase in method.phases(context):
         step = make_step(phase, DeviceFaces(tiny.make_pairs(), CPU), context, "eager", "float32")
-        faces = rows, warps if phase.fresh else None, flips if phase.flip else None
+        faces = rows, warps if phase.resample_degradation else None, flips if phase.flip else None
         step(*faces, 0)
         with Listener() as listener:
             step(*faces, 0)

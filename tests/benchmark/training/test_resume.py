@@ -19,7 +19,7 @@ import torch
 from safetensors.torch import load_file
 
 from benchmark.training.checkpoint import Checkpoints
-from benchmark.training.engine import OutOfTime, Settings
+from benchmark.training.loop import OutOfTime, Settings
 
 CPU = torch.device("cpu")
 ROOT = Path(__file__).parents[3]
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 def processes() -> multiprocessing.context.ForkServerContext:
     """Starts processes from one that has the libraries loaded already."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["torch", "torchvision", "pandas", "tqdm", "benchmark.training.engine"])
+    context.set_forkserver_preload(["torch", "torchvision", "pandas", "tqdm", "benchmark.training.loop"])
     return context
 
 
@@ -66,7 +66,10 @@ def newest(folder: Path) -> int:
     return -1 if last is None else int(last.stem)
 
 
-def test_damaged_checkpoint_falls_back_to_the_one_before(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("damage", ["cut", "overwritten"])
+def test_damaged_checkpoint_falls_back_to_the_one_before(
+    tmp_path: Path, damage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     tiny.fit(whole, AT_THE_END).save(whole)
     with pytest.raises(OutOfTime):
@@ -75,7 +78,9 @@ def test_damaged_checkpoint_falls_back_to_the_one_before(tmp_path: Path, capsys:
         tiny.fit(broken, Settings(deadline=0.0))
     last = Checkpoints(broken / "checkpoints").last()
     assert last is not None
-    last.write_bytes(last.read_bytes()[:-100])
+    content = last.read_bytes()
+    middle = len(content) // 2
+    last.write_bytes(content[:-100] if damage == "cut" else content[:middle] + b"damaged" + content[middle + 7 :])
     capsys.readouterr()
     tiny.fit(broken, EVERY_UPDATE).save(broken)
     printed = capsys.readouterr().out
@@ -97,26 +102,25 @@ def test_checkpoints_of_which_none_is_whole_start_anew(tmp_path: Path) -> None:
     assert store.load(CPU) is None
 
 
-def test_time_limit_saves_and_goes_on(tmp_path: Path) -> None:
+def test_stopped_at_any_update_it_ends_bit_equal(tmp_path: Path) -> None:
+    """By the time limit, and after a number of updates, in turn; the last of an epoch and of a phase among them."""
     tiny.fit(tmp_path / "whole", AT_THE_END).save(tmp_path / "whole")
-    stops = 0
-    while True:
-        try:
-            method = tiny.fit(tmp_path / "pieces", Settings(deadline=0.0))
-            break
-        except OutOfTime:
-            stops += 1
-    method.save(tmp_path / "pieces")
-    assert stops == 3 * 3 + 3 * 2  # one stop an update
-    tiny.assert_same_run(tmp_path / "whole", tmp_path / "pieces")
+    pieces, updates = tmp_path / "pieces", 3 * 3 + 3 * 2
+    for update in range(1, updates, 2):
+        tiny.fit(pieces, AT_THE_END, max_updates=update)
+        assert pd.read_csv(pieces / "log.first.csv").shape[0] == update
+        with pytest.raises(OutOfTime):
+            tiny.fit(pieces, Settings(deadline=0.0))
+    tiny.fit(pieces, AT_THE_END, max_updates=updates)  # made already, but for the epoch's end
+    tiny.fit(pieces, AT_THE_END).save(pieces)
+    tiny.assert_same_run(tmp_path / "whole", pieces)
 
 
-@pytest.mark.parametrize("processes", [2, 4])
-def test_several_processes_follow_the_loss_curve_of_one(tmp_path: Path, processes: int) -> None:
+def test_two_processes_follow_the_loss_curve_of_one(tmp_path: Path) -> None:
     # The batch is the global one. Without what each process does by itself: drawing dropout and, on gloo, normalising
     # its part of the batch.
     options = {"dropout": 0.0, "norm": False, "epochs": 4, "batch_size": 8}
-    assert f"{processes} process(es)" in in_processes(processes, tmp_path / "several", **options)
+    assert "2 process(es)" in in_processes(2, tmp_path / "several", **options)
     tiny.fit_and_save(tmp_path / "one", **options)
     logs = [pd.read_csv(tmp_path / name / "log.csv").drop(columns="phase") for name in ("one", "several")]
     assert len(logs[0]) == 8
@@ -124,13 +128,6 @@ def test_several_processes_follow_the_loss_curve_of_one(tmp_path: Path, processe
     a, b = (load_file(tmp_path / name / "weights.safetensors") for name in ("one", "several"))
     for name in a:
         torch.testing.assert_close(a[name], b[name], rtol=0, atol=1e-4)
-
-
-def test_two_processes_take_over_a_shared_phase(tmp_path: Path) -> None:
-    taken = "phase pixels: trained before"
-    assert taken not in in_processes(2, tmp_path / "first", share=True)
-    assert taken in in_processes(2, tmp_path / "second", share=True)
-    tiny.assert_same_run(tmp_path / "first", tmp_path / "second")
 
 
 def in_processes(number: int, folder: Path, **options: float) -> str:

@@ -15,13 +15,13 @@ import torch
 from torch import nn
 
 from benchmark.alignment import oracle
-from benchmark.training.engine import Settings, make_step
-from benchmark.training.step import GraphStep, Step, upright
+from benchmark.training.loop import Settings
+from benchmark.training.step import GraphStep, Step, align_batch, make_step
 from datasets import degrade
 from datasets.batch import Batch, DeviceFaces
 from datasets.face import BadInput
 from methods.interface import Context
-from methods.trained import Optimiser, Phase
+from methods.trained import Critic, Optimiser, Phase
 
 CPU = torch.device("cpu")
 AT_THE_END = Settings(checkpoint_seconds=1e9)
@@ -44,7 +44,7 @@ def test_generator_and_critic_take_turns() -> None:
         return {"critic": critic(sr).sum()}
 
     sgd = Optimiser("sgd", 0.1, momentum=0.0)
-    phase = Phase("p", 1, 2, generator, sgd, loss, critic, sgd, critic_loss, flip=False)
+    phase = Phase("p", 1, 2, generator, sgd, loss, Critic(critic, sgd, critic_loss), flip=False)
     step = make_step(phase, DeviceFaces(tiny.make_pairs(), CPU), Context(CPU), "eager")
     terms = step(torch.arange(2), None, None, 0)
     assert step.names == ["fool", "critic"]
@@ -59,10 +59,10 @@ def test_alignment_of_a_batch() -> None:
     faces = DeviceFaces(tiny.make_pairs(), CPU)
     rows = torch.arange(5)
     raw = faces.batch(rows)
-    assert torch.equal(upright(faces.batch(rows), Context(CPU)).lr, raw.lr)
-    by_truth = upright(faces.batch(rows), Context(CPU, align=oracle)).lr
+    assert torch.equal(align_batch(faces.batch(rows), Context(CPU)).lr, raw.lr)
+    by_truth = align_batch(faces.batch(rows), Context(CPU, align=oracle)).lr
     torch.testing.assert_close(by_truth, degrade.align(raw.lr, raw.warp))
-    turned = upright(faces.batch(rows), Context(CPU, align=lambda lr, warp: lr.flip(3))).lr
+    turned = align_batch(faces.batch(rows), Context(CPU, align=lambda lr, warp: lr.flip(3))).lr
     assert torch.equal(turned, raw.lr.flip(3))
 
 
@@ -144,7 +144,7 @@ def test_graph_follows_batches_and_epochs(pretended_cuda: pytest.MonkeyPatch) ->
     np.testing.assert_allclose(losses, eager, rtol=1e-6)
     torch.testing.assert_close(method.module.state_dict(), other.module.state_dict())
     assert len(made) == 2  # the first epoch's three updates warm up
-    assert context.course == {}
+    assert context.training_metadata == {}
 
 
 def test_graph_that_cuda_refuses_goes_on_without_and_says_so(
@@ -168,7 +168,7 @@ def test_graph_that_cuda_refuses_goes_on_without_and_says_so(
     assert losses == eager
     torch.testing.assert_close(method.module.state_dict(), other.module.state_dict(), rtol=0, atol=0)
     reason = "CUDA graph capture failed, going on without: operation not permitted when stream is capturing"
-    assert context.course == {"step": reason}
+    assert context.training_metadata == {"step": reason}
     assert reason in capsys.readouterr().out
     assert states == ["no capture"]
 

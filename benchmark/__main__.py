@@ -1,0 +1,49 @@
+"""`python -m benchmark COMMAND`: the stages of the pipeline, in its order, and what people run besides."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+from benchmark import cli, manual
+
+COMMANDS = {
+    "corpus": "get the experiment's corpora, verified",
+    "prepare": "crop, split and degrade the faces",
+    "train": "fit one run",
+    "predict": "super-resolve the test faces with one run",
+    "evaluate": "score one run's SR images",
+    "recognise": "identity, landmarks and perceptual distance on a sample",
+    "report": "tables, figures and claims from the metrics",
+    "launch": "train and score many runs: side by side here, on several GPUs, or on SLURM",
+    "upscale": "super-resolve the faces of your own photographs",
+    "export": "write the test LR faces for a method outside this project",
+    "compare": "score SR images of any method and compare them with a run",
+    "publish": "for maintainers: accept scores, update README and costs, release weights",
+}
+
+
+def usage() -> str:
+    """The list of commands."""
+    lines = [f"  {name:10} {text}" for name, text in COMMANDS.items()]
+    return "\n".join(["usage: python -m benchmark COMMAND [options]; --help after a command lists them", *lines])
+
+
+def main(arguments: list[str]) -> None:
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(usage())
+        return
+    if arguments == ["--manual"]:
+        print(manual.page(COMMANDS), end="")
+        return
+    if arguments[0] not in COMMANDS:
+        print(f"error: no command '{arguments[0]}'\n{usage()}", file=sys.stderr)
+        sys.exit(2)
+    command = importlib.import_module(f"benchmark.{arguments[0]}")
+    parser = command.parser()
+    parser.prog = f"python -m benchmark {arguments[0]}"
+    cli.run(command.main, parser, arguments[1:])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

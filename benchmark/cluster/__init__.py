@@ -1,1 +1,0 @@
-"""Trainings on many machines: who works on what, and how a scheduler is asked for them."""

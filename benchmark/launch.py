@@ -1,0 +1,276 @@
+"""Train and score many runs: side by side on this machine, on several GPUs, or on SLURM.
+
+What metrics/ has up-to-date scores of is skipped; the same command resumes the rest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import math
+import os
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+import submitit
+from filelock import FileLock
+from joblib import cpu_count
+from submitit.core.utils import FailedJobError
+
+from benchmark import cli, config
+from benchmark.fingerprint import is_scored, is_trained
+from benchmark.make import foundations, make_method
+from datasets.face import BadInput, require_folder
+
+FOLDER = Path("work/launch")
+POLL_SECONDS = 0.5
+START_UP = 5.0  # seconds until a training is at work
+YEAR = 60 * 24 * 365  # minutes
+DONE, FAILED, LATE = "done", "failed", "out of time"
+
+
+@dataclass
+class Task:
+    """A training, with the scoring of its run unless others build on it."""
+
+    run: config.Run
+    seed: int
+    retrain: bool = False
+    state: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.run.name}-seed{self.seed}"
+
+    def is_done(self) -> bool:
+        """Whether nothing is left to do."""
+        if self.state == DONE or self.retrain:
+            return self.state == DONE
+        return is_trained(self.run, self.seed) if self.run.pretrained else is_scored(self.run, self.seed)
+
+    def needs(self) -> list[str]:
+        """Names of the tasks that must be done before."""
+        return [f"{run.name}-seed{seed}" for run, seed in foundations(self.run, self.seed)]
+
+
+@dataclass
+class Work:
+    """What a job does: the stages of one task. Called again, it resumes from the last checkpoint."""
+
+    experiment: str
+    run: str
+    seed: int
+    device: str
+    scores: bool
+    deadline: float = math.inf  # time.time()
+    train_options: list[str] = field(default_factory=list)
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def __call__(self) -> int:
+        """Exit status of the first stage that fails, or 0."""
+        os.environ |= self.environment
+        if "SLURM_NTASKS" in os.environ or submitit.JobEnvironment().num_tasks > 1:
+            submitit.helpers.TorchDistributedEnvironment().export(set_cuda_visible_devices=False)
+        options = ["--seed", str(self.seed), "--device", self.device, *self.train_options]
+        if self.deadline < math.inf:
+            options += ["--seconds", f"{max(0.0, self.deadline - time.time() - START_UP):.0f}"]
+        status = self.stage("train", *options)
+        if status or not self.scores or os.environ.get("RANK", "0") != "0":
+            return status
+        for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
+            os.environ.pop(name, None)
+        with FileLock(FOLDER / f"{self.experiment}-{self.run}.lock"):  # seeds of a run share a metrics file
+            return self.stage("predict", "--device", self.device) or self.stage("evaluate")
+
+    def stage(self, name: str, *options: str) -> int:
+        """Exit status of a stage, run in this process: importing PyTorch again would take seconds."""
+        command = importlib.import_module(f"benchmark.{name}")
+        try:
+            cli.run(command.main, command.parser(), ["--experiment", self.experiment, "--run", self.run, *options])
+        except SystemExit as end:
+            return int(end.code or 0)
+        return 0
+
+    def checkpoint(self) -> submitit.helpers.DelayedSubmission:
+        """What SLURM queues again when it wants the node back or the time limit is reached."""
+        return submitit.helpers.DelayedSubmission(self)
+
+
+def tasks_of(experiment: config.Experiment, args: argparse.Namespace) -> list[Task]:
+    """Foundations first, then seed 0 of every run in the order of params.yaml, then seed 1, and so on."""
+    names = args.only or [*experiment.runs]
+    runs = [experiment.run(name) for name in [*experiment.pretrained, *experiment.runs] if name in names]
+    for name in set(names) - {run.name for run in runs}:
+        experiment.run(name)  # raises, and lists what there is
+    for run in runs:
+        make_method(run)  # wrong options are told before time is spent
+    chosen = [(run, seed) for run in runs for seed in run.seeds if args.seed in (None, seed)]
+    if not chosen:
+        raise BadInput(f"--seed {args.seed}: no such run has it; see `seeds` and training.seeds in {config.PARAMS}")
+    tasks = {(t := Task(run, seed, args.retrain)).name: t for run, seed in sorted(chosen, key=lambda c: c[1])}
+    below = [Task(*pair) for task in tasks.values() for pair in foundations(task.run, task.seed)]
+    return [*({t.name: t for t in below if t.name not in tasks}).values(), *tasks.values()]
+
+
+Slots = list[dict[str, str]]  # the environment of each job at a time
+Running = dict[str, tuple[Task, submitit.Job[int], dict[str, str]]]
+
+
+def run_all(
+    tasks: list[Task], executor: submitit.Executor, slots: list[dict[str, str]], args: argparse.Namespace
+) -> None:
+    """Keep one job in each slot until nothing is left to do or time is up."""
+    deadline = math.inf if args.seconds is None else time.time() + args.seconds
+    waiting, free, by_name = list(tasks), list(slots), {task.name: task for task in tasks}
+    running: Running = {}
+    try:
+        while waiting or running:
+            for name in [name for name, (_, job, _) in running.items() if job.done()]:
+                task, job, slot = running.pop(name)
+                free.append(slot)
+                task.state = state_of(task, job)
+                say(f"{task.name}: {task.state}")
+            for task in list(waiting):
+                needed = [by_name[name] for name in task.needs()]
+                late = time.time() + START_UP > deadline
+                if late or any(need.state in (FAILED, LATE) for need in needed):
+                    task.state = LATE if late else FAILED
+                elif task.is_done():
+                    task.state = DONE
+                elif free and all(need.is_done() for need in needed):
+                    slot = free.pop(0)
+                    running[task.name] = task, submitted(executor, work_of(task, args, deadline, slot)), slot
+                    say(f"{task.name}: starts, job {running[task.name][1].job_id}")
+                else:
+                    continue
+                waiting.remove(task)
+            time.sleep(POLL_SECONDS)
+    finally:
+        for _, job, _ in running.values():
+            job.cancel()
+
+
+def submitted(executor: submitit.Executor, work: Work) -> submitit.Job[int]:
+    """Hand a job to the scheduler.
+
+    Raises:
+        BadInput: if it refuses.
+    """
+    try:
+        return executor.submit(work)
+    except FailedJobError as error:
+        said = " ".join(str(error).split())
+        raise BadInput(f"--cluster slurm: sbatch refused the job: {said[-200:]}") from error
+
+
+def work_of(task: Task, args: argparse.Namespace, deadline: float, slot: dict[str, str]) -> Work:
+    """The task as a job does it, in the environment of a slot."""
+    options = ["--retrain"] if args.retrain else []
+    run = task.run
+    return Work(run.experiment.name, run.name, task.seed, args.device, not run.pretrained, deadline, options, slot)
+
+
+def say(line: str) -> None:
+    print(line, flush=True)
+
+
+def state_of(task: Task, job: submitit.Job[int]) -> str:
+    """What became of a job that ended."""
+    error = job.exception()
+    status = 1 if error else max(job.results())
+    if status == cli.OUT_OF_TIME:
+        return LATE
+    if status:
+        said = (job.stderr() or str(error or "")).strip().splitlines()
+        say(f"{task.name}: {said[-1] if said else f'status {status}'} (all of it: {job.paths.stderr})")
+    return FAILED if status else DONE
+
+
+def executor_of(args: argparse.Namespace, threads: int | None) -> submitit.AutoExecutor:
+    """submitit's executor for this machine or SLURM."""
+    try:
+        executor = submitit.AutoExecutor(FOLDER, cluster=args.cluster, slurm_max_num_timeout=10_000)
+    except RuntimeError as error:
+        raise BadInput(
+            f"--cluster {args.cluster}: {error}; call it on a login node, or take --cluster local"
+        ) from error
+    shape = {"tasks_per_node": args.processes, "cpus_per_task": threads or 4}
+    if args.cluster == "slurm":
+        shape |= {"timeout_min": args.minutes, "gpus_per_node": args.gpus * args.processes}
+        shape |= {"slurm_partition": args.partition, "slurm_additional_parameters": {"requeue": True}}
+    else:
+        shape |= {"timeout_min": YEAR}
+    executor.update_parameters(**{key: value for key, value in shape.items() if value is not None})
+    return executor
+
+
+def slots_of(args: argparse.Namespace, threads: int | None) -> list[dict[str, str]]:
+    """The environment of each of several jobs at a time: its CUDA device, or its number of threads."""
+    if args.jobs is not None and args.jobs < 1:
+        raise BadInput(f"--jobs {args.jobs}: give 1 or more")
+    base = {"OMP_WAIT_POLICY": "PASSIVE"} | ({"OMP_NUM_THREADS": str(threads)} if threads else {})
+    if args.cluster == "slurm":
+        return [base] * (args.jobs or 64)
+    import torch  # slow to import
+
+    devices = 0 if args.device == "cpu" else torch.cuda.device_count()
+    if not devices:
+        return [base] * (args.jobs or (max(1, cpu_count() // threads) if threads else 1))
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = visible.split(",") if visible else [str(i) for i in range(devices)]
+    return [base | {"CUDA_VISIBLE_DEVICES": names[i % devices]} for i in range(args.jobs or devices)]
+
+
+def status(tasks: list[Task]) -> pd.DataFrame:
+    """Where each training is: a row each."""
+    from benchmark.train import work_folder
+
+    rows = []
+    for task in tasks:
+        begun = "begun" if work_folder(task.run, task.seed).is_dir() else "not begun"
+        rows.append((task.run.name, task.seed, DONE if task.is_done() else begun))
+    return pd.DataFrame(rows, columns=["run", "seed", "state"])
+
+
+def main(args: argparse.Namespace) -> None:
+    experiment = config.load(args.experiment)
+    require_folder(experiment.data / "train", f"run `python -m benchmark prepare --experiment {experiment.name}` first")
+    tasks, threads = tasks_of(experiment, args), experiment.params.training.threads
+    if args.status:
+        print(status(tasks).to_string(index=False))
+        return
+    run_all(tasks, executor_of(args, threads), slots_of(args, threads), args)
+    failed = [task.name for task in tasks if task.state == FAILED]
+    if failed:
+        sys.exit(f"failed: {', '.join(failed)}")
+    if any(task.state == LATE for task in tasks):
+        print("time is up; the same command resumes")
+        sys.exit(cli.OUT_OF_TIME)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    options = cli.stage_parser(__doc__)
+    options.epilog = (
+        f"Exit status: 0 all is done, {cli.OUT_OF_TIME} time is up (give the same command again), 1 failed."
+    )
+    options.add_argument(
+        "--only", nargs="+", metavar="RUN", help="these runs, of `runs:` or `pretrained:` (default: all)"
+    )
+    options.add_argument("--seed", type=int, help="this seed (default: all)")
+    options.add_argument(
+        "--jobs", type=int, help="at a time (default: one a GPU, or as many as have threads to work with)"
+    )
+    options.add_argument("--seconds", type=float, help="save and stop after so many seconds; scoring is not cut short")
+    options.add_argument("--retrain", action="store_true", help="train and score also what is up to date")
+    options.add_argument("--status", action="store_true", help="say how far each training is, and do nothing")
+    options.add_argument("--cluster", choices=("local", "slurm"), default="local", help="where the jobs run")
+    options.add_argument("--minutes", type=int, default=240, help="SLURM: time limit of a job, which then queues again")
+    options.add_argument("--gpus", type=int, default=1, help="SLURM: GPUs a process, 0 for none")
+    options.add_argument("--partition", help="SLURM: the partition")
+    options.add_argument("--processes", type=int, default=1, help="processes a training, which share each batch")
+    cli.add_device(options)
+    return options

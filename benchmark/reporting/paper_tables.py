@@ -1,0 +1,136 @@
+"""Tables 1 to 3: the paper's numbers next to those measured here, as Markdown, LaTeX and CSV."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from benchmark import config, reference
+from benchmark.reporting import tables
+from benchmark.reporting.results import Results, describe
+from benchmark.reporting.tables import DASH, MEASURES
+
+TITLES = {
+    1: "Quantitative comparison on the whole test set (Table 1 of the paper)",
+    2: "Position and depth of the heatmap branch (Table 2 of the paper)",
+    3: "Losses without and with the heatmap branch (Table 3 of the paper)",
+}
+EXPLAINED = (
+    "Epochs: passes over the training faces, all phases together, a front that runs share too. Intervals are over "
+    "people; what another seed would change is in the claims' alone. Differences are of the numbers before they are "
+    "rounded. Marked: best and second of the paper's rows, those with oracle alignment aside; rows that the paper does "
+    "not have stand below, by their run's name."
+)
+
+
+def rows_of(table: int) -> pd.DataFrame:
+    """Label, PSNR and SSIM of one of the paper's tables, by run."""
+    paper = reference.paper_tables()
+    return paper[paper["table"] == table].drop(columns="table").set_index("run")
+
+
+def compare(table: int, results: Results) -> pd.DataFrame:
+    """Numbers of one table by run: seeds and epochs; of PSNR and SSIM the paper's, ours, its interval, the difference.
+
+    Table 1 ends with the measured runs that no table of the paper has. NaN if a row of the paper is not measured, and
+    for the epochs of what is not trained in any. ranked: whether the row competes, which takes a row of the paper
+    whose run is not given the true warps.
+    """
+    rows, summaries = rows_of(table), results.summaries
+    if table == 1:
+        known = set(reference.paper_tables()["run"])
+        others = [run for run in summaries if run not in known]
+        rows = pd.concat([rows, pd.DataFrame({"label": others}, index=pd.Index(others, name="run"))])
+    oracle = [run for run, item in results.experiment.runs.items() if item.align == config.ORACLE]
+    numbers = pd.DataFrame({"label": rows["label"], "ranked": rows["psnr"].notna() & ~rows.index.isin(oracle)})
+    numbers["seeds"] = [summaries.get(run, {}).get("seeds", np.nan) for run in rows.index]
+    numbers["epochs"] = rows.index.map(results.epochs)
+    for measure in MEASURES:
+        bounds = [summaries.get(run, {}).get(f"{measure}_interval", (np.nan, np.nan)) for run in rows.index]
+        numbers[f"{measure}_paper"] = rows[measure]
+        numbers[f"{measure}_ours"] = [summaries.get(run, {}).get(measure, np.nan) for run in rows.index]
+        numbers[f"{measure}_low"], numbers[f"{measure}_high"] = zip(*bounds, strict=True)
+        numbers[f"{measure}_difference"] = numbers[f"{measure}_ours"] - numbers[f"{measure}_paper"]
+    return numbers
+
+
+def shown(numbers: pd.DataFrame) -> pd.DataFrame:
+    """The table as text: a dash for a missing number, ours with its interval in brackets."""
+    text = pd.DataFrame({"Method": numbers["label"]})
+    for column in ("seeds", "epochs"):
+        text[column.capitalize()] = [tables.number(value, 0) for value in numbers[column]]
+    for measure, (title, digits) in MEASURES.items():
+        ours = zip(*(numbers[f"{measure}_{key}"] for key in ("ours", "low", "high")), strict=True)
+        text[f"{title}, paper"] = [tables.number(value, 2) for value in numbers[f"{measure}_paper"]]
+        text[f"{title}, here [95 %]"] = [tables.interval(*scores, digits=digits) for scores in ours]
+        text[f"{title}, difference"] = [tables.number(value, digits, "+") for value in numbers[f"{measure}_difference"]]
+    return text
+
+
+def ranks(numbers: pd.DataFrame) -> dict[str, list[int]]:
+    """Rank of each row by ours, 1 the best; 0 if not ranked or not measured, or if no other row is."""
+    by_column = {}
+    for measure, (title, digits) in MEASURES.items():
+        scores = numbers[f"{measure}_ours"].where(numbers["ranked"]).round(digits)
+        ranked = scores.rank(ascending=False, method="min") if scores.count() > 1 else 0 * scores
+        by_column[f"{title}, here [95 %]"] = ranked.fillna(0).astype(int).tolist()
+    return by_column
+
+
+def markdown(numbers: pd.DataFrame) -> str:
+    """The table as Markdown, best and second marked."""
+    return tables.markdown(shown(numbers), ranks(numbers))
+
+
+def write(results: Results, folder: Path) -> None:
+    """Write tableN.csv (numbers), tableN.md and tableN.tex (text) of the paper's three tables into `folder`."""
+    note = conditions(results)
+    for table, title in TITLES.items():
+        numbers = compare(table, results)
+        caption = f"{title}, experiment {results.experiment.name}."
+        latex = tables.latex(shown(numbers), ranks(numbers), caption, f"tab:table{table}", note)
+        numbers.to_csv(folder / f"table{table}.csv", float_format="%.4f", na_rep=DASH)
+        (folder / f"table{table}.md").write_text(f"{title}. {note}\n\n{markdown(numbers)}\n")
+        (folder / f"table{table}.tex").write_text(latex)
+
+
+def conditions(results: Results) -> str:
+    """What all tables were measured on: corpus, recipe, faces, seeds, VGG weights; and what is marked in them."""
+    experiment, summaries = results.experiment, results.summaries.values()
+    training = experiment.params.training
+    records = [record for summary in summaries for record in summary["training"]]
+    notes = sorted({(key, str(note)) for record in records for key, note in record["notes"].items()})
+    vgg = [note for key, note in notes if key == "vgg"]
+    parts = [
+        f"Experiment {experiment.name}: {describe(experiment)}",
+        f"recipe {training.recipe}",
+        f"{_span({summary['faces'] for summary in summaries})} test faces{_of_people(results)}",
+        f"seeds: {_span({summary['seeds'] for summary in summaries})}",
+        *budgets(experiment),
+        f"VGG-19 weights: {' and '.join(vgg) or _vgg(training.vgg)}",
+        *(note for key, note in notes if key != "vgg"),
+    ]
+    return f"{'; '.join(parts)}. {EXPLAINED}"
+
+
+def _of_people(results: Results) -> str:
+    """Of how many identities the test faces are, since intervals rest on their number; "" without any face."""
+    counts = results.people.value_counts()
+    return f" of {counts.size} people, at most {counts.max()} of one" if counts.size else ""
+
+
+def budgets(experiment: config.Experiment) -> list[str]:
+    """What the experiment sets of the paper's network, if anything: its width, epochs and the like."""
+    options = {**(experiment.params.methods.get("mtun") or {})}
+    options.pop("trunk", None)
+    return [f"mtun's options: {', '.join(f'{key} {value}' for key, value in options.items())}"] if options else []
+
+
+def _span(values: set[int]) -> str:
+    return " to ".join(str(value) for value in sorted({min(values), max(values)})) if values else DASH
+
+
+def _vgg(location: str | None) -> str:
+    return "seeded random" if location is None else Path(location).name

@@ -1,0 +1,179 @@
+"""Scores of all runs in one measure, and what is known about the variance between their seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+
+from benchmark.reporting.results import Results, seed_grid
+from benchmark.scoring.paired import (
+    FIXED,
+    Variance,
+    combined,
+    equal_variances,
+    residual_variance,
+    seed_variance,
+)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Variances between the seeds of runs of one kind: pooled, within trunks, and whether the runs may be pooled.
+
+    runs: the standard deviation of each run that has several seeds.
+    """
+
+    seeds: Variance | None
+    residual: Variance | None
+    equal: bool
+    runs: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Scores of two runs, (faces, seeds); variances between seeds of the difference; None where not known.
+
+    seeds: of the means measured. predicted: of these with one more training a side.
+    """
+
+    a: np.ndarray
+    b: np.ndarray
+    seeds: Variance | None
+    predicted: Variance | None
+    paired: bool = False
+
+
+@dataclass(frozen=True)
+class Scores:
+    """One measure of every measured run, (faces, seeds) in one order of faces.
+
+    people, yaw_bin, black: whose face each is, its bin of |yaw|, and how much of it is black, %, in that order.
+    kinds: of the trained runs, as Results.kinds gives them.
+    trunks: of each training of a run, in the order of its seeds; None if not known.
+    """
+
+    values: Mapping[str, np.ndarray]
+    people: np.ndarray
+    kinds: Mapping[str, str]
+    trunks: Mapping[str, Sequence[Hashable | None]] = field(default_factory=dict)
+    yaw_bin: np.ndarray | None = None
+    black: np.ndarray | None = None
+
+    def of_faces(self, chosen: np.ndarray) -> Scores:
+        """The scores of these faces alone (a mask)."""
+        yaw_bin, black = (None if known is None else known[chosen] for known in (self.yaw_bin, self.black))
+        values = {run: scores[chosen] for run, scores in self.values.items()}
+        return replace(self, values=values, people=self.people[chosen], yaw_bin=yaw_bin, black=black)
+
+    def contrast(self, bins: tuple[str, str]) -> Scores:
+        """Values whose mean over faces is the mean in the first bin of |yaw| less that in the second.
+
+        A face's value beyond that mean is its influence on it, so that errors over identities are the contrast's.
+        """
+        assert self.yaw_bin is not None
+        first, second = (self.yaw_bin == group for group in bins)
+        return replace(self, values={run: _contrast(scores, first, second) for run, scores in self.values.items()})
+
+    def blocks(self, run: str) -> list[Hashable]:
+        """The trunk of each training of a run; one of its own where none is known."""
+        known = self.trunks.get(run) or [None] * self.values[run].shape[1]
+        return [(run, i) if trunk is None else trunk for i, trunk in enumerate(known)]
+
+    @cached_property
+    def by_kind(self) -> dict[str, Kind]:
+        """The variances between seeds of each kind of measured runs."""
+        found = {}
+        for kind in dict.fromkeys(self.kinds[run] for run in self.values if run in self.kinds):
+            runs = {run: self.values[run].mean(0) for run in self.values if self.kinds.get(run) == kind}
+            several = {run: means for run, means in runs.items() if len(means) > 1}
+            found[kind] = Kind(
+                seed_variance([(means, self.blocks(run)) for run, means in runs.items()]),
+                residual_variance(self._cells(runs)),
+                bool(equal_variances(list(several.values()))),
+                {run: float(means.std(ddof=1)) for run, means in several.items()},
+            )
+        return found
+
+    def _cells(self, runs: Mapping[str, np.ndarray]) -> list[tuple[str, Hashable, float]]:
+        return [(run, b, m) for run, means in runs.items() for b, m in zip(self.blocks(run), means, strict=True)]
+
+    def of_seeds(self, run: str) -> Variance | None:
+        """The variance between the seeds of a run: pooled over its kind where that may be, else its own, if any."""
+        if run not in self.kinds:
+            return FIXED
+        kind = self.by_kind[self.kinds[run]]
+        if kind.equal:
+            return kind.seeds
+        return Variance(kind.runs[run] ** 2, self.values[run].shape[1] - 1) if run in kind.runs else None
+
+    def sides(self, run: str, other: str) -> Sides:
+        """What of two measured runs is compared: the seeds that share a pretrained trunk, if any do, else all."""
+        a, b = self.values[run], self.values[other]
+        own = (self.of_seeds(run), self.of_seeds(other))
+        if run in self.kinds and self.kinds[run] == self.kinds.get(other):
+            there = {block: column for column, block in enumerate(self.blocks(other))}
+            both = [(column, there[block]) for column, block in enumerate(self.blocks(run)) if block in there]
+            if both and (residual := self._residual(run, other)):
+                left, right = map(list, zip(*both, strict=True))
+                seeds = _sum((residual,), (2 / len(both),))
+                predicted = None if None in own else _sum((residual, *own), (2 / len(both), 1, 1))
+                return Sides(a[:, left], b[:, right], seeds, predicted, paired=True)
+        if None in own:
+            return Sides(a, b, None, None)
+        shares = (1 / a.shape[1], 1 / b.shape[1])
+        return Sides(a, b, _sum(own, shares), _sum(own, tuple(share + 1 for share in shares)))
+
+    def _residual(self, run: str, other: str) -> Variance | None:
+        """What trunks leave unexplained: in the kind where its runs may be pooled, else between these two runs."""
+        kind = self.by_kind[self.kinds[run]]
+        if kind.equal:
+            return kind.residual
+        return residual_variance(self._cells({name: self.values[name].mean(0) for name in (run, other)}))
+
+
+class Loader:
+    """An experiment's scores by measure, each made once."""
+
+    def __init__(self, results: Results) -> None:
+        self.results = results
+        self.known: dict[str, Scores] = {}
+
+    def __call__(self, measure: str) -> Scores:
+        """The scores in `measure`, from metrics/ or recognition/."""
+        if measure not in self.known:
+            grids = {run: seed_grid(table, measure) for run, table in self.results.tables(measure).items()}
+            faces = self.results.faces
+            faces = faces.loc[next(iter(grids.values())).index] if grids else faces
+            trunks = {run: known for run, known in self.results.trunks.items() if run in grids}
+            self.known[measure] = Scores(
+                values={run: grid.to_numpy() for run, grid in grids.items()},
+                people=faces["person"].to_numpy(),
+                kinds=self.results.kinds,
+                trunks={
+                    run: [known[int(seed)] for seed in grids[run].columns]
+                    for run, known in trunks.items()
+                    if run in grids
+                },
+                yaw_bin=faces["yaw_bin"].to_numpy(),
+                black=faces["black"].to_numpy(),
+            )
+        return self.known[measure]
+
+
+def _contrast(scores: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Values (faces, seeds) for Scores.contrast; the bins' means, no spread between faces, are taken out first."""
+    weights = len(scores) * (first / first.sum() - second / second.sum())
+    level = first * scores[first].mean() + second * scores[second].mean()
+    return weights[:, None] * (scores - level[:, None]) + (scores[first].mean() - scores[second].mean())
+
+
+def _sum(variances: Sequence[Variance | None], weights: Sequence[float]) -> Variance:
+    """The weighted sum; an estimate that both sides share counts as one part."""
+    total: dict[Variance, float] = {}
+    for variance, weight in zip(variances, weights, strict=True):
+        assert variance is not None
+        total[variance] = total.get(variance, 0.0) + weight
+    return combined(total.items())

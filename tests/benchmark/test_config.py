@@ -1,0 +1,159 @@
+"""params.yaml resolved, and its mistakes told in one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import experiments
+import pytest
+import yaml
+
+from benchmark import config, make
+from datasets.face import BadInput
+
+ROOT = Path(__file__).parents[2]
+SMALL = experiments.block(
+    "small",
+    methods={"bicubic": None, "mtun": {"epochs": 3, "width": 4, "trunk": "trunk"}},
+    pretrained={"stn0": {"method": "stn0"}, "trunk": {"method": "mtun_trunk", "seeds": 2}},
+    runs={
+        "bicubic": {"method": "bicubic", "align": "oracle"},
+        "nearest": {"method": "nearest"},
+        "ours": {"method": "mtun", "seeds": 3, "width": 8},
+        "alone": {"method": "mtun", "trunk": "none"},
+        "typo": {"method": "bicubic", "align": "stn1"},
+        "lost": {"method": "mtun", "trunk": "oracle"},
+    },
+)
+
+
+@pytest.fixture
+def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("EXPERIMENT", raising=False)
+    return experiments.write(tmp_path, SMALL, experiments.block("large"))
+
+
+def change(path: Path, *keys: str, value: Any) -> None:
+    """Set a key of params.yaml, or remove it (`value` is Ellipsis)."""
+    params = yaml.safe_load(path.read_text())
+    parent = params
+    for key in keys[:-1]:
+        parent = parent[key]
+    if value is ...:
+        del parent[keys[-1]]
+    else:
+        parent[keys[-1]] = value
+    path.write_text(yaml.safe_dump(params, sort_keys=False))
+
+
+def test_experiment_is_the_files_choice_or_ones_own(params: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert config.load().name == "small"
+    assert config.load("large").name == "large"
+    monkeypatch.setenv("EXPERIMENT", "large")
+    assert config.load().name == "large"
+    assert config.load("small").params.training.seeds == 2
+    with pytest.raises(BadInput, match=r"'huge'.*small, large"):
+        config.load("huge")
+
+
+def test_run_has_the_experiments_options_and_its_own(params: Path) -> None:
+    run = config.load().run("ours")
+    assert (run.method, run.options, run.seeds) == ("mtun", {"epochs": 3, "width": 8}, [0, 1])
+    assert (run.trunk, config.load().run("alone").trunk) == ("trunk", None)
+
+
+def test_alignment_is_the_runs_own_or_the_methods_default(params: Path) -> None:
+    experiment = config.load()
+    assert [make.alignment_of(experiment.run(run)) for run in ("bicubic", "nearest", "ours")] == [
+        "oracle",
+        "stn0",
+        "none",
+    ]
+
+
+def test_foundations_of_a_training_are_its_stn0_and_its_trunk_of_the_same_seed(params: Path) -> None:
+    experiment = config.load()
+    below = {name: make.foundations(experiment.run(name), 1) for name in ("bicubic", "nearest", "ours")}
+    assert below["bicubic"] == []
+    assert [(run.name, seed) for run, seed in below["nearest"]] == [("stn0", 0)]
+    assert [(run.name, seed) for run, seed in below["ours"]] == [("trunk", 1)]
+
+
+def test_runs_do_not_share_folders(params: Path) -> None:
+    experiment = config.load()
+    run, other = experiment.run("ours"), experiment.run("trunk")
+    paths = [run.weights(0), run.weights(1), run.images(0), run.images(1), run.log(0), run.metrics]
+    paths += [other.weights(0), other.log(0), other.metrics, config.load("large").data, experiment.data]
+    assert len(set(paths)) == len(paths)
+
+
+@pytest.mark.parametrize(
+    ("name", "says"), [("nope", "no run 'nope'"), ("typo", "'stn1'.* oracle, none"), ("lost", "'oracle'")]
+)
+def test_wrong_run_is_refused(name: str, says: str, params: Path) -> None:
+    with pytest.raises(BadInput, match=says):
+        config.load().run(name)
+
+
+def test_file_that_is_missing_or_no_yaml_is_one_line(params: Path) -> None:
+    params.write_text("experiment: [a\nb: {")
+    with pytest.raises(BadInput, match=r"params\.yaml: not YAML"):
+        config.load()
+    params.unlink()
+    with pytest.raises(BadInput, match="No such file or directory; run from the project's folder"):
+        config.load()
+
+
+def test_repeated_key_is_an_error_and_a_merge_is_none(params: Path) -> None:
+    merged = "experiments:\n  small: &small {<<: {name: small}, corpus: a}\nexperiment: *small\n"
+    params.write_text(merged + "experiment: *small\n")
+    with pytest.raises(BadInput, match=r"`experiment:` a second time in \"params.yaml\", line 4,"):
+        config.load()
+    params.write_text(merged)
+    with pytest.raises(BadInput, match=r"experiments\.small\.corpora: field required"):
+        config.load()
+
+
+@pytest.mark.parametrize("content", ["", "3", "- a", "experiments: {}\n"])
+def test_file_of_something_else_says_what_it_lacks(content: str, params: Path) -> None:
+    params.write_text(content)
+    with pytest.raises(BadInput, match=r"lacks .*experiment.*; `git checkout params\.yaml`"):
+        config.load()
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "says"),
+    [
+        (("prepare",), ..., r"small\.prepare: field required"),
+        (("training", "vgg"), ..., r"training\.vgg: field required"),
+        (("prepare", "copies_togther"), True, r"prepare\.copies_togther: True: extra inputs are not permitted"),
+        (("training", "precison"), "float32", r"training\.precison: 'float32': extra"),
+        (("training", "precision"), "float16", r"training\.precision: 'float16': input should be 'auto', 'float32'"),
+        (("training", "seeds"), 0, r"training\.seeds: 0: input should be greater than or equal to 1"),
+        (("training", "seeds"), "3", r"training\.seeds: '3': input should be a valid integer"),
+        (("training", "seeds"), True, r"training\.seeds: True: input should be a valid integer"),
+        (("training", "threads"), 1.5, r"training\.threads: 1\.5: input should be a valid integer"),
+        (("prepare", "test_fraction"), 1.0, r"prepare\.test_fraction: 1\.0: input should be less than 1"),
+        (("recognise", "count"), 0, r"recognise\.count: 0: input should be greater"),
+        (("methods", "mtun"), "wide", r"methods\.mtun: 'wide': input should be a valid dictionary"),
+        (("runs", "ours"), 3, r"runs\.ours: 3: input should be a valid dictionary"),
+        (("runs", "ours", "seeds"), -1, r"runs\.ours\.seeds: -1: input should be greater"),
+        (("runs", "ours", "method"), ..., r"runs\.ours\.method: field required"),
+    ],
+)
+def test_wrong_option_is_named_with_its_value(keys: tuple[str, ...], value: Any, says: str, params: Path) -> None:
+    change(params, "experiments", "small", *keys, value=value)
+    with pytest.raises(BadInput, match=f"^params.yaml: experiments.*{says}"):
+        config.load("small")
+
+
+@pytest.mark.parametrize("name", yaml.safe_load((ROOT / "params.yaml").read_text())["experiments"])
+def test_every_experiment_of_the_project_is_sound(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    experiment = config.load(name)
+    for run in [*experiment.pretrained, *experiment.runs]:
+        chosen = experiment.run(run)
+        make.options_of(chosen)
+        assert {below.name for below, _ in make.foundations(chosen, 0)} <= {*experiment.pretrained}

@@ -1,0 +1,108 @@
+"""The launcher: trains and scores what is not up to date, resumes after a kill, and stops in time."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import small
+
+from benchmark import cli
+
+LAUNCH = ("launch", "--device", "cpu")
+
+
+@pytest.fixture(scope="module")
+def launched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """A project after one call for all its runs, of which one fails."""
+    folder = small.make_project(tmp_path_factory.mktemp("launched"))
+    return folder, small.command(folder, *LAUNCH, "--jobs", "2")
+
+
+Launched = tuple[Path, subprocess.CompletedProcess[str]]
+
+
+def test_every_run_is_scored_but_the_one_that_fails(launched: Launched) -> None:
+    folder, done = launched
+    assert done.returncode == 1
+    assert "broken-seed0: error: " in done.stdout
+    assert done.stderr.strip() == "failed: broken-seed0"
+    scored = {path.name for path in (folder / "results/small/metrics").glob("*.facts.json")}
+    assert scored == {"vdsr.facts.json", "bicubic.facts.json", "long.facts.json"}
+
+
+def test_foundations_come_first(launched: Launched) -> None:
+    lines = launched[1].stdout.splitlines()
+    began = next(i for i, line in enumerate(lines) if line.startswith("vdsr-seed0: starts"))
+    assert "stn0-seed0: done" in lines[:began]
+
+
+def test_second_call_does_nothing_but_what_failed(launched: Launched) -> None:
+    folder, _ = launched
+    weights = list((folder / "results").rglob("weights.safetensors"))
+    before = {path: path.stat().st_mtime_ns for path in weights}
+    again = small.command(folder, *LAUNCH)
+    assert [line for line in again.stdout.splitlines() if "starts" in line and "broken" not in line] == []
+    assert {path: path.stat().st_mtime_ns for path in weights} == before
+    status = small.command(folder, *LAUNCH, "--status").stdout
+    assert [line.split()[-1] for line in status.splitlines() if line.split()[0] == "vdsr"] == ["done", "done"]
+
+
+def test_scores_suffice_where_weights_are_gone(launched: Launched, tmp_path: Path) -> None:
+    folder = tmp_path / "elsewhere"
+    subprocess.run(["cp", "-r", launched[0], folder], check=True)
+    subprocess.run(["rm", "-r", folder / "results/small/weights", folder / "results/small/sr"], check=True)
+    again = small.command(folder, *LAUNCH, "--only", "vdsr", "long")
+    assert again.returncode == 0
+    assert "starts" not in again.stdout
+
+
+def test_changed_option_retrains_its_run_alone(launched: Launched, tmp_path: Path) -> None:
+    folder = tmp_path / "changed"
+    subprocess.run(["cp", "-r", launched[0], folder], check=True)
+    small.change_params(folder, "runs", "long", "epochs", value=1)
+    again = small.command(folder, *LAUNCH, "--only", "vdsr", "long", "bicubic")
+    assert [line.split(":")[0] for line in again.stdout.splitlines() if "starts" in line] == ["long-seed0"]
+
+
+def test_time_limit_saves_and_says_so(tmp_path: Path) -> None:
+    folder = small.make_project(tmp_path)
+    small.change_params(folder, "runs", "long", "epochs", value=100_000)
+    done = small.command(folder, *LAUNCH, "--only", "long", "--seconds", "15")
+    assert done.returncode == cli.OUT_OF_TIME
+    assert "time is up; the same command resumes" in done.stdout
+    assert list((folder / "work").glob("small-long-0-*/checkpoints/*.ckpt"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_killed_call_is_taken_up(number: signal.Signals, launched: Launched, tmp_path: Path) -> None:
+    """Its trainings end in what an unbroken one ends in."""
+    folder = small.make_project(tmp_path)
+    with small.start(folder, *LAUNCH, "--only", "long") as process:
+        assert process.stdout is not None
+        process.stdout.readline()  # it has started
+        time.sleep(4)
+        process.send_signal(number)
+    assert small.command(folder, *LAUNCH, "--only", "long").returncode == 0
+    end, unbroken = (path / "results/small/weights/long/seed0/weights.safetensors" for path in (folder, launched[0]))
+    assert end.read_bytes() == unbroken.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--jobs", "0"], "--jobs 0: give 1 or more"),
+        (["--seed", "9"], "--seed 9: no such run has it"),
+        (["--only", "nope"], "no run 'nope'"),
+        (["--cluster", "slurm"], "--cluster slurm: "),
+    ],
+)
+def test_wrong_call_is_one_line(arguments: list[str], says: str, tmp_path: Path) -> None:
+    done = small.command(small.make_project(tmp_path), *LAUNCH, *arguments)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert says in done.stderr
+    assert done.stderr.count("\n") == 1

@@ -1,0 +1,59 @@
+"""The launcher on a real SLURM of this one machine: a whole experiment, and a job that SLURM takes its node from."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import slurm_node
+import small
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(bool(slurm_node.missing()), reason=slurm_node.missing() or "SLURM is there"),
+]
+LAUNCH = ("launch", "--device", "cpu", "--cluster", "slurm", "--gpus", "0")
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    with slurm_node.slurm(tmp_path_factory.mktemp("slurm") / "node") as environment:
+        yield environment
+
+
+@pytest.fixture(autouse=True)
+def in_slurms_environment(node: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in node.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_an_experiment_is_trained_and_scored(tmp_path: Path) -> None:
+    folder = small.make_project(tmp_path)
+    done = small.command(folder, *LAUNCH, "--jobs", "2", "--only", "vdsr", "bicubic", timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (folder / "results/small/metrics/vdsr.json").is_file()
+    assert (folder / "results/small/metrics/bicubic.json").is_file()
+
+
+def test_a_job_that_loses_its_node_is_queued_again_and_resumes(node: dict[str, str], tmp_path: Path) -> None:
+    folder = small.make_project(tmp_path)
+    small.change_params(folder, "runs", "long", "epochs", value=60)
+    call = small.start(folder, *LAUNCH, "--only", "long")
+    checkpoints = folder / "work"
+    for _ in range(600):
+        if list(checkpoints.glob("small-long-0-*/checkpoints/*.ckpt")):
+            break
+        time.sleep(0.1)
+    job = slurm_node.command(node, "squeue", "--noheader", "--format=%A").split()[0]
+    slurm_node.command(node, "scancel", "--batch", "--signal=USR2", job)  # as SLURM tells a job that its time is over
+    assert call.wait(300) == 0
+    logs = "".join(path.read_text() for path in (folder / "work/launch").glob("*_log.out"))
+    assert "going on from" in logs
+    unbroken = small.make_project(tmp_path / "unbroken")
+    small.change_params(unbroken, "runs", "long", "epochs", value=60)
+    assert small.command(unbroken, "train", "--run", "long").returncode == 0
+    weights = [path / "results/small/weights/long/seed0/weights.safetensors" for path in (folder, unbroken)]
+    assert subprocess.run(["cmp", *weights], check=False).returncode == 0

@@ -1,0 +1,220 @@
+"""The training loop: what it computes, what it writes, and how it stops."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import tiny
+import torch
+from torch import nn
+
+from benchmark.training.checkpoint import Checkpoints
+from benchmark.training.loop import FIRST, Settings, TrainingStopped, train
+from datasets import degrade
+from datasets.batch import Batch, DeviceFaces
+from datasets.face import BadInput
+from methods.interface import Context
+from methods.trained import Optimiser, Phase
+
+CPU = torch.device("cpu")
+EVERY_UPDATE, AT_THE_END = Settings(checkpoint_seconds=0), Settings(checkpoint_seconds=1e9)
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+class Shift(tiny.Tiny):
+    """Learns one number; the loss terms and the faces that each phase sees are set by the test."""
+
+    def __init__(self, phases: list[Phase]):
+        super().__init__()
+        self.list = phases
+
+    def phases(self, context: Context) -> list[Phase]:
+        return self.list
+
+
+def run(tmp_path: Path, phases: list[Phase], **context: object) -> tuple[Context, pd.DataFrame]:
+    lent = Context(CPU, workdir=tmp_path, log=tmp_path / "log.csv", **context)  # type: ignore[arg-type]
+    train(Shift(phases), tiny.make_pairs(), lent, AT_THE_END)
+    return lent, pd.read_csv(lent.log)
+
+
+def test_log_and_sample_grids(tmp_path: Path) -> None:
+    module = nn.Linear(1, 1)
+    values = iter(range(100))
+
+    def loss(batch: Batch, epoch: int) -> tuple[dict[str, torch.Tensor], None]:
+        zero = 0 * module.weight.sum()
+        return {"a": zero + next(values), "b": zero + epoch}, None
+
+    recipe = Optimiser("sgd", 0.5, schedule="step", step_epochs=1, step_factor=0.1)
+    _, log = run(tmp_path, [Phase("first", 2, 6, module, recipe, loss), Phase("second", 1, 100, module, recipe, loss)])
+    # 20 training faces: three whole batches of 6, then one batch of all 20.
+    assert list(log["a"]) == [1, 4, 6]
+    assert list(log["b"]) == [0, 1, 0]
+    assert list(log["phase"]) == ["first", "first", "second"]
+    assert list(log["epoch"]) == [1, 2, 1]
+    np.testing.assert_allclose(log["lr"], [0.5, 0.05, 0.5])
+    assert log["val_psnr"].between(5, 30).all()
+    grids = sorted(p.name for p in (tmp_path / "samples").iterdir())
+    assert grids == ["1_first_0001.png", "1_first_0002.png", "2_second_0001.png"]
+
+
+def test_validation_psnr_is_that_of_the_eight_bit_images(tmp_path: Path) -> None:
+    module = nn.Linear(1, 1)
+    phase = Phase("p", 1, 8, module, Optimiser("sgd", 0.0), lambda batch, epoch: ({"z": 0 * module.weight.sum()}, None))
+    method, pairs = Shift([phase]), tiny.make_pairs()
+    train(method, pairs, Context(CPU, workdir=tmp_path, log=tmp_path / "log.csv"), AT_THE_END)
+    fold = DeviceFaces(pairs.validation(), CPU).batch(torch.arange(4))
+    with torch.no_grad():
+        error = (degrade.quantise(method.upscale(fold.lr)) - fold.hr).double().square().mean((1, 2, 3))
+    expected = (-10 * torch.log10(error)).mean().item()
+    assert pd.read_csv(tmp_path / "log.csv")["val_psnr"][0] == pytest.approx(expected, abs=1e-4)
+
+
+def test_phase_that_makes_no_faces_is_not_scored(tmp_path: Path) -> None:
+    module = nn.Linear(1, 1)
+    loss = lambda batch, epoch: ({"z": 0 * module.weight.sum()}, None)  # noqa: E731
+    phases = [
+        Phase(name, 1, 8, module, Optimiser("sgd", 0.0), loss, validate=name == "all") for name in ("part", "all")
+    ]
+    train(Shift(phases), tiny.make_pairs(), Context(CPU, workdir=tmp_path, log=tmp_path / "log.csv"), AT_THE_END)
+    assert pd.read_csv(tmp_path / "log.csv")["val_psnr"].isna().tolist() == [True, False]
+    assert [path.name for path in (tmp_path / "samples").iterdir()] == ["2_all_0001.png"]
+
+
+def test_a_phase_sees_its_faces_once_an_epoch_with_new_warps(tmp_path: Path) -> None:
+    module, seen = nn.Linear(1, 1), []
+
+    def loss(batch: Batch, epoch: int) -> tuple[dict[str, torch.Tensor], None]:
+        seen.append((batch.component[:, 0], batch.landmarks, batch.warp))
+        return {"zero": 0 * module.weight.sum()}, None
+
+    mask = np.arange(20) < 12
+    phase = Phase("p", 2, 6, module, Optimiser(), loss, faces=lambda pairs: mask[: len(pairs)])
+    run(tmp_path, [phase])
+    pairs = tiny.make_pairs().training()[mask]
+    epochs = [torch.cat([s[1][:, :, 1] for s in seen[i : i + 2]]) for i in (0, 2)]
+    expected = torch.from_numpy(pairs.landmarks[:, :, 1])
+    for rows in epochs:  # the y coordinates know no mirroring
+        assert torch.equal(rows[rows[:, 0].argsort()], expected[expected[:, 0].argsort()])
+    assert not torch.equal(*epochs)
+    mirrored = [
+        not (s[1][row, :, 0, None] == torch.from_numpy(pairs.landmarks[:, :, 0]).T).all(0).any()
+        for s in seen
+        for row in range(len(s[1]))
+    ]
+    assert 0 < sum(mirrored) < len(mirrored) == 24
+    warps = torch.cat([s[2] for s in seen])
+    assert len(warps.unique(dim=0)) == 24
+    with pytest.raises(BadInput, match="none of 20 training faces"):
+        run(tmp_path / "none", [Phase("p", 2, 6, module, Optimiser(), loss, faces=lambda pairs: np.zeros(20, bool))])
+
+
+def test_loss_that_is_not_finite_stops_with_update_term_and_checkpoint(tmp_path: Path) -> None:
+    module, calls = nn.Linear(1, 1), []
+
+    def loss(batch: Batch, epoch: int) -> tuple[dict[str, torch.Tensor], None]:
+        calls.append(epoch)
+        return {"good": module.weight.sum(), "bad": module.weight.sum() * (math.nan if len(calls) == 5 else 1)}, None
+
+    # Two updates an epoch; a checkpoint after each, and one after the epoch's end: 0 to 5 by then.
+    method = Shift([Phase("p", 9, 10, module, Optimiser(), loss)])
+    with pytest.raises(
+        TrainingStopped, match=r"epoch 3: update 1: loss bad is nan; last good checkpoint: \S+0005.ckpt"
+    ):
+        train(method, tiny.make_pairs(), Context(CPU, workdir=tmp_path, log=tmp_path / "log.csv"), EVERY_UPDATE)
+    saved = Checkpoints(tmp_path / "checkpoints").load(CPU)
+    assert saved is not None
+    assert all(weight.isfinite().all() for state in saved["modules"] for weight in state.values())
+
+
+def test_weights_that_are_not_finite_are_not_saved(tmp_path: Path) -> None:
+    module = nn.Linear(1, 1)
+    nn.init.zeros_(module.bias)  # the root is finite at 0, its gradient is not
+
+    def loss(batch: Batch, epoch: int) -> tuple[dict[str, torch.Tensor], None]:
+        return {"root": module.bias.abs().sum().sqrt()}, None
+
+    method = Shift([Phase("p", 1, 20, module, Optimiser(), loss)])
+    method.module = module
+    with pytest.raises(TrainingStopped, match=r"weight bias is not finite; last good checkpoint: none"):
+        train(method, tiny.make_pairs(20, 0), Context(CPU, workdir=tmp_path, log=tmp_path / "log.csv"), EVERY_UPDATE)
+    assert Checkpoints(tmp_path / "checkpoints").last() is None
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_draws_depend_on_seed_phase_epoch_and_update_alone(tmp_path: Path, number: int) -> None:
+    """The values are those with which the stored networks were trained."""
+    module, seen = nn.Linear(1, 1), []
+
+    def loss(batch: Batch, epoch: int) -> tuple[dict[str, torch.Tensor], None]:
+        assert batch.rows is not None
+        assert batch.mirror is not None
+        seen.append((batch.rows, batch.warp, batch.mirror, torch.rand(1)))
+        return {"zero": 0 * module.weight.sum()}, None
+
+    run(tmp_path, [Phase("p", 2, 10, module, Optimiser(), loss, number=number)], seed=5)
+    for epoch in range(2):
+        draw = torch.Generator().manual_seed(seed_of(5, number, epoch))
+        rows, warps = torch.randperm(20, generator=draw), degrade.sample_warps(20, draw)
+        mirror = torch.rand(20, generator=draw) < 0.5
+        for i, part in enumerate((slice(0, 10), slice(10, 20))):
+            found = seen[2 * epoch + i]
+            own = torch.Generator().manual_seed(seed_of(5, number, 2 * epoch + i, 0))
+            wanted = rows[part], warps[part], mirror[part], torch.rand(1, generator=own)
+            assert all(map(torch.equal, found, wanted))
+
+
+def seed_of(*parts: int) -> int:
+    return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> 1)
+
+
+def test_seed_decides_the_run(tmp_path: Path) -> None:
+    one, other = tiny.fit(tmp_path / "one", AT_THE_END), tiny.fit(tmp_path / "other", AT_THE_END)
+    assert torch.equal(one.module[0].weight, other.module[0].weight)
+    torch.manual_seed(1)
+    third = tiny.Tiny()
+    train(third, tiny.make_pairs(), Context(CPU, 2, tmp_path / "third", log=tmp_path / "log.csv"), AT_THE_END)
+    assert not torch.equal(one.module[0].weight, third.module[0].weight)
+
+
+def test_learning_rate_schedules() -> None:
+    authors = Optimiser("rmsprop", 1e-3, decay=0.99, floor=1e-6, warmup=((50, 0.02), (50, 0.2)))
+    rates = [authors.rate(0, update, 10_000) for update in (0, 49, 50, 99, 100)]
+    np.testing.assert_allclose(rates, [2e-5, 2e-5, 2e-4, 2e-4, 1e-3])
+    assert authors.rate(10, 5000, 10_000) == pytest.approx(1e-3 * 0.99**10)
+    assert authors.rate(2000, 5000, 10_000) == 1e-6
+    cosine = Optimiser(lr=2.0, schedule="cosine")
+    np.testing.assert_allclose([cosine.rate(0, u, 100) for u in (0, 50, 100)], [2, 1, 0], atol=1e-12)
+    step = Optimiser(lr=0.1, schedule="step", step_epochs=10, step_factor=0.1)
+    np.testing.assert_allclose([step.rate(e, 0, 1) for e in (9, 10, 20)], [1e-1, 1e-2, 1e-3])
+
+
+def test_the_losses_of_each_phase_s_first_updates_are_kept(tmp_path: Path) -> None:
+    tiny.fit(tmp_path, Settings(), epochs=9)
+    log, first = pd.read_csv(tmp_path / "log.csv"), pd.read_csv(tmp_path / "log.first.csv")
+    # Phase "pixels" has 3 updates an epoch, 27 in all; "play" has 2, 18 in all.
+    assert first[first["phase"] == "pixels"]["update"].tolist() == list(range(1, FIRST + 1))
+    assert first[first["phase"] == "play"]["update"].tolist() == list(range(1, 19))
+    for phase, updates, term in (("pixels", 3, "pixel"), ("play", 2, "critic")):
+        of_phase = first[first["phase"] == phase]
+        for epoch in (1, 2):
+            mean = of_phase.iloc[(epoch - 1) * updates : epoch * updates][term].mean()
+            row = log[(log["phase"] == phase) & (log["epoch"] == epoch)]
+            assert row[term].item() == pytest.approx(mean, rel=1e-4)
+
+
+def test_a_log_begins_with_the_rows_of_the_trunk(tmp_path: Path) -> None:
+    tiny.fit(tmp_path / "trunk", AT_THE_END)
+    module = nn.Linear(1, 1)
+    phase = Phase("after", 1, 8, module, Optimiser(), lambda batch, epoch: ({"own": module.weight.sum()}, None))
+    run(tmp_path, [phase], trunk_log=tmp_path / "trunk/log.csv")
+    for name in ("log.csv", "log.first.csv"):
+        trunk, whole = (pd.read_csv(folder / name) for folder in (tmp_path / "trunk", tmp_path))
+        pd.testing.assert_frame_equal(whole[: len(trunk)][trunk.columns], trunk, check_exact=True)
+        assert set(whole["phase"][len(trunk) :]) == {"after"}
+        assert whole["own"].notna().tolist() == [False] * len(trunk) + [True] * (len(whole) - len(trunk))

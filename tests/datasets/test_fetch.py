@@ -1,0 +1,238 @@
+"""Getting corpora: local files and archives, and a real HTTP server on loopback that truncates, stalls and lies."""
+
+import gzip
+import hashlib
+import io
+import re
+import tarfile
+import threading
+import zipfile
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from datasets import celeba, fetch, lfw, menpo
+from datasets.face import BadInput
+
+REMEDY = "do this"
+DATA = np.random.default_rng(0).bytes(300_000)
+SHA = hashlib.sha256(DATA).hexdigest()
+CUT = 100_000  # bytes after which the server stops
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.starts: list[int] = []  # first byte of each request
+
+    def url(self, behaviour: str) -> str:
+        return f"http://127.0.0.1:{self.server_port}/{behaviour}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers /BEHAVIOUR with DATA; the first request to "truncates", "no-ranges" and "fails" fares worse."""
+
+    server: Server
+
+    def do_GET(self) -> None:
+        behaviour, first = self.path[1:].split("?")[0], not self.server.starts
+        self.server.starts.append(int(re.sub(r"\D", "", self.headers.get("Range", "0"))))
+        if behaviour == "absent" or (behaviour == "fails" and first):
+            return self.send_error(404 if behaviour == "absent" else 503)
+        start = 0 if behaviour in ("no-ranges", "always") else self.server.starts[-1]
+        body = {"lies": DATA[::-1], "page": b"<html>quota exceeded</html>"}.get(behaviour, DATA)
+        self.send_response(206 if start else 200)
+        self.send_header("Content-Type", "text/html; charset=utf-8" if behaviour == "page" else "application/zip")
+        self.send_header("Content-Length", str(len(body) - start))
+        self.end_headers()
+        short = behaviour == "always" or (behaviour in ("truncates", "no-ranges") and first)
+        self.wfile.write(body[start:][: CUT if short else None])
+        return None
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    monkeypatch.setattr(fetch, "DOWNLOADS", tmp_path / "downloads")
+    monkeypatch.setattr("pooch.core.time.sleep", lambda _: None)  # between tries
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with Server() as running:
+        threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        yield running
+        running.shutdown()
+
+
+def refused(call: Callable[[], object], *says: str) -> None:
+    """`call` raises BadInput of one line that says all of `says`."""
+    with pytest.raises(BadInput) as error:
+        call()
+    assert "\n" not in str(error.value)
+    for words in says:
+        assert words in str(error.value)
+
+
+def zipped(members: dict[str, bytes]) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as out:
+        for name, data in members.items():
+            info = zipfile.ZipInfo("x")
+            info.filename = name
+            out.writestr(info, data)
+    return file.getvalue()
+
+
+def tarred(members: dict[str, bytes], kind: bytes = tarfile.REGTYPE) -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w:gz") as out:
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size, info.type, info.linkname = len(data), tarfile.DIRTYPE if name[-1] == "/" else kind, "/etc/passwd"
+            out.addfile(info, io.BytesIO(data))
+    return file.getvalue()
+
+
+def test_a_new_run_goes_on_where_a_killed_one_stopped(server: Server, tmp_path: Path) -> None:
+    url, part = server.url("whole"), tmp_path / "downloads"
+    part.mkdir()
+    (part / f"{hashlib.md5(url.encode()).hexdigest()}-whole.part").write_bytes(DATA[:123])
+    fetch.fetch_file(url, SHA, tmp_path / "a.zip", REMEDY)
+    assert (tmp_path / "a.zip").read_bytes() == DATA
+    assert server.starts == [123]
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "starts"),
+    [
+        ("whole", [(0, 0)]),
+        ("truncates", [(0, 0), (CUT - 2**14, CUT)]),
+        ("no-ranges", [(0, 0), (1, CUT)]),
+        ("fails", [(0, 0), (0, 0)]),
+    ],
+)
+def test_a_broken_download_goes_on_where_it_stopped_and_is_kept(
+    behaviour: str, starts: list[tuple[int, int]], server: Server, tmp_path: Path
+) -> None:
+    for _ in range(2):  # the second time needs no server
+        fetch.fetch_file(server.url(behaviour), f"sha256:{SHA}", tmp_path / "out" / "a.zip", REMEDY)
+    assert (tmp_path / "out" / "a.zip").read_bytes() == DATA
+    assert len(server.starts) == len(starts)
+    assert all(low <= start <= high for start, (low, high) in zip(server.starts, starts, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "says", "requests"),
+    [("lies", SHA, 4), ("absent", "404", 4), ("always", "", 4), ("page", SHA, 4), ("closed", "", 0)],
+)
+def test_a_download_that_fails_is_one_line_and_leaves_nothing(
+    behaviour: str, says: str, requests: int, server: Server, tmp_path: Path
+) -> None:
+    url = server.url(behaviour)
+    if behaviour == "closed":
+        with Server() as closed:
+            url = closed.url("")
+    refused(partial(fetch.fetch_file, url, f"sha256:{SHA}", tmp_path / "a.zip", REMEDY), url, says, REMEDY)
+    assert len(server.starts) == requests
+    assert not (tmp_path / "a.zip").exists()
+    assert {path.suffix for path in (tmp_path / "downloads").glob("*")} <= {".part"}
+
+
+def test_what_cannot_be_had_names_the_way_by_hand(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(celeba, "DRIVE", server.url("page") + "?id=")
+    by_hand = "by hand", celeba.PAGE, "img_align_celeba.zip", "corpora.celeba.images"
+    refused(lambda: celeba.get({}, tmp_path / "raw"), "00d2c5bc6d35e252742224ab0c1e8fcb", *by_hand)
+    monkeypatch.setattr(lfw, "URL", server.url("whole"))
+    refused(lambda: lfw.get({}, tmp_path / "raw"), lfw.HASH.removeprefix("sha256:"), "corpora.lfw.images")
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "a.jpg").write_bytes(b"a")
+    for part in menpo.PARTS:
+        options = {other: str(tmp_path / "a") for other in menpo.PARTS if other != part}
+        refused(lambda o=options: menpo.get(o, tmp_path / "r"), f"corpora.menpo.{part}", "ibug.doc.ic.ac.uk", "ask")
+        refused(lambda o=options: menpo.get(o | {"profil": "x"}, tmp_path / "r"), "no option 'profil'")
+
+
+@pytest.mark.parametrize("known", [None, f"md5:{hashlib.md5(DATA).hexdigest()}", f"sha256:{SHA.upper()}", SHA])
+def test_a_local_file_is_copied_when_its_checksum_holds(known: str | None, tmp_path: Path) -> None:
+    (tmp_path / "a b").mkdir()
+    (tmp_path / "a b" / "a.txt").write_bytes(DATA)
+    fetch.fetch_file(str(tmp_path / "a b" / "a.txt"), known, tmp_path / "out" / "b.txt", REMEDY)
+    assert (tmp_path / "out" / "b.txt").read_bytes() == DATA
+
+
+def test_a_local_file_that_is_missing_or_another_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    call = partial(fetch.fetch_file, str(path), f"sha256:{SHA}", tmp_path / "b.txt", REMEDY)
+    refused(call, str(path), "no such file", REMEDY)
+    path.write_bytes(b"abd")
+    refused(call, str(path), SHA, hashlib.sha256(b"abd").hexdigest(), REMEDY)
+    refused(lambda: fetch.fetch_file(str(path), "crc32:00", tmp_path / "b.txt", REMEDY), str(path), "crc32", REMEDY)
+    refused(lambda: fetch.fetch_file(str(tmp_path), None, tmp_path / "b.txt", REMEDY), str(tmp_path), REMEDY)
+    assert not (tmp_path / "b.txt").exists()
+
+
+MEMBERS = {"top/": b"", "top/a.jpg": b"a", "top/deep/b.jpg": b"b", "__MACOSX/top/._a.jpg": b"x", "top/Thumbs.db": b"x"}
+
+
+@pytest.mark.parametrize("kind", ["zip", "backslashes", "tgz", "tar", "folder"])
+def test_archives_and_folders_are_unpacked_alike(kind: str, tmp_path: Path) -> None:
+    location = tmp_path / "given"  # what it is follows from its bytes
+    if kind == "folder":
+        for name, data in MEMBERS.items():
+            (location / name).parent.mkdir(parents=True, exist_ok=True)
+            (location / name).write_bytes(data) if data else (location / name).mkdir(exist_ok=True)
+    elif kind == "backslashes":
+        location.write_bytes(zipped({name.replace("/", "\\"): data for name, data in MEMBERS.items()}))
+    else:
+        data = zipped(MEMBERS) if kind == "zip" else tarred(MEMBERS)
+        location.write_bytes(gzip.decompress(data) if kind == "tar" else data)
+    fetch.fetch_folder(str(location), None, tmp_path / "raw", REMEDY)
+    assert fetch.list_files(tmp_path / "raw") == ["top/a.jpg", "top/deep/b.jpg"]
+    assert (tmp_path / "raw" / "top" / "deep" / "b.jpg").read_bytes() == b"b"
+
+
+CLIMBING = ("../x.jpg", "a/../../x.jpg", "/etc/x.jpg", "..\\x.jpg", "C:\\x.jpg", "C:/x.jpg")
+WHOLE = {"zip": zipped({"a.jpg": DATA[:5000]}), "tgz": tarred({"a.jpg": DATA[:5000]})}
+FLIPPED = {kind: data[:2500] + bytes([data[2500] ^ 16]) + data[2501:] for kind, data in WHOLE.items()}
+ENCRYPTED = bytearray(WHOLE["zip"])
+ENCRYPTED[6] |= 1
+ENCRYPTED[WHOLE["zip"].index(b"PK\1\2") + 8] |= 1
+UNSAFE = (
+    [(zipped({"a.jpg": b"", name: b""}), "would leave its folder") for name in CLIMBING]
+    + [(tarred({"a.jpg": b"", name: b""}), "would leave its folder") for name in CLIMBING if name != "..\\x.jpg"]
+    + [(tarred({"a.jpg": b""}, kind), "is a link or device") for kind in (b"1", b"2", b"3", b"6")]
+    + [(zipped({"a/1.jpg": b"x", "a\\1.jpg": b"y"}), "appears twice")]
+    + [(zipped({"a": b"x", "a/1.jpg": b"y"}), "is a file and a folder"), (zipped({"a/": b""}), "holds no file")]
+    + [(data[: len(data) // 2], "damaged") for data in WHOLE.values()]
+    + [(data, "damaged") for data in (*FLIPPED.values(), ENCRYPTED, b"", b"no archive" * 100, WHOLE["tgz"][:-6])]
+)
+
+
+@pytest.mark.parametrize(("data", "says"), UNSAFE)
+def test_a_damaged_or_unsafe_archive_is_refused_in_one_line(data: bytes, says: str, tmp_path: Path) -> None:
+    (tmp_path / "given").mkdir()
+    (tmp_path / "given" / "corpus.zip").write_bytes(data)
+    path = str(tmp_path / "given" / "corpus.zip")
+    says_more = [REMEDY] if says == "damaged" else []
+    refused(lambda: fetch.fetch_folder(path, None, tmp_path / "raw" / "a", REMEDY), path, says, *says_more)
+    assert not list(tmp_path.glob("*.jpg"))
+    assert not list((tmp_path / "raw").glob("*.jpg"))
+
+
+def test_a_folder_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    call = partial(fetch.fetch_folder, str(tmp_path / "a"), None, tmp_path / "b", REMEDY)
+    refused(call, "is empty")
+    (tmp_path / "a" / "c.png").symlink_to(tmp_path / "unmounted.png")
+    refused(call, "c.png: a link to ", "unmounted.png, which is missing")
+    refused(lambda: fetch.fetch_folder(str(tmp_path / "a"), SHA, tmp_path / "b", REMEDY), "no checksum")
+    refused(lambda: fetch.list_files(tmp_path / "raw"), str(tmp_path / "raw"), "corpus stage")

@@ -1,0 +1,182 @@
+"""The texts for people: their sizes, links, commands and code samples, and that the generated page is current."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from PIL import Image
+
+from benchmark import config, manual
+from benchmark.__main__ import COMMANDS
+from benchmark.reporting import accepted
+from datasets.pairs import Pairs
+from methods.interface import Method
+
+ROOT = Path(__file__).parents[1]
+README_WORDS = 900  # at most
+WORDS = {  # within a fifth
+    "findings": 1500,
+    "statistics": 700,
+    "protocol": 800,
+    "data": 700,
+    "your-method": 700,
+    "training": 700,
+    "model-zoo": 300,
+    "upscale": 250,
+    "reproducibility": 400,
+    "glossary": 250,
+}
+OF_PROJECT = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
+PAGES = [ROOT / name for name in OF_PROJECT] + sorted([*ROOT.glob("docs/*.md"), *ROOT.glob("methods/*/README.md")])
+REMOVED = ("run_all", "store", "repro", "replay", "speeds", "align_stn0", "release", "accept", "costs", "foreign")
+MACHINE = re.compile(r"(?<![\w.~])/(work|home|root|tmp|mnt|Users)/")
+
+
+def name_of(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+every_page = pytest.mark.parametrize("page", PAGES, ids=name_of)
+
+
+def words(page: Path) -> int:
+    """Words with a letter or a digit, code and tables included."""
+    text = re.sub(r"<!--.*?-->", "", page.read_text(), flags=re.DOTALL)
+    return sum(bool(re.search(r"\w", word)) for word in text.split())
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """The fenced code of a language; "" for that without one."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+
+
+def anchors(page: Path) -> set[str]:
+    """Names of a page's headings, as links have them."""
+    titles = re.findall(r"^#+ (.*)$", page.read_text(), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def commands(page: Path) -> list[list[str]]:
+    """Arguments of every `python -m benchmark` in fenced code without a language, comments removed."""
+    lines = [line for block in blocks(page, "") for line in block.splitlines()]
+    found = [call for line in lines for call in re.findall(r"python -m benchmark ([^;&|]*)", line)]
+    return [shlex.split(call, comments=True) for call in found]
+
+
+def test_readme_is_short() -> None:
+    assert words(ROOT / "README.md") <= README_WORDS
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_page_has_its_size(name: str) -> None:
+    assert abs(words(ROOT / f"docs/{name}.md") - WORDS[name]) <= WORDS[name] / 5
+
+
+def test_every_page_has_a_size() -> None:
+    others = {"architecture", "cli"}
+    assert {path.stem for path in ROOT.glob("docs/*.md")} == set(WORDS) | others
+
+
+@every_page
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        if target.startswith(("http:", "https:", "mailto:")):
+            continue
+        path, _, anchor = target.partition("#")
+        file = page.parent / path if path else page
+        assert file.exists(), f"{target}: no such file"
+        assert file.resolve().is_relative_to(ROOT), f"{target}: outside the project"
+        assert not anchor or anchor in anchors(file), f"{target}: no such heading"
+
+
+@every_page
+def test_commands_are_those_of_today(page: Path) -> None:
+    for call in commands(page):
+        if call and call[0] in COMMANDS:
+            import_module(f"benchmark.{call[0]}").parser().parse_args(call[1:])
+        else:
+            assert call in (["COMMAND"], ["--manual"]), f"python -m benchmark {' '.join(call)}"
+
+
+@every_page
+def test_no_removed_command(page: Path) -> None:
+    text = page.read_text()
+    assert not re.findall(r"-m benchmark\.\w+", text), "commands are `python -m benchmark COMMAND`"
+    assert not re.findall(rf"benchmark[. ](?:{'|'.join(REMOVED)})\b", text)
+
+
+@every_page
+def test_no_path_of_a_machine(page: Path) -> None:
+    assert not MACHINE.search(page.read_text())
+
+
+def test_list_of_commands_is_current() -> None:
+    current = (ROOT / "docs/cli.md").read_text() == manual.page(COMMANDS)
+    assert current, "run `python -m benchmark --manual > docs/cli.md`"
+
+
+def test_readme_says_which_experiments_have_results() -> None:
+    rows = re.findall(r"^\| `([\w-]+)` \|.*\| (yes|no)\b[^|]*\|$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert {name for name, _ in rows} == set(yaml.safe_load((ROOT / "params.yaml").read_text())["experiments"])
+    assert sorted(name for name, results in rows if results == "yes") == accepted.experiments()
+
+
+def test_readme_and_citation_name_the_same_paper() -> None:
+    text, known = (ROOT / "README.md").read_text(), yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    (paper,) = known["references"]
+    for value in (paper["title"], paper["doi"], str(paper["year"]), f"version = {{{known['version']}}}"):
+        assert value in text
+    assert f'version = "{known["version"]}"' in (ROOT / "pyproject.toml").read_text()
+    assert all(f"{a['family-names']}, {a['given-names']}" in text for a in paper["authors"])
+
+
+def module_of(code: str) -> ModuleType:
+    module = ModuleType("sample")
+    exec(code, module.__dict__)
+    return module
+
+
+def test_skeleton_of_a_method_works(fit_briefly: Callable[..., Method], pairs: Pairs, tmp_path: Path) -> None:
+    (code,) = [block for block in blocks(ROOT / "docs/your-method.md", "python") if "METHOD" in block]
+    sample = module_of(code)
+    method = fit_briefly(sample.METHOD(sample.TINY))
+    lr = torch.rand(2, 3, 16, 16)
+    sr = method.upscale(lr)
+    assert (sr.shape, sr.dtype) == ((2, 3, 128, 128), torch.float32)
+    method.save(tmp_path)
+    stored = sample.METHOD(sample.TINY)
+    stored.load(tmp_path)
+    torch.testing.assert_close(stored.upscale(lr), method.upscale(lr))
+
+
+def test_program_without_our_interface_works(tmp_path: Path) -> None:
+    (code,) = [block for block in blocks(ROOT / "docs/your-method.md", "python") if "sys.argv" in block]
+    (tmp_path / "lr").mkdir()
+    Image.fromarray(np.zeros((16, 16, 3), np.uint8)).save(tmp_path / "lr/a.png")
+    subprocess.run([sys.executable, "-I", "-c", code, tmp_path / "lr", tmp_path / "sr"], check=True)
+    assert Image.open(tmp_path / "sr/a.png").size == (128, 128)
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/model-zoo.md"])
+def test_loading_a_network_from_python_works(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (code,) = blocks(ROOT / page, "python")
+    for link in (config.PARAMS, "methods"):
+        (tmp_path / link).symlink_to(ROOT / link)
+    stored = ROOT / "results/demo/pretrained/stn0"
+    shutil.copytree(stored, tmp_path / "results/demo/pretrained/stn0")
+    monkeypatch.chdir(tmp_path)
+    # The released network is not in git; bicubic interpolation with the demo's STN_0 takes the same path.
+    sample = module_of(code.replace('"standin-cpu"', '"demo"').replace('"ours"', '"bicubic"'))
+    assert (sample.sr.shape, sample.sr.dtype) == ((1, 128, 128, 3), np.uint8)
