@@ -91,6 +91,8 @@ class Work:
         try:
             cli.run(command.main, command.parser(), ["--experiment", self.experiment, "--run", self.run, *options])
         except SystemExit as end:
+            if end.code == -1:  # submitit's own, once it has queued this job again
+                raise
             return int(end.code or 0)
         return 0
 
