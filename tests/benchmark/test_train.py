@@ -18,6 +18,7 @@ import torch
 from benchmark import config, hardware
 from benchmark import train as stage
 from benchmark.make import make_method
+from benchmark.provenance import data_hash
 from datasets.face import BadInput
 from methods import interface
 from methods.mtun import TINY
@@ -87,7 +88,8 @@ def test_a_run_stores_weights_record_and_log_for_every_seed(project: Path, capsy
         folder = project / f"results/small/weights/small/seed{seed}"
         record = json.loads((folder / "config.json").read_text())
         assert record["options"] == tiny.Options(epochs=1, recipe="tuned").model_dump()
-        assert (record["align"], record["seed"], record["data"]) == ("none", seed, "abc")
+        training_faces = data_hash(project / "data/small", "train")
+        assert (record["align"], record["seed"], record["data"]) == ("none", seed, training_faces)
         assert record["parameters"] == sum(p.numel() for p in tiny.Tiny().module.parameters())
         assert list(pd.read_csv(project / f"results/small/logs/small/seed{seed}.csv")["phase"]) == ["pixels", "play"]
         provenance = json.loads((project / f"results/small/provenance/small/seed{seed}.json").read_text())
