@@ -117,7 +117,6 @@ def tasks_of(experiment: config.Experiment, args: argparse.Namespace) -> list[Ta
     return [*({t.name: t for t in below if t.name not in tasks}).values(), *tasks.values()]
 
 
-Slots = list[dict[str, str]]  # the environment of each job at a time
 Running = dict[str, tuple[Task, submitit.Job[int], dict[str, str]]]
 
 
@@ -126,7 +125,11 @@ def run_all(
 ) -> None:
     """Keep one job in each slot until nothing is left to do or time is up."""
     deadline = math.inf if args.seconds is None else time.time() + args.seconds
-    waiting, free, by_name = list(tasks), list(slots), {task.name: task for task in tasks}
+    by_name = {task.name: task for task in tasks}
+    needs = {task.name: [by_name[name] for name in task.needs()] for task in tasks}
+    for task in tasks:  # asked once: the answers read files, and from here on a task's state tells
+        task.state = DONE if task.is_done() else ""
+    waiting, free = [task for task in tasks if task.state != DONE], list(slots)
     running: Running = {}
     try:
         while waiting or running:
@@ -136,13 +139,11 @@ def run_all(
                 task.state = state_of(task, job)
                 say(f"{task.name}: {task.state}")
             for task in list(waiting):
-                needed = [by_name[name] for name in task.needs()]
+                needed = needs[task.name]
                 late = time.time() + START_UP > deadline
                 if late or any(need.state in (FAILED, LATE) for need in needed):
                     task.state = LATE if late else FAILED
-                elif task.is_done():
-                    task.state = DONE
-                elif free and all(need.is_done() for need in needed):
+                elif free and all(need.state == DONE for need in needed):
                     slot = free.pop(0)
                     running[task.name] = task, submitted(executor, work_of(task, args, deadline, slot)), slot
                     say(f"{task.name}: starts, job {running[task.name][1].job_id}")
