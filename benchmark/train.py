@@ -179,9 +179,10 @@ def exclusive(folder: Path, title: str) -> Iterator[None]:
     except Timeout:
         distributed.print_once(f"{folder}: another process trains {title}; waiting for it")
         lock.acquire()
-    with lock:
-        lock.release()  # `with` holds it once more
+    try:
         yield
+    finally:
+        lock.release()
 
 
 @contextmanager

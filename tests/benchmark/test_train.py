@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import threading
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,11 +16,13 @@ import pandas as pd
 import pytest
 import tiny
 import torch
+from filelock import FileLock
 
 from benchmark import config, hardware
 from benchmark import train as stage
 from benchmark.make import make_method
 from benchmark.provenance import data_hash
+from benchmark.train import exclusive
 from datasets.face import BadInput
 from methods import interface
 from methods.mtun import TINY
@@ -207,3 +211,26 @@ def test_device() -> None:
         assert hardware.choose_device("auto") == CPU
         with pytest.raises(BadInput, match="no CUDA device"):
             hardware.choose_device("cuda")
+
+
+def test_a_second_training_of_the_same_waits_for_the_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    done, said = [], ""
+
+    def second() -> None:
+        with exclusive(tmp_path, "vdsr seed 0"):
+            done.append("second")
+
+    waiting = threading.Thread(target=second)
+    with suppress(KeyError), exclusive(tmp_path, "vdsr seed 0"):
+        waiting.start()
+        for _ in range(600):
+            said += capsys.readouterr().out
+            if said or not waiting.is_alive():
+                break
+            waiting.join(timeout=0.1)
+        done.append("first")
+        raise KeyError  # a training that fails lets the next one go on, too
+    waiting.join(timeout=60)
+    assert done == ["first", "second"]
+    assert said == f"{tmp_path}: another process trains vdsr seed 0; waiting for it\n"
+    FileLock(tmp_path / ".lock").acquire(timeout=0)  # raises if it is still held
