@@ -20,9 +20,9 @@ from filelock import FileLock
 from joblib import cpu_count
 from submitit.core.utils import FailedJobError
 
-from benchmark import cli, config
+from benchmark import cli, config, external
 from benchmark.fingerprint import is_scored, is_trained
-from benchmark.make import foundations, make_method
+from benchmark.make import foundations, make_method, options_of
 from datasets.face import BadInput, require_folder
 
 FOLDER = Path("work/launch")
@@ -107,8 +107,8 @@ def tasks_of(experiment: config.Experiment, args: argparse.Namespace) -> list[Ta
     runs = [experiment.run(name) for name in [*experiment.pretrained, *experiment.runs] if name in names]
     for name in set(names) - {run.name for run in runs}:
         experiment.run(name)  # raises, and lists what there is
-    for run in runs:
-        make_method(run)  # wrong options are told before time is spent
+    for run in runs:  # wrong options are told before time is spent
+        options_of(run) if external.is_external(run) else make_method(run)
     chosen = [(run, seed) for run in runs for seed in run.seeds if args.seed in (None, seed)]
     if not chosen:
         raise BadInput(f"--seed {args.seed}: no such run has it; see `seeds` and training.seeds in {config.PARAMS}")

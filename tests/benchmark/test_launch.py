@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import signal
 import subprocess
 import time
@@ -66,6 +68,20 @@ def test_changed_option_retrains_its_run_alone(launched: Launched, tmp_path: Pat
     small.change_params(folder, "runs", "long", "epochs", value=1)
     again = small.command(folder, *LAUNCH, "--only", "vdsr", "long", "bicubic")
     assert [line.split(":")[0] for line in again.stdout.splitlines() if "starts" in line] == ["long-seed0"]
+
+
+def test_images_from_elsewhere_are_scored(launched: Launched, tmp_path: Path) -> None:
+    folder = tmp_path / "theirs"
+    subprocess.run(["cp", "-r", launched[0], folder], check=True)
+    theirs, results = folder / "their_faces", folder / "results/small"
+    theirs.mkdir()
+    for path in (results / "sr/bicubic/seed0").glob("*.png"):
+        shutil.copy(path, theirs)
+    small.change_params(folder, "runs", "theirs", value={"method": "images", "folder": theirs.name, "align": "stn0"})
+    done = small.command(folder, *LAUNCH, "--only", "theirs")
+    assert done.returncode == 0, done.stdout + done.stderr
+    scores = [json.loads((results / f"metrics/{name}.json").read_text())["psnr"] for name in ("theirs", "bicubic")]
+    assert scores[0] == scores[1]
 
 
 def test_time_limit_saves_and_says_so(tmp_path: Path) -> None:
