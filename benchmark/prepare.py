@@ -76,7 +76,9 @@ def contents(experiment: config.Experiment) -> dict[str, Contents]:
 
 def jobs(experiment: config.Experiment, corpora: dict[str, Contents]) -> list[Job]:
     """Every face that can be prepared: corpus, its folder, entry. BadInput where there is none."""
-    found = [(name, experiment.raw / name, entry) for name, held in corpora.items() for entry in held.faces]
+    # Absolute: worker processes may have been started in another folder.
+    raw = experiment.raw.absolute()
+    found = [(name, raw / name, entry) for name, held in corpora.items() for entry in held.faces]
     if not found:
         raise BadInput(f"{experiment.raw}: no faces; run the corpus stage, or name a corpus in params.yaml")
     # Images of results are files of that name.
