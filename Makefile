@@ -1,18 +1,22 @@
 # `make repro` runs the pipeline of the experiment that params.yaml names, with the trained networks that results/store
-# holds; `make train` retrains them, which takes hours; `make test` runs every test.
+# holds; `make train` retrains them, which takes hours; `make test` runs every test, `make test-fast` the quick ones.
 # All build the environment first, from pinned packages, in .venv.
 PYTHON ?= python3
-VENV := .venv
-BIN := $(VENV)/bin
 # Tests at a time.
 JOBS ?= 2
+# A package index with CPU builds of PyTorch, which spare 4 GB of CUDA libraries; empty: PyTorch with CUDA.
+TORCH_INDEX ?=
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip install --disable-pip-version-check
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
 # Threads that wait for work must not keep the other core busy where several processes share them.
-train test: export OMP_WAIT_POLICY := PASSIVE
+train test test-fast: export OMP_WAIT_POLICY := PASSIVE
+test test-fast: export OMP_NUM_THREADS := 1
 
-.PHONY: repro train test networks environment clean
+.PHONY: repro train test test-fast lint networks environment clean
 
 repro: networks
 	dvc repro
@@ -23,11 +27,16 @@ train: environment
 	python -m benchmark launch --retrain
 	dvc repro
 
-test: networks
+test: networks lint
+	pytest -n $(JOBS) tests benchmark
+
+test-fast: lint
+	pytest -n $(JOBS) -m "not slow" tests
+
+lint: $(VENV)/.complete-dev
 	ruff check .
 	ruff format --check .
 	mypy
-	OMP_NUM_THREADS=1 pytest -n $(JOBS) tests benchmark
 
 # The trained networks of results/store; what is not there (data, images) is made by the pipeline.
 networks: environment
@@ -36,8 +45,14 @@ networks: environment
 environment: $(VENV)/.complete
 
 $(VENV)/.complete: requirements.lock
+	@echo "environment: downloads $(if $(TORCH_INDEX),0.6 GB,3 GB, most of it PyTorch with CUDA)"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --disable-pip-version-check -r requirements.lock
+	$(if $(TORCH_INDEX),$(PIP) --index-url $(TORCH_INDEX) $(shell grep -E '^torch(vision)?==' requirements.lock))
+	$(PIP) -r requirements.lock
+	touch $@
+
+$(VENV)/.complete-dev: requirements-dev.lock $(VENV)/.complete
+	$(PIP) -r requirements-dev.lock
 	touch $@
 
 clean:

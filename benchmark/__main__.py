@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib
 import sys
 
-from benchmark import cli, manual
+from benchmark import cli
+from benchmark.reporting import manual
 
 COMMANDS = {
     "corpus": "get the experiment's corpora, verified",

@@ -50,7 +50,7 @@ def stage_parser(description: str, *, per_run: bool = False) -> argparse.Argumen
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
-    """Add --device, for benchmark.hardware.choose_device."""
+    """Add --device, for benchmark.runs.hardware.choose_device."""
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: CUDA if there is one")
 
 

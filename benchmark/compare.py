@@ -13,13 +13,14 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 
-from benchmark import cli, config, external
+from benchmark import cli, config
 from benchmark.evaluate import score_folder
 from benchmark.reporting import claims_page, tables
 from benchmark.reporting.findings import ONE_SEED, Finding, Pair, estimate, seeds_of, shown
 from benchmark.reporting.measures import MEASURES, Measure
 from benchmark.reporting.results import Results
 from benchmark.reporting.scores import Loader, Scores
+from benchmark.runs import external
 from benchmark.scoring.metrics import COLUMNS
 from benchmark.scoring.statistics import mean_interval, read_rows
 from datasets.face import BadInput
@@ -45,7 +46,7 @@ def main(arguments: argparse.Namespace) -> None:
     print(f"\n{note}")
 
 
-def score(folder: Path, pairs: Pairs) -> tuple[pd.DataFrame, list[str]]:
+def score_images(folder: Path, pairs: Pairs) -> tuple[pd.DataFrame, list[str]]:
     """Score SR images in a folder against the faces of `pairs`, as the stage `evaluate` does.
 
     Returns:
@@ -69,7 +70,7 @@ def of_folder(experiment: config.Experiment, folder: Path, second: str) -> pd.Da
     path = run.metrics.with_suffix(".csv")
     if not path.is_file():
         raise BadInput(f"{path}: missing; name a run that has scores")
-    scores, mistakes = score(folder, Pairs.load(experiment.data / "test"))
+    scores, mistakes = score_images(folder, Pairs.load(experiment.data / "test"))
     for line in mistakes:
         print(f"WARNING: {folder}: {line}", file=sys.stderr)
     theirs, ours = (part.groupby("name")[list(COLUMNS)].mean() for part in (scores, read_rows(path)))

@@ -15,8 +15,8 @@ from PIL import Image
 from tqdm import tqdm
 
 from benchmark import cli, config
-from benchmark.alignment import aligned_faces, alignment
-from benchmark.provenance import data_hash
+from benchmark.runs.alignment import aligned_faces, alignment
+from benchmark.runs.provenance import data_hash
 from datasets.batch import to_uint8
 from datasets.face import BadInput
 from datasets.pairs import Pairs

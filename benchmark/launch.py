@@ -14,21 +14,20 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pandas as pd
 import submitit
 from filelock import FileLock
-from joblib import cpu_count
 from submitit.core.utils import FailedJobError
 
-from benchmark import cli, config, external
-from benchmark.fingerprint import is_scored, is_trained
-from benchmark.make import foundations, make_method, options_of
+from benchmark import cli, config
+from benchmark.runs import external
+from benchmark.runs.fingerprint import is_scored, is_trained
+from benchmark.runs.make import foundations, make_method, options_of
+from benchmark.training.executor import executor_of, slots_of
 from datasets.face import BadInput, require_folder
 
 FOLDER = Path("work/launch")
 POLL_SECONDS = 0.5
 START_UP = 5.0  # seconds until a training is at work
-YEAR = 60 * 24 * 365  # minutes
 DONE, FAILED, LATE = "done", "failed", "out of time"
 
 
@@ -72,7 +71,7 @@ class Work:
     def __call__(self) -> int:
         """Exit status of the first stage that fails, or 0."""
         os.environ |= self.environment
-        if "SLURM_NTASKS" in os.environ or submitit.JobEnvironment().num_tasks > 1:
+        if submitit.JobEnvironment().num_tasks > 1:
             submitit.helpers.TorchDistributedEnvironment().export(set_cuda_visible_devices=False)
         options = ["--seed", str(self.seed), "--device", self.device, *self.train_options]
         if self.deadline < math.inf:
@@ -192,60 +191,11 @@ def state_of(task: Task, job: submitit.Job[int]) -> str:
     return FAILED if status else DONE
 
 
-def executor_of(args: argparse.Namespace, threads: int | None) -> submitit.AutoExecutor:
-    """submitit's executor for this machine or SLURM."""
-    try:
-        executor = submitit.AutoExecutor(FOLDER, cluster=args.cluster, slurm_max_num_timeout=10_000)
-    except RuntimeError as error:
-        raise BadInput(
-            f"--cluster {args.cluster}: {error}; call it on a login node, or take --cluster local"
-        ) from error
-    shape = {"tasks_per_node": args.processes, "cpus_per_task": threads or 4}
-    if args.cluster == "slurm":
-        shape |= {"timeout_min": args.minutes, "gpus_per_node": args.gpus * args.processes}
-        shape |= {"slurm_partition": args.partition, "slurm_additional_parameters": {"requeue": True}}
-    else:
-        shape |= {"timeout_min": YEAR}
-    executor.update_parameters(**{key: value for key, value in shape.items() if value is not None})
-    return executor
-
-
-def slots_of(args: argparse.Namespace, threads: int | None) -> list[dict[str, str]]:
-    """The environment of each of several jobs at a time: its CUDA device, or its number of threads."""
-    if args.jobs is not None and args.jobs < 1:
-        raise BadInput(f"--jobs {args.jobs}: give 1 or more")
-    base = {"OMP_WAIT_POLICY": "PASSIVE"} | ({"OMP_NUM_THREADS": str(threads)} if threads else {})
-    if args.cluster == "slurm":
-        return [base] * (args.jobs or 64)
-    import torch  # slow to import
-
-    devices = 0 if args.device == "cpu" else torch.cuda.device_count()
-    if not devices:
-        return [base] * (args.jobs or (max(1, cpu_count() // threads) if threads else 1))
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    names = visible.split(",") if visible else [str(i) for i in range(devices)]
-    return [base | {"CUDA_VISIBLE_DEVICES": names[i % devices]} for i in range(args.jobs or devices)]
-
-
-def status(tasks: list[Task]) -> pd.DataFrame:
-    """Where each training is: a row each."""
-    from benchmark.train import work_folder
-
-    rows = []
-    for task in tasks:
-        begun = "begun" if work_folder(task.run, task.seed).is_dir() else "not begun"
-        rows.append((task.run.name, task.seed, DONE if task.is_done() else begun))
-    return pd.DataFrame(rows, columns=["run", "seed", "state"])
-
-
 def main(args: argparse.Namespace) -> None:
     experiment = config.load(args.experiment)
     require_folder(experiment.data / "train", f"run `python -m benchmark prepare --experiment {experiment.name}` first")
     tasks, threads = tasks_of(experiment, args), experiment.params.training.threads
-    if args.status:
-        print(status(tasks).to_string(index=False))
-        return
-    run_all(tasks, executor_of(args, threads), slots_of(args, threads), args)
+    run_all(tasks, executor_of(args, FOLDER, threads), slots_of(args, threads), args)
     failed = [task.name for task in tasks if task.state == FAILED]
     if failed:
         sys.exit(f"failed: {', '.join(failed)}")
@@ -270,7 +220,6 @@ def parser() -> argparse.ArgumentParser:
     )
     options.add_argument("--seconds", type=float, help="save and stop after so many seconds; scoring is not cut short")
     options.add_argument("--retrain", action="store_true", help="train and score also what is up to date")
-    options.add_argument("--status", action="store_true", help="say how far each training is, and do nothing")
     options.add_argument("--cluster", choices=("local", "slurm"), default="local", help="where the jobs run")
     options.add_argument("--minutes", type=int, default=240, help="SLURM: time limit of a job, which then queues again")
     options.add_argument("--gpus", type=int, default=1, help="SLURM: GPUs a process, 0 for none")

@@ -6,20 +6,26 @@ import argparse
 import json
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
+from joblib import cpu_count
 from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor
 from tqdm import tqdm
 
-from benchmark import cli, config, external
-from benchmark.alignment import aligned_faces, alignment
-from benchmark.fingerprint import images_up_to_date, is_trained, mark_images
-from benchmark.hardware import choose_device, machine
-from benchmark.make import alignment_of, load_method
+from benchmark import cli, config
+from benchmark.runs import external
+from benchmark.runs.alignment import aligned_faces, alignment
+from benchmark.runs.fingerprint import images_up_to_date, is_trained, mark_images
+from benchmark.runs.float64 import FastFloat64
+from benchmark.runs.hardware import choose_device, machine
+from benchmark.runs.make import alignment_of, load_method
 from datasets import degrade
 from datasets.batch import Batch, DeviceFaces, to_uint8
 from datasets.face import BadInput
@@ -69,25 +75,43 @@ def predict_seeds(run: config.Run, seeds: list[int], pairs: Pairs, device_name: 
         part.write_text(json.dumps({"seconds_a_face": seconds, **machine(device)}, indent=1) + "\n")
 
 
-@torch.no_grad()
 def predict(method: Method, lr: Tensor, pairs: Pairs, folder: Path, label: str) -> None:
     """Write folder/NAME.png for every face and, if the method estimates heatmaps or warps, those in float16.
 
     Args:
         lr: the faces of `pairs` as the method wants them, (N, 3, 16, 16) in [0, 1].
     """
-    names = iter(pairs.faces["name"])
-    estimates: list[dict[str, Tensor]] = []
-    for part, truth in tqdm(batches(method, lr, pairs), f"predict {label}", -(-len(lr) // BATCH), unit="batch"):
-        faces, estimated = method.upscale_and_inspect(part, truth)
+    names = pairs.faces["name"].to_numpy()
+
+    def write(part: Tensor, truth: Batch | None, names: np.ndarray) -> dict[str, Tensor]:
+        with torch.no_grad(), FastFloat64():
+            faces, estimated = method.upscale_and_inspect(part, truth)
         if faces.shape != (len(part), *SR):
             raise BadInput(f"{label}: upscale gives {tuple(faces.shape)}, not {(len(part), *SR)}; mend the method")
-        for image, name in zip(to_uint8(faces).cpu().numpy(), names, strict=False):
+        for image, name in zip(to_uint8(faces).cpu().numpy(), names, strict=True):
             Image.fromarray(image).save(folder / f"{name}.png", compress_level=1)
-        estimates.append(estimated)
+        return {key: values.half().cpu() for key, values in estimated.items()}
+
+    with one_thread_a_core(lr) as workers, ThreadPoolExecutor(workers) as pool:
+        done = pool.map(
+            write, *zip(*batches(method, lr, pairs), strict=True), np.split(names, range(BATCH, len(lr), BATCH))
+        )
+        estimates = list(tqdm(done, f"predict {label}", -(-len(lr) // BATCH), unit="batch"))
     if estimates[0]:
-        merged = {k: torch.cat([e[k] for e in estimates]).half().cpu().contiguous() for k in estimates[0]}
+        merged = {key: torch.cat([part[key] for part in estimates]).contiguous() for key in estimates[0]}
         save_file(merged, folder / config.ESTIMATES)
+
+
+@contextmanager
+def one_thread_a_core(lr: Tensor) -> Iterator[int]:
+    """The number of batches at a time: one a core for float64 on a CPU, which PyTorch's own threads hardly speed up."""
+    if lr.dtype != torch.float64 or lr.device.type != "cpu":
+        yield 1
+        return
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield cpu_count()
+    torch.set_num_threads(threads)
 
 
 def batches(method: Method, lr: Tensor, pairs: Pairs) -> Iterator[tuple[Tensor, Batch | None]]:

@@ -16,11 +16,11 @@ from pathlib import Path
 from dvc.repo import Repo
 
 from benchmark import cli, config
-from benchmark.fingerprint import fingerprint, is_trained
-from benchmark.make import alignment_of, make_method
-from benchmark.provenance import read_json
 from benchmark.reporting import accepted, costs, model_card, readme
 from benchmark.reporting.results import Results
+from benchmark.runs.fingerprint import fingerprint, is_trained
+from benchmark.runs.make import alignment_of, make_method
+from benchmark.runs.provenance import read_json
 from datasets.face import BadInput
 from methods.trained import TrainedMethod
 

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from benchmark import cli, config
 from benchmark.evaluate import require_same_training
-from benchmark.provenance import data_hash, read_json
+from benchmark.runs.provenance import data_hash, read_json
 from benchmark.scoring import recognition
 from benchmark.scoring.recognition import TRUTH
 from datasets import pose, sr_faces

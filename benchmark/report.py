@@ -59,7 +59,7 @@ def gallery_of(results: Results) -> Gallery | None:
         print(f"{experiment.data}/test: no faces here; figures 1, 3, 4 and 5 and the report's faces are left out")
         return None
     missing = [run for run in results.summaries if not gallery.has(run)]
-    if missing and (experiment.results / "figures" / "all.png").is_file():
+    if missing and (experiment.results / "figures" / "fig5.png").is_file():
         print(f"{experiment.results}/sr: no images of {', '.join(missing)}; figures of faces are left as they are")
         return None
     return gallery

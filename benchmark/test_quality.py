@@ -1,8 +1,7 @@
-"""The gate: results/ of every accepted experiment against the accepted scores, and against themselves."""
+"""Results in git: every accepted experiment against the accepted scores, and tables against the metrics."""
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,10 @@ import pytest
 from benchmark import config
 from benchmark.report import write_text
 from benchmark.reporting import accepted, readme
-from benchmark.reporting.results import Results
-from benchmark.scoring import gate
+from benchmark.reporting.results import OURS, Results
+from benchmark.scoring.metrics import COLUMNS
+from benchmark.scoring.statistics import summarise
 from datasets.images import decode
-from datasets.pairs import Pairs
 
 ROOT = Path(__file__).parent.parent
 
@@ -80,36 +79,26 @@ def detail(path: Path) -> float:
 
 
 def test_metrics_are_finite_and_of_known_runs(results: Results) -> None:
-    report(gate.metrics_of_known_runs(results.experiment, results.summaries))
+    experiment = results.experiment
+    known = {experiment.run(name).metrics.stem for name in [*experiment.runs, *experiment.pretrained]}
+    assert {path.name.split(".")[0] for path in experiment.run(OURS).metrics.parent.iterdir()} <= known
+    for run, summary in results.summaries.items():
+        assert np.isfinite([summary[column] for column in COLUMNS]).all(), run
 
 
 def test_means_follow_from_the_rows(results: Results) -> None:
-    report(gate.summaries_against_rows(results.experiment, results.rows, results.summaries))
+    for run, table in results.rows.items():
+        given = summarise(table)
+        assert {column: results.summaries[run][column] for column in COLUMNS} == {c: given[c] for c in COLUMNS}, run
 
 
 def test_tables_and_claims_follow_from_the_metrics(results: Results, tmp_path: Path) -> None:
-    report(gate.report_against_metrics(results.experiment, tmp_path, partial(write_text, results)))
-
-
-def test_images_score_as_recorded(results: Results) -> None:
-    experiment = results.experiment
-    runs = [run for run in experiment.runs if experiment.run(run).images(0).is_dir()]
-    if not runs or not (experiment.data / "test").is_dir():
-        pytest.skip(f"no images of {experiment.name} here: they are not in git")
-    pairs = Pairs.load(experiment.data / "test")
-    report([problem for run in runs for problem in gate.images_against_rows(experiment, run, pairs)])
-
-
-def test_pictures_are_those_of_the_pipeline() -> None:
-    report(gate.pictures_against_lock(ROOT / "dvc.lock"))
+    write_text(results, tmp_path)
+    for path in sorted(path for path in tmp_path.rglob("*") if path.is_file()):
+        stored = results.experiment.results / path.relative_to(tmp_path)
+        assert path.read_text() == stored.read_text(), f"{stored}: run `python -m benchmark report` again"
 
 
 def test_readme_and_docs_show_the_results(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     readme.update({key: Results(config.load(name)) for key, name in readme.EXPERIMENTS.items()}, check=True)
-
-
-def report(problems: list[str]) -> None:
-    """Fail with a line a problem."""
-    if problems:
-        pytest.fail("\n".join(problems), pytrace=False)

@@ -11,9 +11,9 @@ import replay
 import yaml
 
 from benchmark import config, corpus, prepare
-from benchmark.fingerprint import fingerprint
-from benchmark.make import class_of
-from benchmark.provenance import RECORD, read_json
+from benchmark.runs.fingerprint import fingerprint
+from benchmark.runs.make import class_of
+from benchmark.runs.provenance import RECORD, read_json
 from benchmark.training.loop import first_log
 from datasets.pairs import Pairs
 from methods.trained import TrainedMethod

@@ -18,13 +18,14 @@ import torch
 import yaml
 from filelock import FileLock, Timeout
 
-from benchmark import cli, config, external
-from benchmark.alignment import aligned_pairs, alignment, score_alignment
-from benchmark.fingerprint import is_trained, record_of
-from benchmark.hardware import choose_device, machine
-from benchmark.make import aligner_of, alignment_of, class_of, foundations, make_method, trunk_of
-from benchmark.provenance import RECORD, data_hash, file_hash
-from benchmark.training import distributed
+from benchmark import cli, config
+from benchmark.runs import external
+from benchmark.runs.alignment import aligned_pairs, alignment, score_alignment
+from benchmark.runs.fingerprint import is_trained, record_of
+from benchmark.runs.hardware import choose_device, machine
+from benchmark.runs.make import aligner_of, alignment_of, class_of, foundations, make_method, trunk_of
+from benchmark.runs.provenance import RECORD, data_hash, file_hash
+from benchmark.training import checkpoint, distributed
 from benchmark.training.loop import OutOfTime, Settings, train, write_log
 from benchmark.training.step import Mode
 from datasets.face import BadInput
@@ -145,7 +146,7 @@ def store(run: config.Run, seed: int, method: Method, context: Context, record: 
     with cli.whole_file(run.provenance(seed)) as part:
         part.write_text(json.dumps(provenance_of(context), indent=1) + "\n")
     shutil.rmtree(run.images(seed), ignore_errors=True)
-    shutil.rmtree(context.workdir / "checkpoints", ignore_errors=True)
+    (context.workdir / checkpoint.FILE).unlink(missing_ok=True)
 
 
 def provenance_of(context: Context) -> dict[str, Any]:

@@ -18,15 +18,17 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
-from benchmark import cli, config, external, photograph
-from benchmark.alignment import alignment
-from benchmark.hardware import choose_device
-from benchmark.make import alignment_of, make_method, trunk_of
-from benchmark.photograph import Photograph
-from benchmark.provenance import RECORD, read_json
+from benchmark import cli, config
 from benchmark.reference import label_of, paper
+from benchmark.runs import external
+from benchmark.runs.alignment import alignment
+from benchmark.runs.hardware import choose_device
+from benchmark.runs.make import alignment_of, make_method, trunk_of
+from benchmark.runs.provenance import RECORD, read_json
+from datasets import photograph
 from datasets.batch import to_uint8
 from datasets.face import BadInput
+from datasets.photograph import Photograph
 from methods.interface import Method, create
 from methods.trained import TrainedMethod
 

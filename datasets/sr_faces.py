@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.degrade import HR
+from datasets.align import SIZE
 from datasets.face import BadInput, require_folder
 from datasets.images import decode, is_image, is_junk
 
@@ -77,6 +77,6 @@ def read(path: Path, remedy: str = PREDICT) -> np.ndarray:
     if not path.is_file():
         raise BadInput(f"{path}: missing; {remedy}")
     image = decode(path.read_bytes(), str(path))
-    if image.shape != (HR, HR, 3):
-        raise BadInput(f"{path}: {image.shape[1]} x {image.shape[0]}, expected {HR} x {HR}; {remedy}")
+    if image.shape != (SIZE, SIZE, 3):
+        raise BadInput(f"{path}: {image.shape[1]} x {image.shape[0]}, expected {SIZE} x {SIZE}; {remedy}")
     return image

@@ -17,8 +17,8 @@ import pandas as pd
 import torch
 
 from benchmark import config, train
-from benchmark.hardware import choose_device
-from benchmark.make import make_method
+from benchmark.runs.hardware import choose_device
+from benchmark.runs.make import make_method
 from benchmark.training import loop
 from datasets.face import BadInput
 from datasets.pairs import Pairs

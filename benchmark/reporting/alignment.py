@@ -19,13 +19,13 @@ from benchmark.reporting.scores import Loader, Scores
 from benchmark.scoring.verdicts import REFUTED, directions
 
 NAME, OURS = "alignment", "ours"
-WAYS = {"none": "not turned", "stn0": "STN_0", "stn0_supervised": "STN_0, told", "oracle": "true warps"}
+WAYS = {"none": "not aligned", "stn0": "STN_0", "stn0_supervised": "STN_0, supervised", "oracle": "true warps"}
 HEAD = (
-    "Methods that cannot align a face get it aligned by STN_0; the paper says only that it is a network. Here it "
-    "learns from pixels alone. *Told*: the same network, supervised with the true warps, as MTUN's own STN is under a "
-    "recipe with L_w. *True warps*: no error of alignment, which nobody has in use. An STN_0 that learns from pixels "
-    "also learns to zoom, which leaves less of the black corners of an aligned crop: so it can give bicubic "
-    "interpolation more PSNR than the true warps do. Ours aligns faces itself."
+    "Methods that cannot align a face get the output of STN_0; the paper says only that it is a network. Here it "
+    "learns from pixels alone. *Supervised*: the same network, trained with the true warps, as MTUN's own STN is under "
+    "a recipe with L_w. *True warps*: alignment without error, which nobody has in practice. An STN_0 that learns from "
+    "pixels also learns to zoom, which leaves less of the black corners of an aligned crop; with it, bicubic "
+    "interpolation can have more PSNR than with the true warps. Ours aligns faces itself."
 )
 OF_SCORES = "PSNR in dB and SSIM on Y, means over faces and seeds; below, the errors of each alignment."
 OF_OURS = (
@@ -44,8 +44,8 @@ def groups(results: Results) -> dict[str, dict[str, str]]:
     """
     known, names = results.summaries, results.labels
     found: dict[str, dict[str, str]] = {}
-    told = [name for name, facts in known.items() if facts["method"] != "images" and facts["training"]]
-    for run in map(results.experiment.run, told):
+    trained = [name for name, facts in known.items() if facts["method"] != "images" and facts["training"]]
+    for run in map(results.experiment.run, trained):
         key = json.dumps([run.method, run.options], sort_keys=True)
         found.setdefault(key, {})[known[run.name]["training"][0]["align"]] = run.name
     several = [ways for ways in found.values() if len(ways) > 1]
@@ -67,7 +67,7 @@ def _scores(known: dict[str, Any]) -> str:
 
 
 def errors(results: Results) -> pd.DataFrame:
-    """Mean errors on the test faces of what turns them upright, as text: of nothing, each STN_0, and Ours' own STN."""
+    """Mean errors of each alignment on the test faces, as text: of none, each STN_0, and Ours' own STN."""
     found: dict[str, dict[str, float]] = {}
     aligners = [results.experiment.run(name) for name in WAYS if name in results.experiment.pretrained]
     for aligner in (aligner for aligner in aligners if aligner.metrics.is_file()):
@@ -85,12 +85,12 @@ def errors(results: Results) -> pd.DataFrame:
 
 
 def over(results: Results, loaded: Mapping[str, Scores]) -> pd.DataFrame:
-    """How much better Ours is than each group behind each way, as text: a row a group and measure of SHOWN."""
+    """How much better Ours is than each group with each alignment, as text: a row a group and measure of SHOWN."""
     rows = []
     for label, ways in groups(results).items():
         for name, measure in SHOWN.items():
-            turned = {title: ways.get(way, "") for way, title in WAYS.items() if way != "none"}
-            cells = {title: gain(OURS, run, loaded[name], measure) for title, run in turned.items()}
+            aligned = {title: ways.get(way, "") for way, title in WAYS.items() if way != "none"}
+            cells = {title: gain(OURS, run, loaded[name], measure) for title, run in aligned.items()}
             rows.append({"Ours over": label, "in": measure.title, **cells})
     return pd.DataFrame(rows)
 
@@ -106,11 +106,11 @@ def conclusion_reversals(results: Results, psnr: Scores) -> list[str]:
         found = [estimate(Pair(OURS, run), psnr) for run in known.values()]
         tested = [(f.effect or 0.0, 1.0 if f.p_none is None else f.p_none) for f in found]
         answers = dict(zip(known, directions(*zip(*tested, strict=True)), strict=True)) if tested else {}
-        behind = [WAYS[way] for way, answer in answers.items() if answer == REFUTED]
-        if behind and len(behind) < len(answers):
+        worse = [WAYS[way] for way, answer in answers.items() if answer == REFUTED]
+        if worse and len(worse) < len(answers):
             rest = [WAYS[way] for way, answer in answers.items() if answer != REFUTED]
             words.append(
-                f"In PSNR, Ours is worse than {label} with {_either(behind)}; with {_either(rest)} that is not seen."
+                f"In PSNR, Ours is worse than {label} with {_either(worse)}; with {_either(rest)} that is not seen."
             )
     return words
 

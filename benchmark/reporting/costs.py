@@ -5,7 +5,6 @@ Times come from provenance/, and from costs.csv where they are another machine's
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -17,10 +16,9 @@ import pandas as pd
 import torch
 
 from benchmark import cli, config
-from benchmark.make import make_method
-from benchmark.reporting import figures, tables
-from benchmark.reporting.figures.panels import legend_beside, panels
+from benchmark.reporting import figures, paper_tables, tables
 from benchmark.reporting.results import Results, describe
+from benchmark.runs.make import make_method
 from methods.interface import Context
 from methods.trained import TrainedMethod
 
@@ -135,26 +133,22 @@ def write(experiments: Sequence[Results], target: Path, estimates: Sequence[str]
 
 
 def quality_and_time(results: Results) -> plt.Figure:
-    """Mean PSNR against seconds a face of inference, and against seconds of training; a row a table of the paper."""
-    known, look, shown = numbers(results), figures.looks(results), panels(results.summaries)
+    """Mean PSNR of Table 1's methods against seconds a face of inference, and against seconds of training."""
+    known, look = numbers(results), figures.looks(results)
     trained = known[known["parameters"] > 0]  # what learns nothing is not trained
     devices = " and ".join(sorted(trained["device"].dropna().unique()))
     times = {
         "inference, s a face": known.groupby("run")["inference, ms a face"].first() / 1000,
         f"training, s ({devices})": trained.groupby("run")["training, s"].mean(),
     }
-    size = (12, 3 * len(shown) + 0.6)
-    drawn, grid = plt.subplots(len(shown), 2, figsize=size, sharex="col", sharey="row", squeeze=False)
-    for axes, (title, labels) in zip(grid, shown.items(), strict=True):
-        for axis, seconds in zip(axes, times.values(), strict=True):
-            for run, label in labels.items():
-                time = seconds.get(run, 0) or np.nan  # what took no time has no place on a logarithmic axis
-                style = dataclasses.asdict(look[run]) | {"label": label, "ls": "", "ms": 6}
-                axis.plot(time, results.summaries[run]["psnr"], **style)
-            axis.set(xscale="log", title=title)
-            axis.grid(alpha=0.3)
-        axes[0].set(ylabel="PSNR, dB")
-        legend_beside(axes[1])
-    for axis, said in zip(grid[-1], times, strict=True):
-        axis.set(xlabel=said)
+    drawn, axes = plt.subplots(1, 2, figsize=(11, 4), sharey=True)
+    for axis, (title, seconds) in zip(axes, times.items(), strict=True):
+        for run in (run for run in paper_tables.rows_of(1).index if run in results.summaries and seconds.get(run, 0)):
+            place = seconds[run], results.summaries[run]["psnr"]
+            axis.plot(*place, marker=look[run].marker, color=look[run].color, ms=6)
+            axis.annotate(look[run].label, place, (4, 4), textcoords="offset points", fontsize=8)
+        axis.set(xscale="log", xlabel=title)
+        axis.margins(0.15)
+        axis.grid(alpha=0.3)
+    axes[0].set(ylabel="PSNR, dB")
     return drawn

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 
 from benchmark import cli
-from benchmark.make import options_of
 from benchmark.reporting import tables
 from benchmark.reporting.findings import Finding, Pair, estimate, format_gain, gain, seeds_of
 from benchmark.reporting.measures import MEASURES, Measure
 from benchmark.reporting.results import Results, describe
 from benchmark.reporting.scores import Loader, Scores
+from benchmark.runs.make import options_of
 from methods.mtun.options import Options
 
 # Options that say what the decoder sees of heatmaps: two runs that differ in these alone are compared.
@@ -44,6 +44,8 @@ OF_ESTIMATES = (
     "that the run learns from; those of different σ are not comparable: a wide kernel hides what a narrow one shows."
 )
 COMPARED = ("psnr", "ssim_y", "nme")  # measures of both tables of gains
+# Table 3: the run with the heatmap branch and the one without, by the other losses that both minimise.
+BY_LOSSES = {"L_p": ("ours_p", "no_heb_p"), "L_p+f": ("ours_pf", "no_heb_pf"), "L_p+f+u": ("ours", "no_heb_pfu")}
 
 
 def seen(results: Results) -> dict[str, Options]:
@@ -72,6 +74,24 @@ def measured_pairs(results: Results) -> dict[str, str]:
     """`pairs` of which both runs are measured."""
     known = results.summaries
     return {run: other for run, other in pairs(results).items() if run in known and other in known}
+
+
+def standard_pairs(results: Results) -> dict[str, str]:
+    """`measured_pairs` of which the one run has the paper's own HEB."""
+    options = seen(results)
+    return {run: other for run, other in measured_pairs(results).items() if _is_standard(options[run])}
+
+
+def gain_by_epochs(results: Results, psnr: Scores) -> dict[tuple[str, str], dict[int, Finding]]:
+    """The gain of the paper's HEB by epochs, in a group for each recipe and set of losses (a key of BY_LOSSES)."""
+    options, groups = seen(results), dict[tuple[str, str], dict[int, Finding]]()
+    for run, other in standard_pairs(results).items():
+        chosen = options[run]
+        losses = "L_p" + "+f" * chosen.feature + "+u" * chosen.adversarial
+        if losses in BY_LOSSES and run in results.epochs:
+            group = groups.setdefault((chosen.recipe, losses), {})
+            group[results.epochs[run]] = estimate(Pair(run, other), psnr)
+    return {key: dict(sorted(group.items())) for key, group in groups.items()}
 
 
 def gains(results: Results, load: Loader) -> pd.DataFrame:
@@ -173,6 +193,6 @@ def write(results: Results, target: Path) -> None:
             parts += [OF_BOUNDS, tables.markdown(table), *words]
         parts.append(OF_ESTIMATES)
         parts.append(tables.markdown(errors(results)))
-        parts.append(f"![Learning with and without heatmaps](plots/{NAME}.png)")
+        parts.append("![Gain of the heatmap branch by epochs](plots/gain.png)")
     with cli.whole_file(target / f"{NAME}.md") as part:
         part.write_text("\n\n".join(parts if len(parts) > 1 else [*parts, NONE]) + "\n")

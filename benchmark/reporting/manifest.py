@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmark.provenance import file_hash
+from benchmark.runs.provenance import file_hash
 from datasets import pose
 from datasets.crop import Crop, Skipped
 from datasets.split import PresplitEntry

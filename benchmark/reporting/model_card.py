@@ -17,7 +17,7 @@ from benchmark.scoring.recognition import SAME
 from datasets.face import BadInput
 
 BESIDE = "bicubic"
-NO_TERMS = "The faces are drawn by this project's own program; the weights come under the code's licence."
+NO_TERMS = "The faces are rendered by this project; the weights have the code's licence."
 
 
 def write(run: config.Run, manifest: dict[str, Any], provenance: dict[str, Any], target: Path) -> None:
@@ -93,8 +93,8 @@ def _identity(results: Results, run: str, seed: int) -> str:
     facts = json.loads((results.experiment.results / "recognition" / "gallery.json").read_text())
     missed = 100 * (table["distance"] >= SAME).mean()
     return (
-        f"To dlib's recogniser {missed:.0f} % of its faces show somebody else than the person photographed, and "
-        f"{100 - 100 * table['rank1'].mean():.0f} % look most like another one of {facts['people']} people."
+        f"dlib's recogniser takes {missed:.0f} % of its outputs for another person, and finds "
+        f"{100 - 100 * table['rank1'].mean():.0f} % of them nearest to another one of {facts['people']} identities."
     )
 
 

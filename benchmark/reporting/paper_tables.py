@@ -18,10 +18,9 @@ TITLES = {
     3: "Losses without and with the heatmap branch (Table 3 of the paper)",
 }
 EXPLAINED = (
-    "Epochs: passes over the training faces, all phases together, a front that runs share too. Intervals are over "
-    "people; what another seed would change is in the claims' alone. Differences are of the numbers before they are "
-    "rounded. Marked: best and second of the paper's rows, those with oracle alignment aside; rows that the paper does "
-    "not have stand below, by their run's name."
+    "Epochs count all phases, including shared pre-training. Intervals cover test identities; only the claims page "
+    "adds variance between seeds. Differences are taken before rounding. Marked: best and second of the paper's rows, "
+    "without oracle alignment. Rows that the paper does not have follow, under their run's name."
 )
 
 
@@ -106,7 +105,7 @@ def conditions(results: Results) -> str:
     parts = [
         f"Experiment {experiment.name}: {describe(experiment)}",
         f"recipe {training.recipe}",
-        f"{_span({summary['faces'] for summary in summaries})} test faces{_of_people(results)}",
+        f"{_span({summary['faces'] for summary in summaries})} test images{_of_identities(results)}",
         f"seeds: {_span({summary['seeds'] for summary in summaries})}",
         *budgets(experiment),
         f"VGG-19 weights: {' and '.join(vgg) or _vgg(training.vgg)}",
@@ -115,10 +114,10 @@ def conditions(results: Results) -> str:
     return f"{'; '.join(parts)}. {EXPLAINED}"
 
 
-def _of_people(results: Results) -> str:
+def _of_identities(results: Results) -> str:
     """Of how many identities the test faces are, since intervals rest on their number; "" without any face."""
     counts = results.people.value_counts()
-    return f" of {counts.size} people, at most {counts.max()} of one" if counts.size else ""
+    return f" of {counts.size} identities (at most {counts.max()} of one)" if counts.size else ""
 
 
 def budgets(experiment: config.Experiment) -> list[str]:

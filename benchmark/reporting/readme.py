@@ -5,11 +5,8 @@ All are templates that take every measured number from Quotes of EXPERIMENTS.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import jinja2
 import yaml
@@ -71,38 +68,25 @@ class Quotes:
         self.results = results
         self._load = Loader(results)
 
-    @cached_property
-    def claims(self) -> dict[str, dict[str, Any]]:
-        """claims.json by id.
-
-        Raises:
-            BadInput: if the experiment has no report yet.
-        """
-        path = self.results.experiment.results / "claims.json"
-        if not path.exists():
-            name = self.results.experiment.name
-            raise BadInput(f"{path}: missing; run `python -m benchmark report --experiment {name}` first")
-        return {claim["id"]: claim for claim in json.loads(path.read_text())["claims"]}
-
     def measured(self, claim: str) -> bool:
         """Whether any pair of the claim is measured."""
-        return not claims.unmeasured(self.claims[claim])
+        return not claims.unmeasured(self.results.claims[claim])
 
     def says(self, claim: str) -> str:
         """The claim in words."""
-        return str(self.claims[claim]["says"])
+        return str(self.results.claims[claim]["says"])
 
     def paper(self, claim: str) -> str:
         """The margin that the paper gives; a dash if it gives none, or several."""
-        margins = set(self.claims[claim]["margins"] or [])
+        margins = set(self.results.claims[claim]["margins"] or [])
         if len(margins) != 1:
             return "–"
-        measure = MEASURES[self.claims[claim]["measure"]]
+        measure = MEASURES[self.results.claims[claim]["measure"]]
         return f"{margins.pop():+.2f}{measure.unit}"
 
     def effect(self, claim: str) -> str:
         """The difference with its interval; of several pairs, that over the best of the others."""
-        judged = self.claims[claim]
+        judged = self.results.claims[claim]
         tests, best = judged["tests"], judged["best_other"]
         if not self.measured(claim):
             return MISSING
@@ -114,15 +98,15 @@ class Quotes:
 
     def direction(self, claim: str) -> str:
         """The answer on direction, with its reason where it is undecided for want of seeds."""
-        return claims_page.verdict_text(self.claims[claim]) if self.measured(claim) else MISSING
+        return claims_page.verdict_text(self.results.claims[claim]) if self.measured(claim) else MISSING
 
     def size(self, claim: str) -> str:
         """The answer on size."""
-        return str(self.claims[claim]["size"]) if self.measured(claim) else "–"
+        return str(self.results.claims[claim]["size"]) if self.measured(claim) else "–"
 
     def summary(self) -> str:
         """The counts of directions in words."""
-        return claims_page.summary([*self.claims.values()], self.results)
+        return claims_page.summary([*self.results.claims.values()], self.results)
 
     def score(self, run: str, measure: str = "psnr") -> str:
         """A run's mean over faces and seeds."""

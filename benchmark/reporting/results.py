@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark import config, external
-from benchmark.make import alignment_of, options_of
-from benchmark.provenance import data_hash
+from benchmark import config
 from benchmark.reference import label_of
+from benchmark.runs import external
+from benchmark.runs.make import alignment_of, options_of
+from benchmark.runs.provenance import data_hash
 from benchmark.scoring import recognition
 from benchmark.scoring.metrics import COLUMNS
 from benchmark.scoring.recognition import TRUTH
@@ -103,13 +104,18 @@ class Results:
         return {name: logs for name, logs in by_run.items() if logs}
 
     @cached_property
-    def validation(self) -> dict[str, dict[int, np.ndarray]]:
-        """PSNR on the validation fold by run and seed, dB, a value for each epoch that its log has one of."""
-        return {
-            run: {seed: log["val_psnr"].dropna().to_numpy() for seed, log in logs.items()}
-            for run, logs in self.logs.items()
-            if all("val_psnr" in log for log in logs.values())
-        }
+    def claims(self) -> dict[str, dict[str, Any]]:
+        """The judged claims by id, as the report wrote them into claims.json.
+
+        Raises:
+            BadInput: if the experiment has no report yet.
+        """
+        path = self.experiment.results / "claims.json"
+        if not path.exists():
+            raise BadInput(
+                f"{path}: missing; run `python -m benchmark report --experiment {self.experiment.name}` first"
+            )
+        return {claim["id"]: claim for claim in _read_json(path)["claims"]}
 
     @cached_property
     def kinds(self) -> dict[str, str]:
@@ -132,10 +138,12 @@ class Results:
 
     @cached_property
     def trunks(self) -> dict[str, dict[int, Hashable | None]]:
-        """What identifies the pretrained trunk of each training, by run and seed."""
-        seeds = {name: sorted(int(seed) for seed in table["seed"].unique()) for name, table in self.rows.items()}
-        runs = {name: trunks(self.experiment.run(name), known) for name, known in seeds.items()}
-        return {name: dict(zip(seeds[name], known, strict=True)) for name, known in runs.items()}
+        """What identifies the pretrained trunk of each training, by run and seed; None where it has none."""
+        records = {name: summary["training"] for name, summary in self.summaries.items()}
+        return {
+            name: {r["seed"]: (r["trunk"], r["seed"]) if r.get("trunk") else None for r in known}
+            for name, known in records.items()
+        }
 
     @cached_property
     def epochs(self) -> dict[str, int]:
@@ -199,23 +207,6 @@ def seed_grid(table: pd.DataFrame, measure: str) -> pd.DataFrame:
 def by_face(tables: Mapping[str, pd.DataFrame], measure: str) -> pd.DataFrame:
     """`measure` averaged over seeds: a row a face, sorted by name, a column a run."""
     return pd.DataFrame({run: seed_grid(table, measure).mean(axis=1) for run, table in tables.items()})
-
-
-def trunks(run: config.Run, seeds: Iterable[int]) -> list[Hashable | None]:
-    """What identifies the pretrained trunk of each training of a run: trainings that share it have it alike.
-
-    It is `trunk` in the training's record. In older records it is the first phase's part of log.csv, whose losses two
-    trainings have in common only if they share it; None without a log.
-    """
-    records = _read_json(run.facts)["training"] if run.facts.is_file() else []
-    recorded = {record["seed"]: (record["trunk"], record["seed"]) for record in records if record.get("trunk")}
-    without = {record["seed"] for record in records if not record.get("trunk", True)}
-    return [recorded.get(seed) or (None if seed in without else _first_phase(run.log(seed))) for seed in seeds]
-
-
-def _first_phase(log: Path) -> str | None:
-    rows = pd.read_csv(log, dtype=str) if log.is_file() else pd.DataFrame()
-    return rows[rows["phase"] == rows["phase"].iloc[0]].dropna(axis=1).to_csv(index=False) if len(rows) else None
 
 
 def ordered_bins(bins: pd.Series) -> list[str]:

@@ -152,7 +152,7 @@ class Loader:
                 values={run: grid.to_numpy() for run, grid in grids.items()},
                 people=faces["person"].to_numpy(),
                 kinds=self.results.kinds,
-                trunks={run: [known[int(seed)] for seed in grids[run].columns] for run, known in trunks.items()},
+                trunks={run: [known.get(int(seed)) for seed in grids[run].columns] for run, known in trunks.items()},
                 yaw_bin=faces["yaw_bin"].to_numpy(),
                 black=faces["black"].to_numpy(),
             )

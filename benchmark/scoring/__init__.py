@@ -1,1 +1,1 @@
-"""From SR faces to numbers: metrics, errors of estimates, intervals, and the gate."""
+"""From SR faces to numbers: metrics, errors of estimates, and intervals."""

@@ -1,11 +1,11 @@
-"""A training run between two updates: its state, and the checkpoints from which it is resumed bit for bit."""
+"""A training run between two updates: its state, and the checkpoint from which it is resumed bit for bit."""
 
 from __future__ import annotations
 
 import math
 import os
+import pickle
 import time
-import zipfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,53 +24,33 @@ from datasets.pairs import Pairs
 from methods.interface import Context
 from methods.trained import Phase, TrainedMethod
 
-_NAMES = "[0-9]*.ckpt"  # not what a killed writer left half done
+FILE = "checkpoint.pt"  # in the work folder
 
 
 class TrainingStopped(BadInput):
     """Training cannot go on: a loss or a weight is not finite."""
 
 
-class Checkpoints:
-    """The numbered checkpoints of one training run in a folder, the last two kept."""
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-
-    def last(self) -> Path | None:
-        """The newest checkpoint, whole or not; None where there is none."""
-        return max(self.folder.glob(_NAMES), default=None)
-
-    def save(self, state: dict[str, Any]) -> None:
-        """Write the next checkpoint under a temporary name, rename it, then drop all but the last two."""
-        last = self.last()
-        number = 0 if last is None else int(last.stem) + 1
-        with whole_file(self.folder / f"{number:08d}.ckpt") as path, path.open("wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        self.thin(2)
-
-    def load(self, device: torch.device) -> dict[str, Any] | None:
-        """Load the newest whole checkpoint, its tensors on `device`; damaged ones are named and passed over."""
-        for path in sorted(self.folder.glob(_NAMES), reverse=True):
-            if zipfile.is_zipfile(path) and _checksums_fit(path):
-                return torch.load(path, map_location=device, weights_only=True)
-            print(f"{path}: damaged checkpoint, going back to the one before it", flush=True)
-        return None
-
-    def thin(self, keep: int) -> None:
-        """Drop all but the last `keep`."""
-        for old in sorted(self.folder.glob(_NAMES))[:-keep]:
-            old.unlink()
+def save(path: Path, state: dict[str, Any]) -> None:
+    """Replace the checkpoint: a kill leaves the old one whole, or the new one."""
+    with whole_file(path) as part, part.open("wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
 
 
-def _checksums_fit(path: Path) -> bool:
+def load(path: Path, device: torch.device) -> dict[str, Any] | None:
+    """Load a checkpoint, its tensors on `device`; None if there is none.
+
+    Raises:
+        BadInput: if it is damaged.
+    """
     try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.testzip() is None
-    except zipfile.BadZipFile:
-        return False
+        return torch.load(path, map_location=device, weights_only=True)
+    except FileNotFoundError:
+        return None
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise BadInput(f"{path}: damaged checkpoint; delete it to train from the beginning") from error
 
 
 @dataclass
@@ -106,7 +86,7 @@ class Run:
         for module in self.modules:
             # Faster on GPU and CPU alike. All parts at once, whichever phase is resumed: rounding depends on it.
             module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.checkpoints, self.saved_at = Checkpoints(context.workdir / "checkpoints"), time.monotonic()
+        self.checkpoint, self.saved_at = context.workdir / FILE, time.monotonic()
         self.state, self.optimisers = self._restore()
         self.max_updates = math.inf if max_updates is None else max_updates
         self.pending: list[Tensor] = []  # losses of the last updates, still on the device
@@ -114,7 +94,7 @@ class Run:
 
     def _restore(self) -> tuple[TrainState, list[dict[int, Any]] | None]:
         """The state in the last whole checkpoint, and the optimisers' within a phase; the modules' are loaded."""
-        saved = self.checkpoints.load(self.context.device)
+        saved = load(self.checkpoint, self.context.device)
         distributed.barrier()  # nobody writes before everybody has read
         if saved is None:
             return TrainState(), None
@@ -122,10 +102,10 @@ class Run:
         for module, tensors in zip(self.modules, saved["modules"], strict=True):
             module.load_state_dict(tensors)
         if state.phase == len(self.phases):
-            line = f"taken from {self.checkpoints.folder}: this training came to its end before"
+            line = f"taken from {self.checkpoint}: this training came to its end before"
         else:
             place = f"phase {state.phase + 1}, epoch {state.epoch + 1}, update {state.update + 1}"
-            line = f"going on from {self.checkpoints.folder}: {place}"
+            line = f"going on from {self.checkpoint}: {place}"
         distributed.print_once(line)
         return state, saved["optimisers"]
 
@@ -195,15 +175,12 @@ class Run:
                     raise self.stopped(f"weight {name} is not finite")
         modules = [module.state_dict() for module in self.modules]
         state = {"state": asdict(self.state), "modules": modules, "optimisers": step.state() if step else None}
-        self.checkpoints.save(state)
+        save(self.checkpoint, state)
 
     def stopped(self, why: str) -> TrainingStopped:
         """The error that ends a run that has diverged."""
-        phase, last = self.phases[self.state.phase].name, self.checkpoints.last() or "none"
-        return TrainingStopped(
-            f"phase {phase}, epoch {self.state.epoch + 1}: {why}; last good checkpoint: {last}; "
-            "lower the learning rate, or set clip"
-        )
+        place = f"phase {self.phases[self.state.phase].name}, epoch {self.state.epoch + 1}"
+        return TrainingStopped(f"{place}: {why}; lower the learning rate, or set clip")
 
 
 def _rows(phase: Phase, training: Pairs) -> Tensor:

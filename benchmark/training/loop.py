@@ -18,18 +18,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
 from benchmark.cli import whole_file
-from benchmark.hardware import Precision, resolve_precision
-from benchmark.scoring.metrics import psnr
+from benchmark.runs.hardware import Precision, resolve_precision
 from benchmark.training import distributed
 from benchmark.training.checkpoint import Run, TrainingStopped, first_log
-from benchmark.training.step import Mode, Step, align_batch, make_step
+from benchmark.training.step import Mode, Step, make_step
+from benchmark.training.validation import validate
 from datasets import degrade
-from datasets.batch import to_uint8
 from datasets.pairs import Pairs
 from methods.interface import Context
 from methods.trained import TrainedMethod
@@ -38,8 +36,6 @@ __all__ = ["FIRST", "OutOfTime", "Settings", "TrainingStopped", "first_log", "tr
 
 FIRST = 20  # updates of each phase whose losses are kept, to compare a replay with
 TIMES = ("images_per_second", "seconds")  # of an epoch: the only values of a row that differ from call to call
-_GRID = 8  # faces in a sample grid
-_VALIDATION_BATCH = 64
 _LOOK_EVERY = 50  # updates on CUDA between two looks at the losses, which wait for the device
 
 
@@ -69,7 +65,7 @@ def train(
 ) -> None:
     """Train on pairs.training(), phase by phase, and score pairs.validation() after each epoch.
 
-    Writes context.log, checkpoints and sample grids, and resumes the last whole checkpoint in context.workdir.
+    Writes context.log, a checkpoint and sample grids, and resumes from the checkpoint in context.workdir.
     max_updates: save and return after so many, counted over the phases. Raises: TrainingStopped, OutOfTime.
     """
     run = Run(method, pairs, context, max_updates)
@@ -180,42 +176,6 @@ def _log_losses(run: Run, names: list[str]) -> bool:
 def _is_late(settings: Settings, device: torch.device) -> bool:
     """Whether the deadline is over, for the first process and so for all."""
     return settings.deadline is not None and distributed.broadcast(time.monotonic() >= settings.deadline, device)
-
-
-@torch.no_grad()
-def validate(run: Run) -> dict[str, float]:
-    """Mean PSNR (dB, 8-bit RGB) over the validation fold, NaN where it is empty; writes the sample grid.
-
-    val_rotation: mean error of the method's own STN, degrees, where it has one. The faces are the stored ones. Only the
-    first process computes it.
-    """
-    if not distributed.is_main() or not len(run.validation):
-        return {"val_psnr": math.nan}
-    method, scores, turns = run.method, list[float](), list[Tensor]()
-    method.module.eval()
-    with torch.compiler.set_stance("force_eager"):  # odd batch sizes are not worth a compilation
-        for rows in torch.arange(len(run.validation), device=run.context.device).split(_VALIDATION_BATCH):
-            batch = align_batch(run.validation.batch(rows), run.context)
-            sr, estimated = method.upscale_and_inspect(batch.lr, batch if method.requires_ground_truth else None)
-            if "warp_stn" in estimated:
-                turns.append(degrade.wrapped(estimated["warp_stn"][:, 0].double() - batch.warp[:, 0].double()).abs())
-            if not scores:
-                name = f"{run.number + 1}_{run.phase.name}_{run.state.epoch + 1:04d}.png"
-                _save_grid(run.context.workdir / "samples" / name, batch.lr[:_GRID], sr[:_GRID], batch.hr[:_GRID])
-            images, references = (to_uint8(faces).cpu().numpy() for faces in (sr, batch.hr))
-            scores += map(psnr, images, references)
-    run.phase.module.train()
-    rotation = {"val_rotation": torch.rad2deg(torch.cat(turns).mean()).item()} if turns else {}
-    return {"val_psnr": float(np.mean(scores)), **rotation}
-
-
-def _save_grid(path: Path, lr: Tensor, sr: Tensor, hr: Tensor) -> None:
-    """A picture of three rows, LR enlarged by nearest neighbour, SR and HR, a column a face."""
-    from torchvision.utils import save_image  # a second to import, which most stages can do without
-
-    large = F.interpolate(lr, size=hr.shape[-2:], mode="nearest")
-    with whole_file(path) as part:
-        save_image(torch.cat([large, sr, hr]).clamp(0, 1), part, nrow=len(hr))
 
 
 def _log_epoch(run: Run, scores: dict[str, float]) -> None:

@@ -15,7 +15,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from benchmark import config, evaluate
-from benchmark.fingerprint import record_of
+from benchmark.runs.fingerprint import record_of
 from benchmark.scoring.estimates import score_estimates
 from datasets.batch import DeviceFaces
 from datasets.pairs import ARRAYS, Pairs

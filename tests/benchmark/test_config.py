@@ -9,7 +9,8 @@ import experiments
 import pytest
 import yaml
 
-from benchmark import config, make
+from benchmark import config
+from benchmark.runs import make
 from datasets.face import BadInput
 
 ROOT = Path(__file__).parents[2]

@@ -160,6 +160,7 @@ def test_no_worker_is_refused(menpo_only: Path) -> None:
         run_prepare(workers=0)
 
 
+@pytest.mark.slow
 def test_bytes_do_not_depend_on_the_run_or_on_the_workers(menpo_only: Path) -> None:
     run_prepare()
     first = contents(menpo_only / "data" / "tiny")
@@ -257,6 +258,7 @@ def alive(process: str) -> bool:
         return False
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs Linux's /proc")
 def test_killed_run_leaves_nothing_that_passes_for_whole_and_no_process(menpo_only: Path) -> None:
     part = menpo_only / "data" / ".tiny.tmp"

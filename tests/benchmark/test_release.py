@@ -14,10 +14,10 @@ import pandas as pd
 import pytest
 
 from benchmark import config, publish
-from benchmark.fingerprint import record_of
-from benchmark.provenance import RECORD
 from benchmark.reporting import model_card
 from benchmark.reporting.results import Results
+from benchmark.runs.fingerprint import record_of
+from benchmark.runs.provenance import RECORD
 from datasets.face import BadInput
 
 MANIFEST = {"faces": {"train": 1234, "test": 12}, "validation": 34}
@@ -67,14 +67,14 @@ def test_the_card_tells_for_whom_the_faces_are_taken(toy: config.Experiment) -> 
     ]
     (folder / "faces.csv").write_text("\n".join(lines) + "\n")
     (folder / "gallery.json").write_text(json.dumps({"people": 40}))
-    assert "dlib's recogniser" not in card(toy)  # which can't tell drawn people apart
+    assert "dlib's recogniser" not in card(toy)  # which can't tell synthetic identities apart
     text = card(changed(**REAL, terms="for research alone"))
-    assert "75 % of its faces show somebody else" in text
-    assert "75 % look most like another one of 40 people" in text
+    assert "75 % of its outputs for another person" in text
+    assert "75 % of them nearest to another one of 40 identities" in text
 
 
 def test_real_faces_need_terms(toy: config.Experiment) -> None:
-    assert "drawn by this project" in card(toy)
+    assert "rendered by this project" in card(toy)
     with pytest.raises(BadInput, match="has no `terms`"):
         card(changed(**REAL))
     assert "**Terms.** for research alone" in card(changed(**REAL, terms="for research alone"))

@@ -17,9 +17,9 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from benchmark import config, evaluate, predict, recognise
-from benchmark.fingerprint import is_scored, record_of
-from benchmark.make import make_method
-from benchmark.provenance import OF_IMAGES, RECORD
+from benchmark.runs.fingerprint import is_scored, record_of
+from benchmark.runs.make import make_method
+from benchmark.runs.provenance import OF_IMAGES, RECORD
 from benchmark.scoring.metrics import COLUMNS
 from benchmark.scoring.statistics import summarise
 from datasets import degrade

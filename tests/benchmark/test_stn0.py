@@ -18,6 +18,8 @@ from datasets.pairs import Pairs
 from methods.interface import Context, discover
 from methods.stn0.method import STN0
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 
 

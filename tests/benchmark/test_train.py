@@ -18,10 +18,11 @@ import tiny
 import torch
 from filelock import FileLock
 
-from benchmark import config, hardware
+from benchmark import config
 from benchmark import train as stage
-from benchmark.make import make_method
-from benchmark.provenance import data_hash
+from benchmark.runs import hardware
+from benchmark.runs.make import make_method
+from benchmark.runs.provenance import data_hash
 from benchmark.train import exclusive
 from datasets.face import BadInput
 from methods import interface

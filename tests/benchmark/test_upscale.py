@@ -14,8 +14,8 @@ import pytest
 import torch
 from PIL import Image
 
-from benchmark import config, photograph, upscale
-from datasets import align, degrade, detect
+from benchmark import config, upscale
+from datasets import align, degrade, detect, photograph
 from datasets.batch import to_float, to_uint8
 from datasets.face import BadInput, Face
 from datasets.portrait.drawing import draw

@@ -106,6 +106,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_an_interruption_ends_it_and_its_processes(tmp_path: Path) -> None:
     (tmp_path / "drawn.py").write_text(DRAW)
     process = subprocess.Popen(

@@ -14,7 +14,7 @@ from annotated_types import Ge, Gt, Le, MultipleOf
 from torch import Tensor
 
 from benchmark import config
-from benchmark.make import options_of
+from benchmark.runs.make import options_of
 from datasets.face import BadInput
 from methods.interface import Method, create, discover
 from methods.mtun.method import MTUN
@@ -120,6 +120,7 @@ def test_estimates_are_named_and_shaped_as_the_interface_says(fitted: Method, lr
         assert not value.requires_grad
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", METHODS)
 def test_fitting_is_determined_by_the_seed(name: str, fit_briefly, lr: Tensor) -> None:
     faces = []

@@ -14,6 +14,8 @@ from methods.interface import create
 from methods.trained import TrainedMethod
 from tests.methods.test_contract import tiny
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 # PyTorch's own kernels, its convolutions and its matrix products, as a processor of 2008 would compute them.
 OLD = {

@@ -144,6 +144,7 @@ def test_recipe_is_the_originals():
     assert o.clip > 0
 
 
+@pytest.mark.slow
 def test_learns_to_sharpen_edges(batch):
     """On patterns of black and white, a hundred steps halve the error of bicubic interpolation, on unseen ones too."""
     torch.manual_seed(0)

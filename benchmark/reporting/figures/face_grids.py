@@ -1,4 +1,4 @@
-"""Figures 1, 3, 4 and 5 of the paper as grids, the same columns in the same order, a row a face; a grid of all runs."""
+"""Figures 1, 3, 4 and 5 of the paper as grids, the same columns in the same order, a row a face."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmark.reporting.figures import figure
 from benchmark.reporting.results import OURS
 from benchmark.reporting.sheet import corpus_sheet, overlay
 
-ROWS, ROWS_OF_ALL = 6, 3
+ROWS = 6
 HEAD, FOOT, LINE = 0.5, 0.3, 0.09  # inches above and below the grid, and of a line there
 LETTERS = 26  # that fit into an inch of it
 COLUMNS = {  # a run each, or one of the pictures in `pictures`
@@ -62,13 +62,6 @@ for _number in COLUMNS:
     figure(f"fig{_number}.png", f"Figure {_number} of the paper.", faces=True)(partial(draw, _number))
 
 
-@figure("all.png", "Every run on a few test faces.", faces=True)
-def draw_all(gallery: Gallery) -> plt.Figure:
-    """Every measured run in the order of params.yaml, on fewer faces."""
-    columns = {"LR": "LR", "HR": "HR"} | {run: gallery.results.labels[run] for run in gallery.results.summaries}
-    return grid(columns, gallery, gallery.choose(ROWS_OF_ALL, seed=0))
-
-
 @figure("corpus.png", "Prepared test faces: landmarks, LR face, aligned LR face, component heatmaps.", faces=True)
 def prepared_faces(gallery: Gallery) -> plt.Figure:
     """Ten test faces spread over yaw."""
@@ -101,6 +94,6 @@ def grid(columns: dict[str, str], gallery: Gallery, rows: np.ndarray) -> plt.Fig
 def note(gallery: Gallery, rows: np.ndarray, absent: list[str], width: int) -> str:
     """The text below a grid `width` inches wide: how the faces were chosen, and what is missing."""
     yaw = gallery.pairs.faces["yaw"].iloc[rows].abs()
-    chosen = f"Faces drawn by seed over pose (|yaw| {yaw.min():.0f}° to {yaw.max():.0f}°) and difficulty; PSNR in dB."
+    chosen = f"Faces sampled by seed over pose (|yaw| {yaw.min():.0f}° to {yaw.max():.0f}°) and difficulty; PSNR in dB."
     lines = [chosen, f"No images here of: {', '.join(absent)}."] if absent else [chosen]
     return "\n".join(textwrap.fill(line, LETTERS * width) for line in lines)

@@ -1,4 +1,4 @@
-"""alignment.md: which runs are one method behind several alignments, and that its numbers are those of metrics/."""
+"""alignment.md: which runs are one method with several alignments, and that its numbers are those of metrics/."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from datasets.pairs import Pairs
 
 # By run: its options, and the noise of its made-up errors; Ours has 20, which the oracle's run beats.
 RUNS = {
-    "bicubic_told": ({"method": "bicubic", "align": "stn0_supervised"}, 30.0),
+    "bicubic_supervised": ({"method": "bicubic", "align": "stn0_supervised"}, 30.0),
     "bicubic_oracle": ({"method": "bicubic", "align": "oracle"}, 5.0),
     "other_bicubic": ({"method": "nearest", "align": "none"}, 90.0),
     "unmeasured": ({"method": "nearest", "align": "oracle"}, None),
@@ -27,9 +27,11 @@ RUNS = {
     "wide": ({"method": "mtun", "width": 8, "align": "oracle"}, 10.0),  # no other alignment of this width
 }
 
+BY_TITLE = {"STN_0": "bicubic", "STN_0, supervised": "bicubic_supervised", "true warps": "bicubic_oracle"}
+
 
 @pytest.fixture
-def turned(toy: config.Experiment) -> config.Experiment:
+def aligned(toy: config.Experiment) -> config.Experiment:
     supervised = {"stn0_supervised": {"method": "stn0", "supervised": True}}
     experiments.change(Path(), runs={name: item for name, (item, _) in RUNS.items()}, pretrained=supervised)
     experiment = config.load()
@@ -40,59 +42,59 @@ def turned(toy: config.Experiment) -> config.Experiment:
     return experiment
 
 
-def test_groups_differ_in_alignment_alone(turned: config.Experiment) -> None:
-    assert alignment.groups(Results(turned)) == {
-        "Bicubic": {"stn0": "bicubic", "stn0_supervised": "bicubic_told", "oracle": "bicubic_oracle"},
+def test_groups_differ_in_alignment_alone(aligned: config.Experiment) -> None:
+    assert alignment.groups(Results(aligned)) == {
+        "Bicubic": {"stn0": "bicubic", "stn0_supervised": "bicubic_supervised", "oracle": "bicubic_oracle"},
         "nearest": {"stn0": "nearest", "none": "other_bicubic"},
     }
 
 
-def test_a_run_of_which_no_training_is_recorded_is_in_no_group(turned: config.Experiment) -> None:
-    path = turned.run("bicubic_told").facts
+def test_a_run_of_which_no_training_is_recorded_is_in_no_group(aligned: config.Experiment) -> None:
+    path = aligned.run("bicubic_supervised").facts
     path.write_text(json.dumps(json.loads(path.read_text()) | {"training": []}))
-    assert "bicubic_told" not in alignment.groups(Results(turned))["Bicubic"].values()
+    assert "bicubic_supervised" not in alignment.groups(Results(aligned))["Bicubic"].values()
 
 
-def test_scores_are_the_means_of_metrics(turned: config.Experiment) -> None:
-    known = Results(turned).summaries
-    row = alignment.scores(Results(turned)).set_index("Method").loc["Bicubic"]
-    for title, run in (("STN_0", "bicubic"), ("STN_0, told", "bicubic_told"), ("true warps", "bicubic_oracle")):
+def test_scores_are_the_means_of_metrics(aligned: config.Experiment) -> None:
+    known = Results(aligned).summaries
+    row = alignment.scores(Results(aligned)).set_index("Method").loc["Bicubic"]
+    for title, run in BY_TITLE.items():
         assert row[title] == f"{known[run]['psnr']:.2f} / {known[run]['ssim_y']:.3f}"
-    assert row["not turned"] == "–"
+    assert row["not aligned"] == "–"
 
 
-def test_ours_is_compared_with_each(turned: config.Experiment) -> None:
-    load = Loader(Results(turned))
+def test_ours_is_compared_with_each(aligned: config.Experiment) -> None:
+    load = Loader(Results(aligned))
     loaded = {name: load(name) for name in alignment.SHOWN}
-    table, scores = alignment.over(Results(turned), loaded).set_index(["Ours over", "in"]), loaded["psnr"]
-    for title, run in (("STN_0", "bicubic"), ("STN_0, told", "bicubic_told"), ("true warps", "bicubic_oracle")):
+    table, scores = alignment.over(Results(aligned), loaded).set_index(["Ours over", "in"]), loaded["psnr"]
+    for title, run in BY_TITLE.items():
         effect = estimate(Pair("ours", run), scores).effect
         assert table.loc[("Bicubic", "PSNR, dB"), title].startswith(f"{effect:+.2f} [")
     assert table.loc[("nearest", "SSIM on Y"), "true warps"] == "–"
-    assert alignment.conclusion_reversals(Results(turned), scores) == [
-        "In PSNR, Ours is worse than Bicubic with `true warps`; with `STN_0` or `STN_0, told` that is not seen."
+    assert alignment.conclusion_reversals(Results(aligned), scores) == [
+        "In PSNR, Ours is worse than Bicubic with `true warps`; with `STN_0` or `STN_0, supervised` that is not seen."
     ]
 
 
-def test_errors_of_each_aligner_and_of_ours(turned: config.Experiment, tmp_path: Path) -> None:
+def test_errors_of_each_aligner_and_of_ours(aligned: config.Experiment, tmp_path: Path) -> None:
     def measured(name: str, rotation: float) -> None:
         identity = {"rotation_degrees": 20.0, "shift_percent": 3.0, "scale_percent": 10.0}
         errors = {"faces": 12, "estimated": {**identity, "rotation_degrees": rotation}, "identity": identity}
-        turned.run(name).metrics.write_text(json.dumps(errors))
+        aligned.run(name).metrics.write_text(json.dumps(errors))
 
-    assert list(alignment.errors(Results(turned))[""]) == ["Ours' own STN"]
+    assert list(alignment.errors(Results(aligned))[""]) == ["Ours' own STN"]
     measured("stn0", 2.0)
     measured("stn0_supervised", 1.0)
-    table = alignment.errors(Results(turned)).set_index("")
+    table = alignment.errors(Results(aligned)).set_index("")
     assert table["Rotation error, °"].to_dict() == {
-        "not turned": "20.00",
+        "not aligned": "20.00",
         "STN_0": "2.00",
-        "STN_0, told": "1.00",
+        "STN_0, supervised": "1.00",
         "Ours' own STN": "0.00",  # made up of the true warps
     }
-    alignment.write(Results(turned), tmp_path)
+    alignment.write(Results(aligned), tmp_path)
     page = (tmp_path / "alignment.md").read_text()
-    assert "| STN_0, told   | 1.00                | 3.00             | 10.00            |" in page
+    assert "| STN_0, supervised | 1.00                | 3.00             | 10.00            |" in page
 
 
 def test_one_alignment_alone_leaves_nothing_to_compare(toy: config.Experiment, tmp_path: Path) -> None:

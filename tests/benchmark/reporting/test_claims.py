@@ -167,26 +167,13 @@ def test_a_claim_that_changes_with_the_channel_or_black_borders_says_so() -> Non
     assert "the 100 faces that are over 20 % black" in found["variants"][1]["title"]
 
 
-def test_trunks_are_known_by_their_record_or_their_losses(toy: config.Experiment) -> None:
-    def write(run: str, seed: int, *rows: str) -> None:
-        path = toy.run(run).log(seed)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("\n".join(rows) + "\n")
-
-    trunk = ["front,1,,0.25,", "front,2,,0.125,"]
-    write("ours", 0, "phase,epoch,val_psnr,L_w,L_h", *trunk, "mtun,1,20.5,,0.3")
-    write("ours", 1, "phase,epoch,val_psnr,L_w,L_h", trunk[0], "front,2,,0.124,", "mtun,1,20.5,,0.3")
-    write("ours_no_skip", 0, "phase,epoch,val_psnr,L_w", *(row[:-1] for row in trunk), "mtun,1,20.1,")  # no L_h
-    first, second, third = results.trunks(toy.run("ours"), [0, 1, 2])
-    assert first
-    assert second
-    assert first != second
-    assert third is None
-    assert results.trunks(toy.run("ours_no_skip"), [0]) == [first]
-    facts = json.loads(toy.run("ours").facts.read_text())
+def test_trunks_are_known_by_the_trainings_records(toy: config.Experiment) -> None:
+    path = toy.run("ours").facts
+    facts = json.loads(path.read_text())
     facts["training"][0]["trunk"], facts["training"][1]["trunk"] = "abc", None
-    toy.run("ours").facts.write_text(json.dumps(facts))
-    assert results.trunks(toy.run("ours"), [0, 1]) == [("abc", 0), None]
+    path.write_text(json.dumps(facts))
+    assert Results(toy).trunks["ours"] == {0: ("abc", 0), 1: None}
+    assert Results(toy).trunks["bicubic"] == {0: None}
 
 
 def test_claims_are_counted_by_whose_they_are(toy: config.Experiment, of_toy: list[dict]) -> None:

@@ -99,10 +99,6 @@ def test_columns_are_in_the_papers_order_and_absent_runs_are_named(gallery: Gall
     assert "No images here of: (d) CBN, (e) TDAE." in figure.texts[0].get_text()
 
 
-def test_the_grid_of_all_has_every_run(gallery: Gallery) -> None:
-    assert titles(face_grids.draw_all(gallery), 7) == ["LR", "HR", "Bicubic", "nearest", "TDAE†", "Ours†", "Ours"]
-
-
 def test_every_figure_has_the_papers_columns() -> None:
     assert {number: len(columns) for number, columns in face_grids.COLUMNS.items()} == {1: 7, 3: 5, 4: 8, 5: 9}
     assert face_grids.COLUMNS[4][2:] == ["no_heb_p", "no_heb_pf", "no_heb_pfu", "ours_p", "ours_pf", "ours"]
@@ -136,7 +132,7 @@ def test_true_heatmaps_colour_each_component_where_its_landmarks_are(gallery: Ga
 
 def test_files_are_written_and_a_missing_image_is_named(gallery: Gallery) -> None:
     written = figures.write(gallery, Path("figures"))
-    assert sorted(written) == ["all.png", "corpus.png", "fig1.png", "fig3.png", "fig4.png", "fig5.png"]
+    assert sorted(written) == ["corpus.png", "fig1.png", "fig3.png", "fig4.png", "fig5.png"]
     assert sorted(path.name for path in Path("figures").iterdir()) == sorted(written)
     shutil.rmtree(gallery.images("ours"))
     gallery.images("ours").mkdir()

@@ -12,8 +12,7 @@ import torch
 
 from benchmark import config, upscale
 from benchmark.reporting import heatmaps
-from benchmark.reporting.figures.training import with_and_without_heatmaps
-from benchmark.reporting.findings import Finding, Pair
+from benchmark.reporting.findings import Finding, Pair, estimate
 from benchmark.reporting.results import Results
 from benchmark.reporting.scores import Loader
 from datasets.face import BadInput
@@ -45,6 +44,13 @@ def studied(toy: config.Experiment) -> config.Experiment:
 
 def test_runs_stand_beside_the_one_that_differs_in_heatmaps_alone(studied: config.Experiment) -> None:
     assert heatmaps.pairs(Results(studied)) == dict.fromkeys(["ours", "true", "zero", "strong"], "blind")
+
+
+def test_gains_by_epochs_are_those_of_the_papers_own_branch(studied: config.Experiment) -> None:
+    known = Results(studied)
+    psnr = Loader(known)("psnr")
+    assert heatmaps.standard_pairs(known) == {"ours": "blind"}
+    assert heatmaps.gain_by_epochs(known, psnr) == {("tuned", "L_p+f+u"): {4: estimate(Pair("ours", "blind"), psnr)}}
 
 
 def test_gains_are_differences_of_what_was_measured(studied: config.Experiment) -> None:
@@ -101,27 +107,9 @@ def test_errors_are_means_over_seeds(studied: config.Experiment) -> None:
     assert float(found.loc["Ours", "Rotation, °"]) < 0.05
 
 
-def test_a_panel_holds_every_seed_of_the_runs_to_compare(studied: config.Experiment) -> None:
-    figure = with_and_without_heatmaps(Results(studied))
-    assert figure is not None
-    (axis,) = figure.axes
-    assert axis.get_title() == "compared with blind"
-    assert len(axis.lines) == 2 + 2 + 1 + 1  # blind, ours, true, zero
-
-
-def test_runs_of_one_pass_stand_side_by_side_with_a_dot_a_seed(studied: config.Experiment) -> None:
-    for path in Path(studied.results / "logs").rglob("seed*.csv"):
-        table = pd.read_csv(path)
-        table[: table["val_psnr"].first_valid_index() + 1].to_csv(path, index=False)
-    (axis,) = with_and_without_heatmaps(Results(studied)).axes
-    assert [tick.get_text() for tick in axis.get_xticklabels()] == ["blind", "Ours", "true", "zero"]
-    assert [len(line.get_ydata()) for line in axis.lines] == [2, 2, 1, 1]
-
-
 def test_the_page_says_where_there_is_nothing_to_compare(toy: config.Experiment, tmp_path: Path) -> None:
     heatmaps.write(Results(toy), tmp_path)
     assert (tmp_path / "heatmaps.md").read_text().strip().endswith(heatmaps.NONE)
-    assert with_and_without_heatmaps(Results(toy)) is None
 
 
 def test_the_page_holds_both_tables(studied: config.Experiment, tmp_path: Path) -> None:
@@ -131,4 +119,4 @@ def test_the_page_holds_both_tables(studied: config.Experiment, tmp_path: Path) 
     assert "Rotation, °" in page
     assert heatmaps.OF_BOUNDS in page
     assert "more than estimated ones" in page
-    assert "plots/heatmaps.png" in page
+    assert "plots/gain.png" in page

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,9 +13,10 @@ import pandas as pd
 import pytest
 
 from benchmark import config, reference
-from benchmark.reporting import figures, results
-from benchmark.reporting.figures import panels, scores, training
+from benchmark.reporting import claims, figures, results
+from benchmark.reporting.figures import scores, training, verdicts
 from benchmark.reporting.results import Results
+from benchmark.reporting.scores import Loader
 
 
 @pytest.fixture(autouse=True)
@@ -25,19 +25,22 @@ def _closed() -> Iterator[None]:
     plt.close("all")
 
 
-def test_curves_hold_every_seed_of_every_run(toy: config.Experiment) -> None:
+def test_curves_hold_every_seed_of_table_1s_trained_runs(toy: config.Experiment) -> None:
     figure = training.curves(Results(toy))
     assert figure is not None
-    first, second, third, further, losses, empty = figure.axes
-    assert not empty.axison
-    assert [line.get_label() for line in further.lines] == ["nearest"]
-    assert len(first.lines) == 6  # of the four runs that Table 1 has, two have two seeds
-    assert first.lines[-1].get_ydata().tolist() == [17, 18, 19, 20]
-    assert [text.get_text() for text in first.get_legend().get_texts()] == ["Bicubic", "TDAE†", "Ours†", "Ours"]
-    assert [len(axis.lines) for axis in (second, third)] == [2, 2]  # Ours alone
-    assert [line.get_label() for line in losses.lines] == ["L_p", "L_h"]
+    (axis,) = figure.axes  # no run sees no heatmaps
+    assert len(axis.lines) == 6  # of the four runs that Table 1 has, two have two seeds
+    assert axis.lines[-1].get_ydata().tolist() == [17, 18, 19, 20]
+    assert [text.get_text() for text in axis.get_legend().get_texts()] == ["Bicubic", "TDAE†", "Ours†", "Ours"]
     shutil.rmtree(toy.results / "logs")
     assert training.curves(Results(toy)) is None
+
+
+def test_a_run_of_one_epoch_has_no_curve(toy: config.Experiment) -> None:
+    log = toy.run("ours").log(0)
+    for seed in (0, 1):
+        pd.read_csv(log)[:1].to_csv(toy.run("ours").log(seed), index=False)
+    assert list(training.curves_of(Results(toy), toy.runs)) == ["bicubic", "nearest", "tdae_retrained", "ours_no_skip"]
 
 
 def test_epochs_of_phases_that_leave_the_result_alone_are_not_drawn() -> None:
@@ -47,18 +50,7 @@ def test_epochs_of_phases_that_leave_the_result_alone_are_not_drawn() -> None:
             "val_psnr": [np.nan, np.nan, 11.548, 11.556, 18.0, 19.0, 19.34, 19.35],
         }
     )
-    assert training.upscaling_epochs(log)["val_psnr"].tolist() == [18.0, 19.0, 19.34, 19.35]
-
-
-@pytest.mark.parametrize("epochs", [1, 2, 40])
-def test_epochs_have_ticks_at_whole_numbers_alone(epochs: int) -> None:
-    _, axis = plt.subplots()
-    axis.plot(np.arange(1, epochs + 1), np.ones(epochs), ".")
-    panels.whole_epochs(axis)
-    low, high = axis.get_xlim()
-    ticks = [tick for tick in axis.get_xticks() if low <= tick <= high]
-    assert ticks
-    assert all(tick == round(tick) for tick in ticks)
+    assert training.upscaling_epochs(log).tolist() == [18.0, 19.0, 19.34, 19.35]
 
 
 def test_a_run_looks_the_same_everywhere_and_like_no_other(toy: config.Experiment) -> None:
@@ -67,31 +59,61 @@ def test_a_run_looks_the_same_everywhere_and_like_no_other(toy: config.Experimen
     looks = figures.looks(Results(toy))
     assert set(looks) == {*reference.paper().index, *toy.runs}
     assert len({(look.color, look.marker) for look in looks.values()}) == len(looks)
-    colours = {line.get_color() for axis in training.curves(Results(toy)).axes[:3] for line in axis.lines[-2:]}
-    assert colours == {looks["ours"].color}  # in all three tables
+    assert {line.get_color() for line in training.curves(Results(toy)).axes[0].lines[-2:]} == {looks["ours"].color}
 
 
-def test_the_yaw_plot_draws_the_means_of_the_bins(toy: config.Experiment) -> None:
-    known = Results(toy)
-    axes = scores.by_yaw(known).axes
-    assert [len(axis.containers) for axis in axes] == [4, 1, 1, 1]  # Ours is in every table, nearest in none
-    in_table_1 = [run for run in known.labels if run != "nearest"]
-    drawn = dict(zip(in_table_1, [c.lines[0].get_ydata() for c in axes[0].containers], strict=True))
-    rows = known.rows["ours"]
-    assert drawn["ours"][3] == pytest.approx(rows.loc[rows["yaw_bin"] == "45-90", "psnr"].mean())
-    assert axes[0].get_xticklabels()[0].get_text() == "0-15°\n2 faces"
+@pytest.fixture
+def paired(toy: config.Experiment) -> Results:
+    """The made-up experiment as one of real faces, where Ours† stands for the run without heatmaps."""
+    for path in toy.results.rglob("ours_no_skip*"):
+        path.rename(path.with_name(path.name.replace("ours_no_skip", "no_heb_pfu")))
+    runs = {"ours_no_skip": {"method": "bicubic"}, "no_heb_pfu": {"method": "mtun", "stacks": 0, "seeds": 2}}
+    experiments.change(Path(), corpora={"lfw": None}, runs=runs)
+    return Results(config.load())
 
 
-def test_differences_are_paired_and_sorted(toy: config.Experiment) -> None:
-    figure = scores.differences(Results(toy))
+def test_the_yaw_plot_draws_the_gain_in_each_bin(paired: Results) -> None:
+    figure = scores.gain_by_yaw(paired)
     assert figure is not None
-    axis = figure.axes[0]
-    assert [text.get_text() for text in axis.get_yticklabels()] == ["nearest", "Bicubic", "TDAE†", "Ours†"]
-    means = [float(c.lines[0].get_xdata()[0]) for c in axis.containers if c.has_xerr]
-    psnr = results.by_face(Results(toy).rows, "psnr")
-    assert means == pytest.approx(sorted((psnr[r] - psnr["ours"]).mean() for r in psnr if r != "ours"))
-    toy.run("ours").metrics.unlink()
-    assert scores.differences(Results(toy)) is None
+    (axis,) = figure.axes
+    (line,) = axis.containers
+    psnr = results.by_face(paired.rows, "psnr")
+    gains = (psnr["ours"] - psnr["no_heb_pfu"]).groupby(paired.faces["yaw_bin"]).mean()
+    assert line.lines[0].get_ydata() == pytest.approx(gains[["0-15", "15-30", "30-45", "45-90"]])
+    assert axis.get_xticklabels()[0].get_text() == "0-15°\n2 faces"
+
+
+def test_the_gain_is_drawn_by_epochs_next_to_the_papers(paired: Results) -> None:
+    figure = verdicts.gain(paired)
+    assert figure is not None
+    (axis,) = figure.axes
+    (line,) = axis.containers
+    psnr = results.by_face(paired.rows, "psnr").mean()
+    assert line.lines[0].get_xdata() == pytest.approx([4])
+    assert line.lines[0].get_ydata() == pytest.approx([psnr["ours"] - psnr["no_heb_pfu"]])
+    assert [line.get_ydata()[0] for line in axis.lines if line.get_linestyle() == "--"] == pytest.approx(
+        [1.8, 1.78, 1.59]
+    )
+
+
+def test_the_forest_has_a_row_a_pair_as_a_share_of_its_margin(paired: Results) -> None:
+    load = Loader(paired)
+    claims.write(claims.judge(paired, load), paired, paired.experiment.results, load)
+    figure = verdicts.forest(paired)
+    assert figure is not None
+    (axis,) = figure.axes
+    rows = dict(zip([text.get_text() for text in axis.get_yticklabels()], axis.texts, strict=True))
+    assert rows["L_h helps with L_p, L_f and L_U, in PSNR"].get_text().startswith("confirmed")
+    claim = paired.claims["second_best"]
+    (share,) = verdicts.shares(claim)
+    assert share["share"] == pytest.approx(min(test["effect"] for test in claim["tests"]) / 1.75)
+
+
+def test_synthetic_faces_have_no_plots_of_verdicts(toy: config.Experiment) -> None:
+    known = Results(toy)
+    claims.write(claims.judge(known, Loader(known)), known, toy.results, Loader(known))
+    assert verdicts.gain(known) is None
+    assert verdicts.forest(known) is None
 
 
 def test_a_row_of_the_paper_that_is_not_measured_is_not_drawn(toy: config.Experiment) -> None:
@@ -101,28 +123,15 @@ def test_a_row_of_the_paper_that_is_not_measured_is_not_drawn(toy: config.Experi
     assert labels == ["Bicubic", "TDAE†", "Ours†", "Ours", "S4", "w/ L_h: L_p+f+u"]
 
 
-def test_an_infinite_psnr_leaves_the_other_runs_as_they_are(toy: config.Experiment) -> None:
-    before = Results(toy)
-    run = toy.run("nearest")  # as HR against itself
-    table = pd.read_csv(run.metrics.with_suffix(".csv"), dtype={"name": str}).assign(psnr=np.inf)
-    table.to_csv(run.metrics.with_suffix(".csv"), index=False)
-    run.metrics.write_text(json.dumps(json.loads(run.metrics.read_text()) | {"psnr": np.inf}))
-    after = Results(toy)
-    for old, new in zip(scores.by_yaw(before).axes, scores.by_yaw(after).axes, strict=True):
-        drawn = [[c.lines[0].get_ydata() for c in axis.containers if c.get_label() != "nearest"] for axis in (old, new)]
-        assert np.array_equal(*drawn)
-    axis = scores.differences(after).axes[0]
-    assert [text.get_text() for text in axis.get_yticklabels()] == ["Bicubic", "TDAE†", "Ours†"]
-    assert np.isfinite(axis.get_xlim()).all()
-
-
 def test_all_plots_are_written_with_the_experiment_in_their_title(
     toy: config.Experiment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn: list[plt.Figure] = []
     monkeypatch.setattr(plt, "close", drawn.append)
-    written = figures.write(Results(toy), Path("plots"))
-    assert set(written) == {"paper.png", "yaw.png", "differences.png", "curves.png"}  # no run that sees no heatmaps
+    known = Results(toy)
+    claims.write([], known, toy.results, Loader(known))
+    written = figures.write(known, Path("plots"))
+    assert set(written) == {"paper.png", "curves.png"}  # no run that sees no heatmaps, and synthetic faces
     assert all(Path("plots", file).read_bytes().startswith(b"\x89PNG") for file in written)
     assert {figure.get_suptitle() for figure in drawn} == {"Experiment toy; Ours: width 4, 4 epochs"}
 

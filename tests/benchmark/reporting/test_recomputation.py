@@ -15,7 +15,7 @@ from scipy import stats
 
 RESULTS = Path(__file__).parents[3] / "results" / "standin-cpu"
 # Runs by kind: one method, with L_U or without, under the experiment's own recipe.
-KINDS = {"tdae": ["tdae", "tdae_retrained"], "cbn": ["cbn", "cbn_told", "cbn_oracle"]}
+KINDS = {"tdae": ["tdae", "tdae_retrained"], "cbn": ["cbn", "cbn_supervised", "cbn_oracle"]}
 
 
 @pytest.fixture(scope="module")

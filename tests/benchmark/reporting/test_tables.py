@@ -182,7 +182,7 @@ def test_latex_names_its_package_and_has_a_caption_of_one_sentence(experiment: c
     assert caption == "Quantitative comparison on the whole test set (Table 1 of the paper), experiment toy."
     below = text.split(r"\end{tabular}")[1]
     assert "recipe paper" in below
-    assert "Intervals are over people" in below
+    assert "Intervals cover test identities" in below
 
 
 DOCUMENT = r"""\documentclass{article}

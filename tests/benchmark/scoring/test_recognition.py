@@ -22,6 +22,8 @@ from datasets.face import BadInput
 from datasets.portrait.drawing import draw
 from methods.vgg import CONVOLUTIONS, VGGFeatures
 
+pytestmark = pytest.mark.slow
+
 STAGE = argparse.Namespace(experiment=None)
 Face = tuple[np.ndarray, np.ndarray]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from benchmark.hardware import Precision, resolve_precision
+from benchmark.runs.hardware import Precision, resolve_precision
 from benchmark.training.step import make_step
 from datasets.batch import DeviceFaces
 from datasets.pairs import Pairs

@@ -18,13 +18,14 @@ import tiny
 import torch
 from safetensors.torch import load_file
 
-from benchmark.training.checkpoint import Checkpoints
+from benchmark.training import checkpoint
 from benchmark.training.loop import OutOfTime, Settings
+from datasets.face import BadInput
 
 CPU = torch.device("cpu")
 ROOT = Path(__file__).parents[3]
 EVERY_UPDATE, AT_THE_END = Settings(checkpoint_seconds=0), Settings(checkpoint_seconds=1e9)
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +43,10 @@ def test_killed_at_any_moment_it_ends_bit_equal(
     unbroken = processes.Process(target=tiny.fit_and_save, args=(whole,))
     unbroken.start()
     # Updates within an epoch, at its end, within the second phase; a checkpoint follows every update.
-    for checkpoint in (1, 4, 8, 10, 13):
+    for updates in (2, 5, 8, 10, 13):
         killed = processes.Process(target=tiny.fit_and_save, args=(broken,), kwargs={"delay": 0.03})
         killed.start()
-        while killed.is_alive() and newest(broken) < checkpoint:
+        while killed.is_alive() and updates_saved(broken) < updates:
             time.sleep(0.002)
         assert killed.is_alive()
         killed.kill()
@@ -60,46 +61,22 @@ def test_killed_at_any_moment_it_ends_bit_equal(
     tiny.assert_same_run(whole, broken)
 
 
-def newest(folder: Path) -> int:
-    """Number of the last checkpoint, counted from 0; -1 for none."""
-    last = Checkpoints(folder / "checkpoints").last()
-    return -1 if last is None else int(last.stem)
+def updates_saved(folder: Path) -> int:
+    """The number of updates that the checkpoint holds."""
+    saved = checkpoint.load(folder / checkpoint.FILE, CPU)
+    return saved["state"]["updates"] if saved else 0
 
 
-@pytest.mark.parametrize("damage", ["cut", "overwritten"])
-def test_damaged_checkpoint_falls_back_to_the_one_before(
-    tmp_path: Path, damage: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
-    tiny.fit(whole, AT_THE_END).save(whole)
-    with pytest.raises(OutOfTime):
-        tiny.fit(broken, Settings(deadline=0.0))
-    with pytest.raises(OutOfTime):
-        tiny.fit(broken, Settings(deadline=0.0))
-    last = Checkpoints(broken / "checkpoints").last()
-    assert last is not None
-    content = last.read_bytes()
-    middle = len(content) // 2
-    last.write_bytes(content[:-100] if damage == "cut" else content[:middle] + b"damaged" + content[middle + 7 :])
-    capsys.readouterr()
-    tiny.fit(broken, EVERY_UPDATE).save(broken)
-    printed = capsys.readouterr().out
-    assert f"{last}: damaged checkpoint" in printed
-    assert "update 2" in printed
-    tiny.assert_same_run(whole, broken)
-
-
-def test_checkpoints_of_which_none_is_whole_start_anew(tmp_path: Path) -> None:
-    store = Checkpoints(tmp_path)
-    for value in range(4):
-        store.save({"value": value})
-    assert store.load(CPU) == {"value": 3}
-    assert len(list(tmp_path.iterdir())) == 2
-    (tmp_path / ".00000009.ckpt.tmp.ckpt").write_bytes(b"what a killed writer left")
-    assert store.load(CPU) == {"value": 3}
-    for path in tmp_path.glob("0*.ckpt"):
-        path.write_bytes(b"")
-    assert store.load(CPU) is None
+def test_what_a_killed_writer_left_is_no_checkpoint_and_a_damaged_one_is_named(tmp_path: Path) -> None:
+    path = tmp_path / checkpoint.FILE
+    assert checkpoint.load(path, CPU) is None
+    for value in range(3):
+        checkpoint.save(path, {"value": value})
+    (tmp_path / ".checkpoint.pt.tmp.pt").write_bytes(b"half a checkpoint")
+    assert checkpoint.load(path, CPU) == {"value": 2}
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(BadInput, match=r"checkpoint.pt: damaged checkpoint; delete it"):
+        checkpoint.load(path, CPU)
 
 
 def test_stopped_at_any_update_it_ends_bit_equal(tmp_path: Path) -> None:

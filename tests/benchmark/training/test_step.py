@@ -14,7 +14,7 @@ import tiny
 import torch
 from torch import nn
 
-from benchmark.alignment import oracle
+from benchmark.runs.alignment import oracle
 from benchmark.training.loop import Settings
 from benchmark.training.step import GraphStep, Step, align_batch, make_step
 from datasets import degrade

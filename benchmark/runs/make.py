@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from benchmark import config, external
+from benchmark import config
+from benchmark.runs import external
 from methods.interface import Method, method_class
 from methods.options import Options, parse_options
 from methods.trained import TrainedMethod

@@ -12,9 +12,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from benchmark import config, external
-from benchmark.make import aligner_of, alignment_of, class_of, options_of, trunk_of
-from benchmark.provenance import OF_IMAGES, RECORD, data_hash, file_hash, read_json
+from benchmark import config
+from benchmark.runs import external
+from benchmark.runs.make import aligner_of, alignment_of, class_of, options_of, trunk_of
+from benchmark.runs.provenance import OF_IMAGES, RECORD, data_hash, file_hash, read_json
 from benchmark.training import LOOP_VERSION
 from methods.trained import TrainedMethod
 
@@ -61,17 +62,19 @@ def is_scored(run: config.Run, seed: int) -> bool:
 
 
 def mark_images(folder: Path, run: config.Run, seed: int) -> None:
-    """Note in a folder of SR images which training they come from, and in which precision they were computed."""
+    """Note in a folder of SR images of which training and test faces they are, and in which precision computed."""
     (folder / OF_IMAGES).write_text(json.dumps(_of_images(run, seed)) + "\n")
 
 
 def images_up_to_date(run: config.Run, seed: int) -> bool:
-    """Whether the seed's SR images are there and come from its up-to-date training."""
+    """Whether the seed's SR images are there, of its up-to-date training and of today's test faces."""
     return read_json(run.images(seed) / OF_IMAGES) == _of_images(run, seed)
 
 
-def _of_images(run: config.Run, seed: int) -> dict[str, str]:
-    return {"fingerprint": fingerprint(run, seed), "precision": run.experiment.params.predict.precision}
+def _of_images(run: config.Run, seed: int) -> dict[str, str | None]:
+    experiment = run.experiment
+    faces = data_hash(experiment.data, "test")
+    return {"fingerprint": fingerprint(run, seed), "faces": faces, "precision": experiment.params.predict.precision}
 
 
 @cache

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import torch
 
 from benchmark.params import Precision
-from benchmark.provenance import git_commit
+from benchmark.runs.provenance import git_commit
 from benchmark.training import distributed
 from datasets.face import BadInput
 

@@ -9,8 +9,8 @@ import pytest
 import small
 
 from benchmark import config
-from benchmark import fingerprint as identity
-from benchmark.fingerprint import fingerprint
+from benchmark.runs import fingerprint as identity
+from benchmark.runs.fingerprint import fingerprint
 from methods.vdsr import METHOD
 
 
@@ -105,3 +105,11 @@ def test_images_are_up_to_date_for_the_same_training_and_precision(project: Path
     assert identity.images_up_to_date(run, 0)
     small.change_params(project, "predict", value={"precision": "float64"})
     assert not identity.images_up_to_date(config.load().run("vdsr"), 0)
+
+
+def test_images_of_other_test_faces_are_out_of_date(project: Path) -> None:
+    run = config.load().run("vdsr")
+    run.images(0).mkdir(parents=True)
+    identity.mark_images(run.images(0), run, 0)
+    set_manifest("test", "another")
+    assert not identity.images_up_to_date(run, 0)

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from benchmark import cli, config
-from benchmark.make import load_method
+from benchmark.runs.float64 import FastFloat64
+from benchmark.runs.make import load_method
 from benchmark.scoring.estimates import rounded, warp_errors
 from datasets import degrade
 from datasets.batch import to_float, to_uint8
@@ -59,7 +60,8 @@ def aligned_faces(pairs: Pairs, align: Align, device: torch.device) -> Tensor:
     """
     lr, warp = to_float(torch.from_numpy(np.array(pairs.lr))), torch.from_numpy(np.array(pairs.warp))
     lr = lr.to(device, torch.float64, memory_format=torch.contiguous_format)
-    return align(lr, warp.to(device, torch.float64))
+    with FastFloat64():
+        return align(lr, warp.to(device, torch.float64))
 
 
 def aligned_pairs(pairs: Pairs, align: Align, device: torch.device) -> Pairs:

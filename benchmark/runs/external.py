@@ -19,7 +19,7 @@ from pydantic import Field
 from tqdm import tqdm
 
 from benchmark import cli, config
-from benchmark.provenance import RECORD, data_hash
+from benchmark.runs.provenance import RECORD, data_hash
 from benchmark.scoring.image_faults import likely_mistakes
 from datasets import sr_faces
 from datasets.face import BadInput

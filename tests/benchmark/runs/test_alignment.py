@@ -11,7 +11,8 @@ import pytest
 import tiny
 import torch
 
-from benchmark import alignment, config
+from benchmark import config
+from benchmark.runs import alignment
 from datasets import degrade
 from datasets.batch import to_float, to_uint8
 from datasets.face import BadInput

@@ -20,10 +20,11 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from benchmark import compare, config, evaluate, export, external, predict, train
-from benchmark.alignment import aligned_faces, oracle
-from benchmark.fingerprint import images_up_to_date, is_scored, is_trained
+from benchmark import compare, config, evaluate, export, predict, train
 from benchmark.reporting.results import Results
+from benchmark.runs import external
+from benchmark.runs.alignment import aligned_faces, oracle
+from benchmark.runs.fingerprint import images_up_to_date, is_scored, is_trained
 from datasets.batch import to_uint8
 from datasets.face import BadInput
 from datasets.pairs import Pairs

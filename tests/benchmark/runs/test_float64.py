@@ -1,0 +1,39 @@
+"""The float64 convolution against PyTorch's own."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from benchmark.runs.float64 import FastFloat64, convolve
+
+
+@pytest.mark.parametrize(
+    ("kernel", "padding"), [((3, 3), (1, 1)), ((5, 3), (0, 2)), ((2, 4), (1, 0)), ((7, 7), (3, 3))]
+)
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_convolution_is_pytorchs(kernel: tuple[int, int], padding: tuple[int, int], bias: bool) -> None:
+    torch.manual_seed(0)
+    x, weight = torch.rand(2, 3, 17, 13, dtype=torch.float64), torch.randn(5, 3, *kernel, dtype=torch.float64)
+    shift = torch.randn(5, dtype=torch.float64) if bias else None
+    expected = F.conv2d(x, weight, shift, padding=padding)
+    torch.testing.assert_close(convolve(x, weight, shift, padding), expected, rtol=0, atol=1e-12)
+
+
+def test_the_context_does_it_for_plain_float64_layers_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[torch.Size] = []
+    monkeypatch.setattr(
+        "benchmark.runs.float64.convolve", lambda *given: done.append(given[0].shape) or convolve(*given)
+    )
+    plain, strided = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(3, 4, 3, stride=2)
+    x = torch.rand(1, 3, 8, 8)
+    with torch.no_grad(), FastFloat64():
+        plain(x)
+        assert not done
+        strided.double()(x.double())
+        assert not done
+        found = plain.double()(x.double())
+    assert done == [x.shape]
+    torch.testing.assert_close(found, plain(x.double()), rtol=0, atol=1e-12)

@@ -1,0 +1,43 @@
+"""What a user calls from Python."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+import benchmark
+from benchmark import config
+from datasets.face import BadInput
+
+
+def test_a_folder_is_scored_as_the_run_that_it_is_of(toy: config.Experiment) -> None:
+    run = toy.run("bicubic")
+    rows = benchmark.score(run.images(0), "toy").set_index("name")
+    known = pd.read_csv(run.metrics.with_suffix(".csv"), dtype={"name": str}).set_index("name")
+    columns = ["psnr", "ssim", "psnr_y", "ssim_y"]
+    pd.testing.assert_frame_equal(rows[columns], known[columns])
+
+
+def test_likely_mistakes_are_warnings(toy: config.Experiment) -> None:
+    for path in toy.run("ours").images(0).glob("*.png"):
+        Image.fromarray(np.asarray(Image.open(path))[..., ::-1].copy()).save(path)
+    (toy.run("ours").images(0) / config.ESTIMATES).unlink()
+    with pytest.warns(UserWarning, match="BGR"):
+        benchmark.score(toy.run("ours").images(0), "toy")
+
+
+def test_a_table_has_the_papers_numbers_and_those_measured(toy: config.Experiment) -> None:
+    table = benchmark.table(1, "toy")
+    known = pd.read_csv(toy.run("ours").metrics.with_suffix(".csv"))
+    assert table.loc["ours", "psnr_paper"] == 23.14
+    assert table.loc["ours", "psnr_ours"] == pytest.approx(known["psnr"].mean(), abs=1e-4)
+
+
+@pytest.mark.usefixtures("toy")
+def test_a_run_without_weights_is_one_line() -> None:
+    with pytest.raises(BadInput, match="no weights"):
+        benchmark.load("toy/ours")
+    with pytest.raises(BadInput, match="no run 'nope'"):
+        benchmark.load("toy/nope")
