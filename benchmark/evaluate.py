@@ -26,7 +26,7 @@ from datasets.pairs import Pairs
 def main(arguments: argparse.Namespace) -> None:
     experiment = config.load(arguments.experiment)
     run = experiment.run(arguments.run)
-    here = [seed for seed in run.seeds if run.images(seed).is_dir()]
+    here = [seed for seed in run.seeds if run.images(seed).is_dir() and not images_outdated(run, seed)]
     for seed in here:
         require_same_training(run, seed)
     kept = kept_scores(run, [seed for seed in run.seeds if seed not in here])
@@ -60,6 +60,14 @@ def require_same_training(run: config.Run, seed: int) -> None:
     if record and images.get("fingerprint") != record["fingerprint"]:
         command = f"python -m benchmark predict --experiment {run.experiment.name} --run {run.name}"
         raise BadInput(f"{run.images(seed)}: of another training than {run.weights(seed)}; run `{command}` again")
+
+
+def images_outdated(run: config.Run, seed: int) -> bool:
+    """Whether the seed's SR images come from another training than params.yaml asks for."""
+    from benchmark.runs.fingerprint import fingerprint  # needs torch, which is slow to import
+
+    mark = read_json(run.images(seed) / OF_IMAGES)
+    return bool(mark) and mark["fingerprint"] != fingerprint(run, seed)
 
 
 def kept_scores(run: config.Run, seeds: list[int]) -> list[int]:

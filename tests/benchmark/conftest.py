@@ -6,9 +6,11 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import experiments
 import made_up
 import pytest
 import torch
+from scored import BLOCK
 
 from benchmark import config
 from datasets.pairs import Pairs
@@ -40,3 +42,19 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def experiment(pairs_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> config.Experiment:
+    """An experiment in the working directory with 24 test faces and nothing else."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("EXPERIMENT", raising=False)
+    experiments.write(tmp_path, BLOCK)
+    shutil.copytree(pairs_folder, "data/tiny/test")
+    Path("data/tiny/manifest.json").write_text('{"hash": "abc"}')
+    return config.load()
+
+
+@pytest.fixture
+def held_out(experiment: config.Experiment) -> Pairs:
+    return Pairs.load(experiment.data / "test")

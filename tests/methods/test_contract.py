@@ -9,16 +9,10 @@ from typing import Any
 
 import pytest
 import torch
-import yaml
-from annotated_types import Ge, Gt, Le, MultipleOf
 from torch import Tensor
 
-from benchmark import config
-from benchmark.runs.make import options_of
 from datasets.face import BadInput
 from methods.interface import Method, create, discover
-from methods.mtun.method import MTUN
-from methods.trained import TrainedMethod
 
 METHODS = list(discover())
 PARAMS = Path(__file__).parents[2] / "params.yaml"
@@ -173,78 +167,6 @@ def test_every_method_has_a_version(name: str) -> None:
 def test_upper_bounds_alone_need_the_truth() -> None:
     assert [name for name in METHODS if create(name, tiny(name)).requires_ground_truth] == []
     assert create("mtun", tiny("mtun") | {"stacks": 0, "heatmaps": "true"}).requires_ground_truth
-
-
-@pytest.mark.parametrize("name", METHODS)
-def test_unknown_option_is_refused(name: str) -> None:
-    known = ", ".join(discover()[name].Options.model_fields) or "none"
-    with pytest.raises(BadInput, match=f"has no option 'no_such_option'; it has {known}$"):
-        create(name, {"no_such_option": 1})
-
-
-@pytest.mark.parametrize(
-    ("name", "option", "line"),
-    [
-        ("mtun", {"adversarial": "no"}, "MTUN option adversarial: 'no' is not true or false"),
-        ("mtun", {"epochs": "1"}, "MTUN option epochs: '1' is not a whole number or null"),
-        ("vdsr", {"depth": True}, "VDSR option depth: True is not a whole number"),
-        ("vdsr", {"colour": "grey"}, "VDSR option colour: 'grey' is not 'y' or 'rgb'"),
-        ("vdsr", {"lr": float("nan")}, "VDSR option lr: nan; give a finite number"),
-        ("mtun", {"width": 3}, "MTUN option width: 3; give a multiple of 2"),
-    ],
-)
-def test_value_of_another_type_is_refused_in_words(name: str, option: dict[str, Any], line: str) -> None:
-    with pytest.raises(BadInput, match=f"^params.yaml: {line}$"):
-        create(name, option)
-
-
-def bounds() -> list[tuple[str, str, float, str]]:
-    """Method, option, a value just out of bounds and what the error says, for every bound of every option."""
-    found = []
-    for name, method in discover().items():
-        for option, field in method.Options.model_fields.items():
-            whole = field.annotation in (int, int | None)
-            step = next((bound.multiple_of for bound in field.metadata if isinstance(bound, MultipleOf)), 1)
-            for bound in field.metadata:
-                if isinstance(bound, Ge):
-                    value = bound.ge - (step if whole else 0.5)
-                    found.append((name, option, value, f"{value}; give at least {bound.ge}"))
-                elif isinstance(bound, Gt):
-                    found.append((name, option, float(bound.gt), f"{float(bound.gt)}; give more than {bound.gt}"))
-                elif isinstance(bound, Le):
-                    found.append((name, option, bound.le + 1, f"{bound.le + 1}; give at most {bound.le}"))
-    return found
-
-
-@pytest.mark.parametrize(("name", "option", "value", "says"), bounds())
-def test_an_option_out_of_bounds_is_refused(name: str, option: str, value: float, says: str) -> None:
-    method = discover()[name]
-    with pytest.raises(BadInput, match=f"^params.yaml: {method.__name__} option {option}: {says}$"):
-        method({option: value})
-
-
-@pytest.mark.parametrize("name", [name for name in METHODS if issubclass(discover()[name], TrainedMethod)])
-def test_no_method_is_trained_for_no_epoch_or_on_no_face(name: str) -> None:
-    names = discover()[name].Options.model_fields
-    counts = {option for option in names if option.startswith("epochs") or option.endswith(("epochs", "batch_size"))}
-    assert counts <= {option for method, option, *_ in bounds() if method == name}
-    assert counts
-
-
-def test_a_weight_that_the_recipe_would_raise_is_refused() -> None:
-    with pytest.raises(
-        BadInput, match=r"MTUN option beta: 0\.001; recipe authors lowers it to 0\.005; give that at least"
-    ):
-        MTUN({**tiny("mtun"), "recipe": "authors", "adversarial": True, "beta": 0.001})
-    method = MTUN({**tiny("mtun"), "recipe": "authors", "adversarial": True, "beta": 0.006})
-    assert (method.beta(0), method.beta(1000)) == (0.006, 0.005)
-
-
-@pytest.mark.parametrize("experiment", yaml.safe_load(PARAMS.read_text())["experiments"])
-def test_options_of_every_experiment_are_accepted(experiment: str) -> None:
-    known = config.load(experiment, PARAMS)
-    for run in [*map(known.run, known.runs), *map(known.run, known.pretrained)]:
-        options_of(run)
 
 
 def test_folder_that_names_no_class_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

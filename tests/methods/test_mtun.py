@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import itertools
-import math
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from datasets import align, degrade
-from datasets.batch import Batch, to_float
-from datasets.components import component_of
+from datasets import degrade
+from datasets.batch import Batch
 from datasets.face import BadInput
-from datasets.portrait.drawing import draw
 from methods.interface import Context
-from methods.layers import WARP_UNITS, L_w, PlainDropout2d, count
-from methods.mtun import TINY, losses
+from methods.layers import PlainDropout2d, count
+from methods.mtun import TINY
 from methods.mtun.autoencoder import Deconv
 from methods.mtun.generator import Generator
 from methods.mtun.method import MTUN
 from methods.mtun.recipes import recipe
 from methods.trained import Phase
-from methods.vgg import VGGFeatures
 
 CPU = torch.device("cpu")
 
@@ -46,7 +40,6 @@ def neighbours(module: nn.Module) -> list[tuple[nn.Module, nn.Module]]:
     return [pair for chain in chains for pair in itertools.pairwise(chain)]
 
 
-# ------------------------------------------------------------------------------------------------ size and shape
 @pytest.fixture(scope="module")
 def full() -> Generator:
     return MTUN().module
@@ -171,129 +164,6 @@ def test_options_without_meaning_are_refused(options: dict, says: str) -> None:
         MTUN(options)
 
 
-# ------------------------------------------------------------------------------------------------ losses
-@pytest.mark.parametrize(
-    ("options", "terms"),
-    [
-        ({}, {"L_p", "L_f", "L_U", "L_h"}),
-        ({"adversarial": False}, {"L_p", "L_f", "L_h"}),
-        ({"adversarial": False, "feature": False}, {"L_p", "L_h"}),
-        ({"stacks": 0}, {"L_p", "L_f", "L_U"}),
-        ({"stacks": 0, "adversarial": False, "feature": False}, {"L_p"}),
-    ],
-)
-def test_loss_sets_of_table_3(options: dict, terms: set[str], batch: Batch) -> None:
-    phase = phase_of(make(recipe="paper", **options))
-    found, sr = phase.loss(batch, 0)
-    assert set(found) == terms
-    assert all(term.ndim == 0 and term.isfinite() for term in found.values())
-    assert (phase.critic is None) == ("L_U" not in terms)
-    assert sr is not None
-    assert sr.shape == batch.hr.shape
-
-
-def numpy_target(batch: Batch, size: int, sigma: float, tilted: bool) -> np.ndarray:
-    """Target heatmaps written out: for every face, component and visible landmark, a Gaussian; the largest counts."""
-    target = np.zeros((len(batch.hr), 4, size, size))
-    y, x = np.mgrid[:size, :size]
-    for face in range(len(batch.hr)):
-        rotation, scale, tx, ty = batch.warp[face].double().numpy()
-        for point, component in zip(batch.landmarks[face].double().numpy(), batch.component[face], strict=True):
-            if component < 0:
-                continue
-            u, v = (point + 0.5) / 64 - 1
-            if tilted:
-                u, v = (
-                    scale * (math.cos(rotation) * u - math.sin(rotation) * v) + tx,
-                    scale * (math.sin(rotation) * u + math.cos(rotation) * v) + ty,
-                )
-            px, py = (u + 1) * size / 2 - 0.5, (v + 1) * size / 2 - 0.5
-            kernel = np.exp(-((x - px) ** 2 + (y - py) ** 2) / (2 * sigma**2))
-            target[face, component] = np.maximum(target[face, component], kernel)
-    return target
-
-
-@pytest.mark.parametrize(("heb_at", "sigma"), [(64, 2.0), (32, 1.0), (16, 0.5)])
-def test_structure_loss_is_the_sum_of_mean_squared_errors(heb_at: int, sigma: float, batch: Batch) -> None:
-    method = make(stacks=2, heb_at=heb_at, sigma=2.0, heatmap_weight=3.0)
-    terms, _ = phase_of(method).loss(batch, 0)
-    target = numpy_target(batch, heb_at, sigma, tilted=heb_at < 64)
-    with torch.no_grad():
-        heatmaps = method.module(batch.lr).heatmaps
-    expected = sum(((maps.double().numpy() - target) ** 2).mean() for maps in heatmaps)
-    assert terms["L_h"].item() == pytest.approx(3 * expected, rel=1e-4)
-
-
-@pytest.mark.parametrize("heb_at", [64, 16])
-def test_targets_are_in_full_precision_under_autocast(heb_at: int, batch: Batch) -> None:
-    method = make(heb_at=heb_at)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        target = method.target(batch)
-    torch.testing.assert_close(target, method.target(batch), rtol=0, atol=0)
-
-
-def test_pixel_and_feature_losses_compare_images_in_minus_one_to_one(batch: Batch) -> None:
-    method = make(alpha=0.5)
-    context = Context(device=CPU)
-    phase = method.phases(context)[-1]
-    terms, sr = phase.loss(batch, 0)
-    assert sr is not None
-    hr = 2 * batch.hr - 1
-    assert terms["L_p"].item() == pytest.approx(np.mean((sr - hr).detach().double().numpy() ** 2), rel=1e-5)
-    psi = VGGFeatures(None)
-    assert terms["L_f"].item() == pytest.approx(0.5 * (psi(sr) - psi(hr)).square().mean().item(), rel=1e-5)
-    assert context.notes["vgg"] == "random, width 64, seed 0"
-
-
-def test_adversarial_losses_of_a_critic_with_a_known_answer(batch: Batch) -> None:
-    class Brightness(nn.Module):
-        def forward(self, image: Tensor) -> Tensor:
-            return image.mean((1, 2, 3))
-
-    bright, dark = torch.ones(2, 3, 8, 8), -torch.ones(2, 3, 8, 8)
-    sigmoid = 1 / (1 + math.exp(-1))
-    assert losses.L_U(Brightness(), bright).item() == pytest.approx(-math.log(sigmoid))
-    terms = losses.L_D(Brightness(), hr=bright, sr=dark)
-    assert {name: round(term.item(), 5) for name, term in terms.items()} == {
-        "L_D_real": round(-math.log(sigmoid), 5),
-        "L_D_sr": round(-math.log(1 - (1 - sigmoid)), 5),
-    }
-    # Fooling the critic costs the generator less.
-    assert losses.L_U(Brightness(), bright) < losses.L_U(Brightness(), dark)
-
-
-def test_weight_of_the_adversarial_loss_follows_the_recipe(batch: Batch) -> None:
-    assert make(recipe="paper").beta(500) == 0.01
-    authors = make(recipe="authors")
-    assert authors.beta(10) == pytest.approx(0.01 * 0.995**10)
-    assert authors.beta(500) == 0.005
-    phase = phase_of(authors)
-    assert phase.critic is not None
-    phase.critic.module.eval()
-    first, last = (phase.loss(batch, epoch)[0]["L_U"].item() for epoch in (0, 500))
-    assert last == pytest.approx(first / 2, rel=1e-4)
-
-
-def test_gradients_reach_every_parameter(batch: Batch) -> None:
-    method = make(stacks=4)
-    phase = phase_of(method)
-    nn.init.normal_(method.module.stn.locnet[-1].weight, std=0.01)  # zero at first, which hides the layers before it
-    terms, sr = phase.loss(batch, 0)
-    torch.stack(list(terms.values())).sum().backward()
-    assert sr is not None
-    assert phase.critic is not None
-    for p in phase.critic.module.parameters():
-        p.grad = None
-    torch.stack(list(phase.critic.loss(batch, sr.detach()).values())).sum().backward()
-    for module in (method.module, phase.critic.module):
-        for name, parameter in module.named_parameters():
-            if parameter.requires_grad:
-                assert parameter.grad is not None, name
-                assert parameter.grad.isfinite().all(), name
-                assert parameter.grad.abs().max() > 0, name
-
-
-# ------------------------------------------------------------------------------------------------ recipes
 def test_authors_recipe_builds_what_their_code_did() -> None:
     method = make(recipe="authors")
     phase = phase_of(method)
@@ -322,21 +192,6 @@ def test_options_override_the_recipe() -> None:
     assert (phase.optimiser.lr, recipe("authors").lr) == (0.5, 1e-3)
 
 
-# ------------------------------------------------------------------------------------------------ the STN
-def test_loss_of_the_stn_is_a_mean_of_squares_in_its_units() -> None:
-    target = torch.tensor([[0.1, 0.9, 0.0, 0.05], [0.0, 1.0, 0.0, 0.0]])
-    assert L_w(target, target) == 0
-    for column, unit in enumerate(WARP_UNITS):
-        off = target.clone()
-        off[1, column] -= 2 * unit  # a square of 4 in one of 8 numbers
-        assert L_w(off, target).item() == pytest.approx(0.5)
-
-
-@pytest.mark.parametrize("name", ["paper", "authors", "tuned"])
-def test_only_the_tuned_recipe_trains_the_stn_on_known_warps(name: str, batch: Batch) -> None:
-    assert ("L_w" in phase_of(make(recipe=name)).loss(batch, 0)[0]) == (name == "tuned")
-
-
 @pytest.mark.parametrize(
     ("kernel", "stride", "padding", "size"), [(2, 1, 0, 1), (4, 2, 1, 2), (4, 2, 1, 4), (4, 2, 1, 8)]
 )
@@ -363,59 +218,3 @@ def test_weights_are_stored_in_half_precision(batch: Batch, tmp_path: Path) -> N
     other = make(stacks=0)
     other.load(tmp_path)
     assert torch.equal(method.upscale(batch.lr), other.upscale(batch.lr))
-
-
-# ------------------------------------------------------------------------------------------------ learning
-def fit(method: MTUN, batch: Batch, updates: int, lr: float) -> float:
-    """Descend on one batch; returns the PSNR (dB) of the upscaled faces, in evaluation mode."""
-    phase = phase_of(method)
-    phase.module.train().to(memory_format=torch.channels_last)  # faster on the CPU
-    optimiser = torch.optim.Adam([p for p in phase.module.parameters() if p.requires_grad], lr)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, lr, updates)
-    for _ in range(updates):
-        optimiser.zero_grad()
-        torch.stack(list(phase.loss(batch, 0)[0].values())).sum().backward()
-        optimiser.step()
-        schedule.step()
-    # The statistics of the batch that the network learnt on, with its last weights.
-    norms = [m for m in phase.module.modules() if isinstance(m, nn.BatchNorm2d)]
-    for norm in norms:
-        norm.momentum = None
-        norm.reset_running_stats()
-    with torch.no_grad():
-        phase.module(batch.lr)
-    return -10 * math.log10(F.mse_loss(method.upscale(batch.lr), batch.hr).item())
-
-
-@pytest.mark.slow
-def test_heatmaps_rise_in_a_brief_training(batch: Batch) -> None:
-    method = make(feature=False, adversarial=False, width=8, recipe="paper")
-    fit(method, batch, updates=60, lr=3e-3)
-    heatmaps = method.upscale_and_inspect(batch.lr)[1]["heatmaps"]
-    target = batch.heatmaps(64, 1.5)
-    assert heatmaps.amax((2, 3)).min() > 0.2
-    # Better than nothing and better than the best constant.
-    assert F.mse_loss(heatmaps, target) < 0.8 * target.var((2, 3), correction=0).mean()
-
-
-def drawn_faces(n: int) -> Batch:
-    """n upright drawn faces of as many people, in three poses, and their LR faces under random warps."""
-    hr, landmarks = [], []
-    for who in range(n):
-        drawing = draw(who, 0, 0, yaw=20.0 * (who % 3 - 1))
-        anchors, rows = align.anchor_points(drawing.landmarks)
-        matrix = align.similarity(anchors, align.TEMPLATE[rows])
-        hr.append(align.warp(drawing.image, matrix))
-        landmarks.append(align.transform(matrix, drawing.landmarks))
-    faces, warp = to_float(torch.from_numpy(np.stack(hr))), degrade.sample_warps(n, torch.Generator().manual_seed(0))
-    component = torch.from_numpy(component_of(68)).expand(n, 68)
-    return Batch(faces, degrade.degrade(faces, warp), warp, torch.from_numpy(np.stack(landmarks)).float(), component)
-
-
-@pytest.mark.slow
-def test_narrow_network_learns_to_align_and_sharpen_four_faces() -> None:
-    faces = drawn_faces(4)
-    method = make(feature=False, adversarial=False, width=8, recipe="paper")
-    aligned = degrade.resize(degrade.align(faces.lr, faces.warp), degrade.HR).clamp(0, 1)
-    bicubic_with_true_warps = -10 * math.log10(F.mse_loss(aligned, faces.hr).item())
-    assert fit(method, faces, updates=100, lr=8e-3) >= bicubic_with_true_warps + 2

@@ -12,10 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark import config, reference
-from benchmark.reporting import claims, claims_page, findings, results, tables
+from benchmark import config
+from benchmark.reporting import claims, claims_page, findings, results
 from benchmark.reporting.findings import Pair
-from benchmark.reporting.measures import MEASURES
 from benchmark.reporting.results import Results
 from benchmark.reporting.scores import Loader, Scores
 from benchmark.scoring.verdicts import AS_CLAIMED, CONFIRMED, LARGER, NO_MARGIN, REFUTED, SMALLER, UNDECIDED
@@ -88,54 +87,6 @@ def test_size_allows_for_one_training_a_side() -> None:
     assert test["high"] < 1.3
 
 
-def test_one_seed_borrows_the_variance_of_other_runs_of_its_kind_alone() -> None:
-    values = {"a": run(20.3, 1), "b": run(20, 1), "c": run(21, 3, 0.02), "d": run(18, 2, 0.02)}
-    kinds = {"a": "mtun", "b": "mtun", "c": "mtun", "d": "tdae"}
-    scores = Scores(values, EACH, kinds)
-    assert judged(scores, better="a", than="b")["direction"] == CONFIRMED
-    assert {kind: list(known.runs) for kind, known in scores.by_kind.items()} == {"mtun": ["c"], "tdae": ["d"]}
-    found = judged(Scores(values, EACH, kinds | {"c": "mtun without L_U"}), better="a", than="b")
-    assert (found["direction"], found["reason"]) == (UNDECIDED, "one seed")
-
-
-def test_runs_whose_variances_differ_are_not_pooled() -> None:
-    values = {"a": run(20.3, 3, 0.001), "b": run(20, 3, 0.001), "c": run(21, 3, 2.0), "d": run(18, 1)}
-    scores = of_mtun(**values)
-    assert not scores.by_kind["mtun"].equal
-    assert judged(scores, better="a", than="b")["direction"] == CONFIRMED  # by their own seeds
-    assert judged(scores, better="c", than="b")["direction"] == UNDECIDED
-    assert judged(scores, better="a", than="d")["reason"] == "one seed"  # none may be borrowed
-
-
-def test_runs_that_share_trunks_are_compared_trunk_by_trunk() -> None:
-    trunks = {"a": ["x", "y", "z"], "b": ["y", "z"], "c": ["x", "other"], "d": [None, None]}
-    of_trunk = {"x": 0.0, "y": 0.5, "z": -0.4, "other": 0.1, None: 0.0}
-    values = {
-        name: run(20 + (name == "a"), len(seeds), 0) + [of_trunk[seed] for seed in seeds]
-        for name, seeds in trunks.items()
-    }
-    del values["d"]
-    scores = Scores(values, EACH, dict.fromkeys("abcd", "mtun"), trunks)
-    found = judged(scores, better="a", than="b")
-    (test,) = found["tests"]
-    assert (test["seeds"], test["paired"], test["dof"], found["direction"]) == ((2, 2), True, 1, CONFIRMED)
-    assert test["effect"] == pytest.approx(values["a"][:, 1:].mean() - values["b"].mean())
-    assert judged(scores, better="a", than="c")["tests"][0]["seeds"] == (1, 1)
-    apart = Scores(values, EACH, {"a": "mtun", "b": "mtun without L_U"}, trunks)
-    assert not judged(apart, better="a", than="b")["tests"][0]["paired"]
-    claim = claims.judge_claim(HEAD | {"better": "a", "than": "b"}, always(scores))
-    assert claims_page.cells(claim["tests"][0], "psnr")[5] == "400; 2 paired; 1.0"
-
-
-def test_trunks_that_many_runs_share_are_seen_once() -> None:
-    """Five runs over the same three trunks: against another kind of run they have two degrees of freedom, not ten."""
-    values = {f"a{i}": run(20, 3, 0.3) for i in range(5)} | {"b": run(10, 1)}
-    shared = Scores(values, EACH, {name: "mtun" for name in values if name != "b"}, {f"a{i}": "xyz" for i in range(5)})
-    assert judged(shared, better="a0", than="b")["tests"][0]["dof"] == pytest.approx(2)
-    apart = Scores(values, EACH, shared.kinds)
-    assert judged(apart, better="a0", than="b")["tests"][0]["dof"] == pytest.approx(10)
-
-
 def test_a_gain_at_large_yaw_is_asked_against_every_other_bin() -> None:
     bins = np.repeat(["0-15", "15-45", "45-90"], [200, 100, 100])
     gain = np.where(bins == "45-90", 0.5, 0.1)[:, None]
@@ -167,15 +118,6 @@ def test_a_claim_that_changes_with_the_channel_or_black_borders_says_so() -> Non
     assert "the 100 faces that are over 20 % black" in found["variants"][1]["title"]
 
 
-def test_trunks_are_known_by_the_trainings_records(toy: config.Experiment) -> None:
-    path = toy.run("ours").facts
-    facts = json.loads(path.read_text())
-    facts["training"][0]["trunk"], facts["training"][1]["trunk"] = "abc", None
-    path.write_text(json.dumps(facts))
-    assert Results(toy).trunks["ours"] == {0: ("abc", 0), 1: None}
-    assert Results(toy).trunks["bicubic"] == {0: None}
-
-
 def test_claims_are_counted_by_whose_they_are(toy: config.Experiment, of_toy: list[dict]) -> None:
     summary = claims_page.summary(of_toy, Results(toy))
     for part in ("the paper's text", "its tables alone", "the suite's own measures"):
@@ -184,14 +126,6 @@ def test_claims_are_counted_by_whose_they_are(toy: config.Experiment, of_toy: li
     own = {**of_toy[0], "id": "own", "place": claims.place({"section": "ours to show", "measure": "psnr"})}
     assert claims_page.summary([*of_toy, own], Results(toy)) == f"{summary}; by your own: 1 {of_toy[0]['direction']}"
     assert claims.place({"section": "5", "measure": "nme"}) == claims.OWN
-
-
-def test_what_trains_with_an_adversary_is_of_another_kind(toy: config.Experiment) -> None:
-    plain, published = {"method": "mtun", "adversarial": False}, {"method": "mtun", "recipe": "paper"}
-    experiments.change(Path(), runs={"plain": plain, "as_published": published})
-    kinds = Results(config.load()).kinds
-    assert (kinds["ours"], kinds["plain"]) == ("mtun", "mtun without L_U")
-    assert kinds["as_published"] == "mtun, recipe paper"
 
 
 def test_faces_of_few_people_tell_less() -> None:
@@ -204,17 +138,6 @@ def test_faces_of_few_people_tell_less() -> None:
     assert widths[1] > 3 * widths[0]
     alone = findings.estimate(Pair("a", "b", 0.3), Scores(values, np.zeros(FACES), {}))
     assert alone.reason == "faces of one identity have no interval"
-
-
-def test_one_seed_everywhere_leaves_trained_networks_undecided_and_says_so() -> None:
-    values = {"a": run(25, 1), "b": run(20, 1), "bicubic": run(19, 1), "ma": run(21, 1)}
-    scores = Scores(values, EACH, {"a": "mtun", "b": "tdae"})
-    for better, than in (("a", "b"), ("a", "bicubic"), ("bicubic", "b")):
-        found = judged(scores, better=better, than=than, by=5.0)
-        assert (found["direction"], found["size"], found["reason"]) == (UNDECIDED, UNDECIDED, "one seed")
-        assert found["tests"][0]["p_none"] is None
-    assert judged(scores, better="ma", than="bicubic")["direction"] == CONFIRMED
-    assert judged(scores, better="bicubic", than="ma")["direction"] == REFUTED
 
 
 def test_the_second_best_is_the_one_that_is_measured() -> None:
@@ -253,89 +176,11 @@ def test_rows_are_paired_by_name_and_not_by_place(toy: config.Experiment) -> Non
     np.testing.assert_array_equal(Loader(Results(toy))("psnr").values["ours"], before)
 
 
-def test_trained_runs_are_known_by_their_method(toy: config.Experiment) -> None:
-    assert Results(toy).kinds == {"tdae_retrained": "tdae", "ours_no_skip": "mtun", "ours": "mtun"}
-    theirs = {"theirs": {"method": "images"}, "enlarged": {"method": "images", "trained": False}}
-    experiments.change(Path(), runs={**theirs, "elsewhere": {"method": "foreign"}})
-    kinds = Results(config.load()).kinds
-    assert set(kinds) == {"tdae_retrained", "ours_no_skip", "ours", "theirs", "elsewhere"}
-    assert kinds["theirs"] == "theirs"  # a method of its own
-    assert kinds["elsewhere"] == "foreign"
-
-
 def test_a_missing_run_is_named_and_its_claim_not_measured() -> None:
     claim = claims.judge_claim(HEAD | {"better": "ours", "than": "tdae"}, always(of_mtun(ours=np.ones((3, 1)))))
     assert claims.unmeasured(claim)
     assert (claim["direction"], claim["missing"]) == (UNDECIDED, ["tdae"])
     assert claims.count([claim]) == {CONFIRMED: 0, REFUTED: 0, UNDECIDED: 0}
-
-
-def test_orders_become_adjacent_pairs_and_ties_are_not_asked_for() -> None:
-    claim = {"measure": "psnr", "order": ["ours", "ours_s3", "ours_s2"]}
-    assert claims.pairs_of(claim) == [Pair("ours", "ours_s3", 0.21), Pair("ours_s3", "ours_s2", 0.02)]
-    tied = claims.pairs_of({"measure": "ssim_y", "order": ["ours", ["ours_s3", "ours_s2"], "ours_s1"]})
-    assert [(p.better, p.than, p.paper) for p in tied] == [
-        ("ours", "ours_s3", 0.01),
-        ("ours", "ours_s2", 0.01),
-        ("ours_s3", "ours_s1", 0.03),
-        ("ours_s2", "ours_s1", 0.03),
-    ]
-
-
-def test_a_claim_under_a_recipe_names_the_runs_trained_with_it() -> None:
-    claim = {"measure": "psnr", "better": "ours_p", "than": "no_heb_p", "recipe": "paper"}
-    assert claims.pairs_of(claim, usual="tuned") == [Pair("paper_ours_p", "paper_no_heb_p", 1.8)]
-    assert claims.pairs_of(claim, usual="paper") == [Pair("ours_p", "no_heb_p", 1.8)]
-
-
-def test_one_against_many_and_lists_in_step() -> None:
-    many = claims.pairs_of({"measure": "psnr", "better": "ours", "than_best_of": ["vdsr", "nearest"]})
-    assert many == [Pair("ours", "vdsr", 4.49), Pair("ours", "nearest", None)]
-    step = claims.pairs_of({"measure": "ssim_y", "better": ["ours_p", "ours"], "than": ["no_heb_p", "no_heb_pfu"]})
-    assert step == [Pair("ours_p", "no_heb_p", 0.03), Pair("ours", "no_heb_pfu", 0.03)]
-
-
-def test_stated_margins_follow_from_the_papers_tables() -> None:
-    stated = [c for c in claims.read() if "by" in c]
-    assert {c["by"] for c in stated} == {1.75, 0.45, 0.31}
-    for claim in stated:
-        without = {k: v for k, v in claim.items() if k != "by"}
-        assert set(claims.margins_of(without, claims.pairs_of(without)) or []) == {claim["by"]}
-
-
-def test_every_claim_holds_in_the_papers_own_tables() -> None:
-    assert tables.MEASURES.keys() == {"psnr", "ssim"}
-    for claim in (c for c in claims.read() if c["measure"] in ("psnr", "ssim_y") and "yaw" not in c):
-        for pair in claims.pairs_of(claim):
-            assert pair.paper is not None
-            assert pair.paper > 0, (claim["id"], pair)
-
-
-def test_every_run_of_the_tables_is_in_a_claim() -> None:
-    found = [pair for claim in claims.read() if "recipe" not in claim for pair in claims.pairs_of(claim)]
-    assert {run for pair in found for run in (pair.better, pair.than)} == set(reference.paper().index)
-
-
-def test_confounds_are_texts_and_measures_known() -> None:
-    for claim in claims.read():
-        assert claim["measure"] in MEASURES
-        assert all(len(text) > 30 for text in claim["confounds"]), claim["id"]  # no name is left
-    assert all(set(one) == {"says", "section", "reason"} for one in claims.not_judged())
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("{id: a, says: s, section: '4', quote: q, measure: psnr}", "needs either `order` or"),
-        ("{id: a, says: s, section: '4', quote: q, order: [ours, tdae]}", "lacks measure"),
-        ("{id: a, says: s, section: '4', quote: q, measure: psnr, order: [a, b], margin: 2}", "unknown margin"),
-        ("{id: a, says: s, section: '4', quote: q, measure: mse, order: [a, b]}", "has measure mse; known are psnr"),
-    ],
-)
-def test_a_claim_that_tests_nothing_is_refused(text: str, message: str, tmp_path: Path) -> None:
-    (tmp_path / "claims.yaml").write_text(f"claims:\n  - {text}\n")
-    with pytest.raises(BadInput, match=message):
-        claims.read(tmp_path / "claims.yaml")
 
 
 def test_files_of_an_experiment(toy: config.Experiment, of_toy: list[dict]) -> None:

@@ -13,7 +13,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import cv2
 import experiments
 import numpy as np
 import pandas as pd
@@ -82,6 +81,12 @@ def play_foreign(folder: Path = Path("out/test/lr_oracle")) -> None:
 def read(path: Path) -> np.ndarray:
     with Image.open(path) as image:
         return np.array(image)
+
+
+def edit(change: Callable[[np.ndarray], np.ndarray]) -> None:
+    """Change every image (128, 128, 3) uint8 in the folder `sr`."""
+    for path in Path("sr").iterdir():
+        Image.fromarray(np.ascontiguousarray(change(read(path)))).save(path)
 
 
 def test_foreign_bicubic_is_scored_as_ours(project: Path) -> None:
@@ -169,175 +174,6 @@ def test_folder_that_holds_something_is_left_alone(project: Path) -> None:
     with pytest.raises(BadInput, match="mine: exists already"):
         run_export("mine")
     assert (project / "mine" / "thesis.tex").exists()
-
-
-@pytest.fixture(scope="module")
-def upscaled(pairs: Pairs, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """SR faces of the fixture's faces, bicubic ones of aligned LR faces."""
-    folder = tmp_path_factory.mktemp("upscaled")
-    faces = to_uint8(aligned_faces(pairs, oracle, export.CPU)).numpy()
-    export.write_images(faces, list(pairs.faces["name"]), folder / "lr")
-    subprocess.run([sys.executable, "-I", "-c", PROGRAM, folder / "lr", folder / "sr"], check=True)
-    return folder / "sr"
-
-
-@pytest.fixture
-def taken(upscaled: Path, pairs: Pairs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
-    """Import SR faces from the folder `sr`, which holds bicubic ones, and say which mistakes were found."""
-    monkeypatch.chdir(tmp_path)
-    shutil.copytree(upscaled, "sr")
-
-    def take() -> list[str]:
-        shutil.rmtree("taken", ignore_errors=True)
-        return external.import_images(Path("sr"), pairs, Path("taken"))
-
-    return take
-
-
-def rename(pattern: str) -> None:
-    for path in Path("sr").iterdir():
-        path.rename(path.with_name(pattern.replace("NAME", path.stem)))
-
-
-def move_inside() -> None:
-    Path("sr").rename("inner")
-    Path("sr").mkdir()
-    Path("inner").rename("sr/inner")
-
-
-def replace_by(kind: Callable[[Path], object]) -> None:
-    path = Path("sr/0007.png")
-    path.unlink()
-    kind(path)
-
-
-@pytest.mark.parametrize(
-    ("change", "says"),
-    [
-        (lambda: Path("sr/0007.png").unlink(), r"sr: 1 of 24 images missing: 0007.png; it must hold NAME.png"),
-        (lambda: rename("x"), r"24 of 24 images missing: 0000.png, .*0004.png, ...;"),
-        (lambda: Path("sr/log.txt").write_text(""), r"1 of 24 images not of the test set: log.txt;"),
-        (
-            lambda: replace_by(lambda path: Image.new("RGB", (64, 128)).save(path)),
-            r"0007.png: 64 x 128, expected 128 x",
-        ),
-        (lambda: replace_by(Path.touch), r"0007.png: cannot be decoded"),
-        (lambda: replace_by(Path.mkdir), r"sr/0007.png: a folder, not an image;"),
-        (lambda: replace_by(lambda path: path.symlink_to("nowhere.png")), r"sr/0007.png: a link to nothing,"),
-        (lambda: rename("NAME.jpg"), r"found 24 files NAME.jpg: lossy, save PNG files named NAME.png$"),
-        (lambda: rename("NAME.PNG"), r"found 24 files NAME.PNG: rename them to NAME.png$"),
-        (lambda: rename("NAME_out.png"), r"found 24 files NAME_out.png: rename them to NAME.png$"),
-        (lambda: rename("NAME.bmp"), r"found 24 files NAME.bmp: save NAME.png$"),
-        (move_inside, r"found 24 files one folder deeper: give sr/inner$"),
-    ],
-    ids=[
-        "missing",
-        "empty",
-        "extra",
-        "mis-sized",
-        "undecodable",
-        "folder",
-        "link",
-        "jpeg",
-        "PNG",
-        "suffix",
-        "bmp",
-        "deeper",
-    ],
-)
-def test_wrong_files_are_named_in_one_line(change: Callable[[], object], says: str, taken: Any) -> None:
-    change()
-    with pytest.raises(BadInput, match=says) as error:
-        taken()
-    assert "\n" not in str(error.value)
-    assert not Path("taken").exists()
-
-
-def test_what_systems_leave_is_passed_over_and_grey_is_taken(taken: Any) -> None:
-    for name in (".DS_Store", "Thumbs.db", "desktop.ini", "._0001.png"):
-        (Path("sr") / name).write_bytes(b"\0")
-    Image.new("L", (128, 128), 7).save("sr/0001.png")
-    assert taken() == []
-    assert (read(Path("taken/0001.png")) == 7).all()
-
-
-def edit(change: Callable[[np.ndarray], np.ndarray]) -> None:
-    """Change every image (128, 128, 3) uint8 in the folder `sr`."""
-    for path in Path("sr").iterdir():
-        Image.fromarray(np.ascontiguousarray(change(read(path)))).save(path)
-
-
-def shuffle(order: Callable[[list[str]], list[str]]) -> None:
-    """Give the images the names that they have in another order."""
-    names = sorted(path.name for path in Path("sr").iterdir())
-    images = {name: read(Path("sr") / name) for name in names}
-    for name, other in zip(names, order(names), strict=True):
-        Image.fromarray(images[other]).save(Path("sr") / name)
-
-
-def as_text(names: list[str]) -> list[str]:
-    return [names[int(i)] for i in sorted(map(str, range(len(names))))]
-
-
-def crop_and_pad(image: np.ndarray) -> np.ndarray:
-    return np.pad(image[2:, 2:], ((0, 2), (0, 2), (0, 0)))
-
-
-def save_alpha() -> None:
-    Image.new("RGBA", (128, 128), (1, 2, 3, 4)).save("sr/0002.png")
-
-
-def save_16_bits(factor: int) -> None:
-    for path in Path("sr").iterdir():
-        cv2.imwrite(str(path), cv2.imread(str(path)).astype(np.uint16) * factor)
-
-
-def gamma(image: np.ndarray) -> np.ndarray:
-    return (255 * (image / 255) ** 2.2).astype(np.uint8)
-
-
-@pytest.mark.parametrize(
-    ("change", "says"),
-    [
-        (lambda: edit(lambda image: image // 255), r"no value is above 1: .* without multiplying them by 255"),
-        (lambda: edit(lambda image: image[..., ::-1]), r"BGR order: swapping them raises PSNR by \d+\.\d dB"),
-        (lambda: shuffle(as_text), r"the images seem to be in text order of running numbers \(0, 1, 10, "),
-        (lambda: shuffle(lambda names: names[1:] + names[:1]), "off by one"),
-        (lambda: shuffle(lambda names: names[::-1]), "24 of 24 images seem to be named after other faces"),
-        (lambda: edit(lambda image: np.full_like(image, 128)), "all 24 images show the same picture"),
-        (lambda: edit(gamma), r"linear light: gamma 1/2.2 raises PSNR"),
-        (lambda: edit(lambda image: 127 + image // 2), "values of 0..1 seem to be saved as values of -1..1"),
-        (lambda: edit(crop_and_pad), r"shifted, cropped or padded .* 2 px to the right and 2 px down raises"),
-        (
-            lambda: edit(lambda image: np.pad(image[1:-1, 1:-1], ((1, 1), (1, 1), (0, 0)))),
-            "cropped by a pixel and padded",
-        ),
-        (lambda: shutil.copy("sr/0003.png", "sr/0004.png"), "2 images are the same .*: 0003 = 0004"),
-        (save_alpha, r"1 images are partly transparent \(0002.png, ...\): alpha is ignored"),
-        (lambda: save_16_bits(1), r"24 images have 16 bits, but seem to hold values of 0..255"),
-        (lambda: save_16_bits(257), r"24 images have 16 bits .*: the upper 8 are used"),
-    ],
-    ids=[
-        "0..1",
-        "BGR",
-        "text-order",
-        "off-by-one",
-        "reversed",
-        "blank",
-        "gamma",
-        "-1..1",
-        "shifted",
-        "padded",
-        "twice",
-        "alpha",
-        "dark-16-bit",
-        "16-bit",
-    ],
-)
-def test_likely_mistakes_are_named(change: Callable[[], object], says: str, taken: Any) -> None:
-    assert taken() == []
-    change()
-    assert re.search(says, "\n".join(taken()))
 
 
 def test_a_likely_mistake_is_scored_warned_of_and_kept_with_the_scores(

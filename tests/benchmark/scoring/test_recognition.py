@@ -16,6 +16,7 @@ from benchmark import config, recognise
 from benchmark.reporting import supplement
 from benchmark.reporting.results import Results
 from benchmark.reporting.scores import Loader
+from benchmark.runs.provenance import OF_IMAGES
 from benchmark.scoring import recognition
 from benchmark.scoring.perceptual import TAPS, vgg_distances
 from datasets.face import BadInput
@@ -140,6 +141,12 @@ def test_a_run_without_images_is_said_and_a_missing_image_is_named(
     with pytest.raises(BadInput, match=r"ours/seed1/\d+\.png: missing; predict again"):
         recognise.main(STAGE)
     assert (toy.results / "recognition/faces.csv").read_bytes() == before
+
+
+def test_images_of_another_training_are_left_out(toy: config.Experiment, capsys: pytest.CaptureFixture[str]) -> None:
+    (toy.run("ours").images(0) / OF_IMAGES).write_text('{"fingerprint": "of yesterday"}')
+    recognise.main(STAGE)
+    assert "ours seed 0: images of another training than params.yaml asks for, left out" in capsys.readouterr().out
 
 
 def test_what_was_recognised_elsewhere_is_kept_with_its_scores(

@@ -1,200 +1,27 @@
-"""From LR faces to scored images: `predict` writes them, `evaluate` judges them against the truth."""
+"""`evaluate`: images against the truth, a row a face; what is missing or of another training is refused."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import shutil
-from pathlib import Path
-from typing import Any
 
-import experiments
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
+from scored import change_run, read, run_evaluate, run_predict, store, write_images
 
-from benchmark import config, evaluate, predict, recognise
+from benchmark import config, evaluate, recognise
 from benchmark.runs.fingerprint import is_scored, record_of
-from benchmark.runs.make import make_method
 from benchmark.runs.provenance import OF_IMAGES, RECORD
 from benchmark.scoring.metrics import COLUMNS
 from benchmark.scoring.statistics import summarise
-from datasets import degrade
-from datasets.batch import to_float, to_uint8
 from datasets.face import BadInput
 from datasets.heatmaps import heatmaps
 from datasets.pairs import Pairs
-from methods.interface import Method, create, method_class
-
-BLOCK = experiments.block(
-    "tiny",
-    training={"seeds": 4, "recipe": "paper", "vgg": None},
-    predict={"precision": "float64"},
-    methods={"mtun": {"width": 2}},
-    runs={
-        "oracle": {"method": "bicubic", "align": "oracle"},
-        "unaligned": {"method": "bicubic", "align": "none"},
-        "aligned": {"method": "bicubic"},
-        "ours": {"method": "mtun", "stacks": 1},
-    },
-)
-
-
-@pytest.fixture
-def experiment(pairs_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> config.Experiment:
-    """An experiment in the working directory with 24 test faces and nothing else."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("EXPERIMENT", raising=False)
-    experiments.write(tmp_path, BLOCK)
-    shutil.copytree(pairs_folder, "data/tiny/test")
-    Path("data/tiny/manifest.json").write_text('{"hash": "abc"}')
-    return config.load()
-
-
-@pytest.fixture
-def held_out(experiment: config.Experiment) -> Pairs:
-    return Pairs.load(experiment.data / "test")
-
-
-def store(name: str, seed: int = 0) -> None:
-    """An untrained method in place of a trained one."""
-    run = config.load().run(name)
-    method = make_method(run)
-    folder = run.weights(seed)
-    folder.mkdir(parents=True, exist_ok=True)
-    method.save(folder)
-    (folder / RECORD).write_text(json.dumps(record_of(run, seed)))
-
-
-def change_run(name: str, **items: Any) -> config.Run:
-    """The run with these items changed in params.yaml."""
-    experiments.write(Path(), BLOCK | {"runs": {**BLOCK["runs"], name: BLOCK["runs"][name] | items}})
-    return config.load().run(name)
-
-
-def run_predict(name: str) -> None:
-    predict.main(predict.parser().parse_args(["--run", name, "--device", "cpu"]))
-
-
-def run_evaluate(name: str) -> tuple[dict[str, Any], pd.DataFrame]:
-    """The numbers and what they are of, and the rows."""
-    evaluate.main(evaluate.parser().parse_args(["--run", name]))
-    run = config.load().run(name)
-    summary = json.loads(run.metrics.read_text()) | json.loads(run.facts.read_text())
-    return summary, pd.read_csv(run.metrics.with_suffix(".csv"), dtype={"name": str})
-
-
-def read(path: Path) -> np.ndarray:
-    return np.array(Image.open(path))
-
-
-def write_images(folder: Path, pairs: Pairs, change: int = 0) -> None:
-    """The HR faces, drawn towards the middle and then brighter by `change` levels, as a run's images."""
-    folder.mkdir(parents=True)
-    for name, hr in zip(pairs.faces["name"], pairs.hr, strict=True):
-        Image.fromarray((hr.astype(int) + change).clip(0, 255).astype(np.uint8)).save(folder / f"{name}.png")
-
-
-def test_predict_writes_what_the_method_gives_for_every_face(
-    experiment: config.Experiment, held_out: Pairs, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(predict, "BATCH", 7)  # the last batch is smaller
-    for name in ("oracle", "unaligned"):
-        store(name)
-        run_predict(name)
-    lr = to_float(torch.from_numpy(np.array(held_out.lr))).double()
-    upright = degrade.align(lr, torch.from_numpy(np.array(held_out.warp)).double())
-    for name, seen in (("oracle", upright), ("unaligned", lr)):
-        folder = experiment.run(name).images(0)
-        expected = to_uint8(degrade.resize(seen, 128)).numpy()
-        for face, image in zip(held_out.faces["name"], expected, strict=True):
-            np.testing.assert_array_equal(read(folder / f"{face}.png"), image)
-        assert len(list(folder.glob("*.png"))) == len(held_out)
-        assert not (folder / config.ESTIMATES).exists()
-
-
-def test_faces_of_another_size_are_refused(experiment: config.Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
-    store("unaligned")
-    monkeypatch.setattr(method_class("bicubic"), "upscale", lambda self, lr, truth=None: lr)
-    with pytest.raises(BadInput, match=r"unaligned: upscale gives \(16, 3, 16, 16\), not \(16, 3, 128, 128\)"):
-        run_predict("unaligned")
-    assert not experiment.run("unaligned").images(0).exists()
-
-
-def test_oracle_alignment_scores_higher_than_none(experiment: config.Experiment) -> None:
-    scores = {}
-    for name in ("oracle", "unaligned"):
-        store(name)
-        run_predict(name)
-        scores[name] = run_evaluate(name)[0]
-    assert scores["oracle"]["psnr"] > scores["unaligned"]["psnr"] + 1
-    assert scores["oracle"]["ssim"] > scores["unaligned"]["ssim"]
-
-
-def test_predict_makes_the_network_that_was_trained(experiment: config.Experiment, held_out: Pairs) -> None:
-    # The experiment's recipe decides the architecture: with MTUN's own default the weights would not fit.
-    run = experiment.run("ours")
-    store("ours")
-    run_predict("ours")
-    lr = to_float(torch.from_numpy(np.array(held_out.lr)))
-    again = create("mtun", {"width": 2, "stacks": 1, "recipe": "paper"})
-    again.load(run.weights(0))
-    again.to("cpu", torch.float64)
-    np.testing.assert_array_equal(
-        read(run.images(0) / "0003.png"), to_uint8(again.upscale(lr[3:4].double()))[0].numpy()
-    )
-    estimates = load_file(run.images(0) / config.ESTIMATES)
-    assert estimates["heatmaps"].shape == (24, 4, 64, 64)
-    assert any(name.startswith("warp_") for name in estimates)
-
-
-def test_inference_is_timed_by_the_processors_clock_on_a_cpu(
-    experiment: config.Experiment, held_out: Pairs, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    spent = 0.0
-
-    def upscale(method: Method, lr: torch.Tensor, truth: None = None) -> torch.Tensor:
-        nonlocal spent
-        spent += 3.0
-        return degrade.resize(lr, 128)
-
-    store("unaligned")
-    monkeypatch.setattr(method_class("bicubic"), "upscale", upscale)
-    monkeypatch.setattr(predict.time, "process_time", lambda: spent)
-    monkeypatch.setattr(predict, "BATCH", 5)
-    run_predict("unaligned")
-    record = json.loads(experiment.run("unaligned").predict_provenance.read_text())
-    # Of the 24 faces the first four batches of five, after the first one untimed.
-    assert record["seconds_a_face"] == pytest.approx(3.0 * 4 / 20, rel=1e-5)
-
-
-def test_predict_without_stn0_names_what_to_train(experiment: config.Experiment) -> None:
-    store("aligned")
-    with pytest.raises(BadInput, match="stn0"):
-        run_predict("aligned")
-    assert not experiment.run("aligned").images(0).parent.exists()
-
-
-def test_seeds_not_trained_as_params_say_are_named_and_left_out(
-    experiment: config.Experiment, capsys: pytest.CaptureFixture[str]
-) -> None:
-    run = change_run("oracle", seeds=4)
-    with pytest.raises(
-        BadInput, match=r"weights/oracle: no seed is trained .*benchmark train --experiment tiny --run oracle"
-    ):
-        run_predict("oracle")
-    for seed in (0, 1, 3):
-        store("oracle", seed)
-    (run.weights(1) / RECORD).write_text(json.dumps(record_of(run, 1) | {"fingerprint": "another"}))
-    run_predict("oracle")
-    assert "oracle: missing seed 1, 2; this is of seed 0, 3 alone" in capsys.readouterr().out
-    summary, rows = run_evaluate("oracle")
-    assert "oracle: missing seed 1, 2; this is of seed 0, 3 alone" in capsys.readouterr().out
-    assert (summary["scored_seeds"], summary["seeds"], set(rows["seed"])) == ([0, 3], 2, {0, 3})
-    assert summary["training"] == [record_of(run, seed) for seed in (0, 3)]
 
 
 def test_seeds_that_were_scored_elsewhere_keep_their_scores(

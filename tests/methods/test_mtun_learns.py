@@ -1,0 +1,73 @@
+"""MTUN learns: heatmaps rise, and a narrow network aligns and sharpens a few faces."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from datasets import align, degrade
+from datasets.batch import Batch, to_float
+from datasets.components import component_of
+from datasets.portrait.drawing import draw
+from methods.mtun.method import MTUN
+from tests.methods.test_mtun import make, phase_of
+
+
+def fit(method: MTUN, batch: Batch, updates: int, lr: float) -> float:
+    """Descend on one batch; returns the PSNR (dB) of the upscaled faces, in evaluation mode."""
+    phase = phase_of(method)
+    phase.module.train().to(memory_format=torch.channels_last)  # faster on the CPU
+    optimiser = torch.optim.Adam([p for p in phase.module.parameters() if p.requires_grad], lr)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, lr, updates)
+    for _ in range(updates):
+        optimiser.zero_grad()
+        torch.stack(list(phase.loss(batch, 0)[0].values())).sum().backward()
+        optimiser.step()
+        schedule.step()
+    # The statistics of the batch that the network learnt on, with its last weights.
+    norms = [m for m in phase.module.modules() if isinstance(m, nn.BatchNorm2d)]
+    for norm in norms:
+        norm.momentum = None
+        norm.reset_running_stats()
+    with torch.no_grad():
+        phase.module(batch.lr)
+    return -10 * math.log10(F.mse_loss(method.upscale(batch.lr), batch.hr).item())
+
+
+@pytest.mark.slow
+def test_heatmaps_rise_in_a_brief_training(batch: Batch) -> None:
+    method = make(feature=False, adversarial=False, width=8, recipe="paper")
+    fit(method, batch, updates=60, lr=3e-3)
+    heatmaps = method.upscale_and_inspect(batch.lr)[1]["heatmaps"]
+    target = batch.heatmaps(64, 1.5)
+    assert heatmaps.amax((2, 3)).min() > 0.2
+    # Better than nothing and better than the best constant.
+    assert F.mse_loss(heatmaps, target) < 0.8 * target.var((2, 3), correction=0).mean()
+
+
+def drawn_faces(n: int) -> Batch:
+    """n upright drawn faces of as many people, in three poses, and their LR faces under random warps."""
+    hr, landmarks = [], []
+    for who in range(n):
+        drawing = draw(who, 0, 0, yaw=20.0 * (who % 3 - 1))
+        anchors, rows = align.anchor_points(drawing.landmarks)
+        matrix = align.similarity(anchors, align.TEMPLATE[rows])
+        hr.append(align.warp(drawing.image, matrix))
+        landmarks.append(align.transform(matrix, drawing.landmarks))
+    faces, warp = to_float(torch.from_numpy(np.stack(hr))), degrade.sample_warps(n, torch.Generator().manual_seed(0))
+    component = torch.from_numpy(component_of(68)).expand(n, 68)
+    return Batch(faces, degrade.degrade(faces, warp), warp, torch.from_numpy(np.stack(landmarks)).float(), component)
+
+
+@pytest.mark.slow
+def test_narrow_network_learns_to_align_and_sharpen_four_faces() -> None:
+    faces = drawn_faces(4)
+    method = make(feature=False, adversarial=False, width=8, recipe="paper")
+    aligned = degrade.resize(degrade.align(faces.lr, faces.warp), degrade.HR).clamp(0, 1)
+    bicubic_with_true_warps = -10 * math.log10(F.mse_loss(aligned, faces.hr).item())
+    assert fit(method, faces, updates=100, lr=8e-3) >= bicubic_with_true_warps + 2
