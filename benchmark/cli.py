@@ -70,7 +70,7 @@ def seeds_at_hand(
         raise BadInput(none)
     if missing := [str(seed) for seed in seeds if seed not in {*found, *kept}]:
         known = ", ".join(str(seed) for seed in seeds if str(seed) not in missing)
-        print(f"{run}: missing seed {', '.join(missing)}; this is of seed {known} alone")
+        print(f"{run}: missing seed {', '.join(missing)}; only seed {known} is shown")
     return found
 
 

@@ -27,12 +27,12 @@ from datasets.face import BadInput
 from datasets.pairs import Pairs
 
 NOTE = (
-    "Difference: the first run minus the second; where less is better (arrow down), a negative one speaks for the "
-    "first. Several measures are several chances: name the one that decides before you look."
+    "Difference: the first run minus the second; where less is better (arrow down), negative favours the "
+    "first. More measures mean more false positives: name the deciding one before you look."
 )
 FOLDER_NOTE = (
-    "Difference: the folder minus the run, with a bootstrap interval over test identities. It ignores that retraining "
-    "changes scores; for a test that does not, enter the folder in params.yaml as a run, with a folder for each seed."
+    "Difference: the folder minus the run, with a bootstrap interval over test identities. It ignores the "
+    "variance between seeds. To include it, add a run to params.yaml, with one folder per seed."
 )
 
 
@@ -91,7 +91,7 @@ def of_folder(experiment: config.Experiment, folder: Path, second: str) -> pd.Da
 def table(results: Results, first: str, second: str) -> pd.DataFrame:
     """A row a measure as text. BadInput for a run that is not in params.yaml or has no scores."""
     if first == second:
-        raise BadInput(f"{first}, {second}: one run; name another to compare it with")
+        raise BadInput(f"{first}, {second}: the same run; name two different runs")
     experiment = results.experiment
     for run in (experiment.run(first), experiment.run(second)):
         if run.name not in results.summaries:

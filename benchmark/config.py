@@ -173,6 +173,11 @@ def first_problem(error: ValidationError) -> str:
     """The first problem of a validation as `key: value: what it should be`."""
     problem = error.errors()[0]
     where = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        block: Any = ExperimentParams
+        for part in problem["loc"][:-1]:
+            block = block.model_fields[part].annotation
+        return f"{where}: no such key; known are {', '.join(block.model_fields)}"
     given = "" if problem["type"] == "missing" else f" {problem['input']!r}:"
     return f"{where}:{given} {problem['msg'][0].lower()}{problem['msg'][1:]}"
 

@@ -1,6 +1,6 @@
 """Train and score many runs: side by side on this machine, on several GPUs, or on SLURM.
 
-What metrics/ has up-to-date scores of is skipped; the same command resumes the rest.
+Runs with up-to-date scores in metrics/ are skipped; the same command resumes.
 """
 
 from __future__ import annotations
@@ -215,9 +215,7 @@ def parser() -> argparse.ArgumentParser:
         "--only", nargs="+", metavar="RUN", help="these runs, of `runs:` or `pretrained:` (default: all)"
     )
     options.add_argument("--seed", type=int, help="this seed (default: all)")
-    options.add_argument(
-        "--jobs", type=int, help="at a time (default: one a GPU, or as many as have threads to work with)"
-    )
+    options.add_argument("--jobs", type=int, help="trainings at a time (default: one per GPU, or as CPU threads allow)")
     options.add_argument("--seconds", type=float, help="save and stop after so many seconds; scoring is not cut short")
     options.add_argument("--retrain", action="store_true", help="train and score also what is up to date")
     options.add_argument("--cluster", choices=("local", "slurm"), default="local", help="where the jobs run")

@@ -84,7 +84,7 @@ def jobs(experiment: config.Experiment, corpora: dict[str, Contents]) -> list[Jo
     # Images of results are files of that name.
     twice = [name for name, n in Counter(entry.name for *_, entry in found).items() if n > 1]
     if twice:
-        raise BadInput(f"{experiment.raw}: {len(twice)} names stand for two faces, first {twice[0]}; rename one")
+        raise BadInput(f"{experiment.raw}: {len(twice)} names belong to two faces each, first {twice[0]}; rename one")
     return found
 
 
@@ -170,7 +170,7 @@ def parted_copies(names: list[str], sides: np.ndarray, same: list[tuple[int, int
         print(
             f"{len({test for test, _ in found})} test faces are copies of training faces, first {found[0][0]} of "
             f"{found[0][1]}; "
-            "prepare.copies_together: true keeps those on one side of which the corpus does not say the side itself",
+            "prepare.copies_together: true keeps copies on one side, unless the corpus fixes the split",
             file=sys.stderr,
         )
     return found
@@ -197,8 +197,8 @@ def check_sides(sides: np.ndarray) -> None:
     """BadInput where no face is left for training, or none for the test."""
     if {"train", "test"} - set(sides):
         raise BadInput(
-            f"prepare: {dict(Counter(sides.tolist()))} of {len(sides)} faces, nothing else; use more people, or change "
-            "test_fraction and validation_fraction in params.yaml"
+            f"prepare: {dict(Counter(sides.tolist()))} of {len(sides)} faces, nothing else; use more identities, or "
+            "change test_fraction and validation_fraction in params.yaml"
         )
 
 

@@ -3,7 +3,7 @@
 `accept` takes the scores of an experiment as those that `pytest benchmark/` holds it to, and prints what that changes.
 `costs` writes results/costs.md and time.png of every accepted experiment, and estimates of others: times differ from
 machine to machine, so that no stage of the pipeline has them. `readme` writes the results in README.md. `release` puts
-the first seed of a run into the store beside its model card: `dvc pull` brings it to any machine.
+the first seed of a run into the store with its model card: `dvc pull` brings it to any machine.
 """
 
 from __future__ import annotations
@@ -84,13 +84,13 @@ def require_usable(run: config.Run) -> None:
     if not isinstance(method, TrainedMethod):
         raise BadInput(f"{run.name}: no trained network; `make repro` fits it in seconds")
     if method.requires_ground_truth or alignment_of(run) != config.NOTHING or run.options.get("freeze_trunk", False):
-        raise BadInput(f"{run.name}: needs STN_0 or the true faces beside it; give away one that aligns faces itself")
+        raise BadInput(f"{run.name}: also needs STN_0 or the true faces; release a run that aligns faces itself")
 
 
 def require_scored(run: config.Run, seed: int) -> None:
     """BadInput unless the seed's weights are of params.yaml and metrics/ of these weights."""
     if not is_trained(run, seed):
-        raise BadInput(f"{run.weights(seed)}: not of {config.PARAMS} and the data here; train the run again")
+        raise BadInput(f"{run.weights(seed)}: not trained as {config.PARAMS} and the data ask; retrain it")
     if not run.facts.is_file():
         raise BadInput(f"{run.facts}: missing; predict and evaluate {run.name} first")
     known = [record.get("fingerprint") for record in read_json(run.facts)["training"]]

@@ -43,7 +43,7 @@ def main(arguments: argparse.Namespace) -> None:
     with cli.whole_folder(experiment.results / "plots") as folder:
         plots = figures.write(results, folder)
     if gallery is None and page.has_faces(experiment):
-        print(f"{page.page_of(experiment)}: left as it is, for its faces cannot be shown anew without their images")
+        print(f"{page.page_of(experiment)}: kept, since its faces cannot be shown again without their images")
     else:
         page.write(results, gallery, judged, plots)
     print((experiment.results / "tables" / "table1.md").read_text())

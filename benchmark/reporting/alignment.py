@@ -109,9 +109,7 @@ def conclusion_reversals(results: Results, psnr: Scores) -> list[str]:
         worse = [WAYS[way] for way, answer in answers.items() if answer == REFUTED]
         if worse and len(worse) < len(answers):
             rest = [WAYS[way] for way, answer in answers.items() if answer != REFUTED]
-            words.append(
-                f"In PSNR, Ours is worse than {label} with {_either(worse)}; with {_either(rest)} that is not seen."
-            )
+            words.append(f"In PSNR, Ours is worse than {label} with {_either(worse)}; not shown with {_either(rest)}.")
     return words
 
 

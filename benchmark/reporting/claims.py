@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from benchmark import cli
-from benchmark.reference import paper
+from benchmark.reference import label_of, paper
 from benchmark.reporting.findings import ONE_SEED, Finding, Pair, estimate
 from benchmark.reporting.measures import MEASURES
 from benchmark.reporting.results import Results
@@ -29,7 +29,7 @@ FORMS = ({"order"}, {"better", "than"}, {"better", "than_best_of"})
 OPTIONAL = {"by", "yaw", "recipe", "negligible", "confounds"}
 BLACK = 20  # % of a face: such faces are left out for comparison
 OWN_MEASURES = {"distance", "nme", "vgg"}  # the suite's own, of "visually pleasing"
-TEXT, TABLES, OWN, YOURS = "the paper's text", "its tables alone", "the suite's own measures", "your own"
+TEXT, TABLES, OWN, YOURS = "the paper's text", "its tables alone", "the suite's own measures", "your own list"
 
 Load = Callable[[str], Scores]
 
@@ -110,17 +110,24 @@ def answer(claim: Mapping[str, Any], scores: Scores, usual: str = "") -> dict[st
     if margins is not None:
         wanted = [margin for margin, pair in zip(margins, pairs, strict=True) if pair in [f.pair for f in tested]]
         size = _size(tested, wanted, complete=len(tested) == len(pairs))
-    one_seed = direction == UNDECIDED and any(finding.p_none is None for finding in tested)
+    single = single_seed_runs(tested, scores) if direction == UNDECIDED else []
     best = min(tested, key=lambda finding: finding.effect or 0.0).pair.than if tested else None
     return {
         "direction": direction,
         "size": size,
         "margins": margins,
-        "reason": ONE_SEED if one_seed else "",
+        "reason": f"{ONE_SEED} of {', '.join(map(label_of, single))}" if single else "",
         "missing": sorted({run for pair in pairs for run in (pair.better, pair.than)} - set(scores.values)),
         "best_other": best if "than_best_of" in claim else None,
         "tests": [_test(finding, side) for finding, side in zip(tested, sides, strict=True)],
     }
+
+
+def single_seed_runs(tested: list[Finding], scores: Scores) -> list[str]:
+    """The trained runs of one seed for which a pair has no error between seeds."""
+    pairs = [(f.pair, f.seeds) for f in tested if f.p_none is None]
+    found = [run for pair, seeds in pairs for run, n in zip((pair.better, pair.than), seeds, strict=True) if n == 1]
+    return [run for run in dict.fromkeys(found) if run in scores.kinds]
 
 
 def _size(tested: list[Finding], margins: list[float], complete: bool = True) -> str:

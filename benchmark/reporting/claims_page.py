@@ -28,7 +28,7 @@ def summary(judged: Sequence[Mapping[str, Any]], results: Results) -> str:
     parts: dict[str, list[Mapping[str, Any]]] = {claims.TEXT: [], claims.TABLES: [], claims.OWN: []}
     for claim in judged:
         parts.setdefault(claim["place"], []).append(claim)
-    text = "; ".join(f"by {where}: {_counted(part)}" for where, part in parts.items() if part)
+    text = "; ".join(f"from {where}: {_counted(part)}" for where, part in parts.items() if part)
     if results.synthetic:
         return f"On synthetic faces, which neither support nor refute the paper, claims {text}"
     return f"Claims {text}"

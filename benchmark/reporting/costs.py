@@ -26,15 +26,14 @@ KEPT, PLOT = "costs.csv", "time.png"
 INDEX = ["run", "seed"]
 DIGITS = {"parameters": 0, "training, s": 0, "images/s": 1, "threads": 0, "inference, ms a face": 2}
 HEAD = (
-    "# Costs\n\nSeconds of training are on the clock, pauses of a busy machine included, and of all epochs, phases "
-    "that several runs share counted for each; images a second are of the last phase, the median of its epochs. "
-    "Inference is timed in batches, with the copies to and from the device; on a CPU it is the processor's time, all "
-    "threads together, which other work on the machine does not lengthen."
+    "# Costs\n\nTraining time is wall-clock time over all epochs, pauses included; a shared phase counts for every run "
+    "that uses it. Images per second: median over the epochs of the last phase. Inference is timed in batches, with "
+    "the copies to and from the device; on a CPU it is CPU time summed over threads, which other load does not lengthen."
 )
 ESTIMATED = (
-    "Training faces times epochs over the images a second that `{source}` was measured at, a row for each run whose "
-    "training was: {faces:,} of {all:,} faces are trained on. A run with several phases is counted at the speed of its "
-    "last, which is the slowest of most."
+    "Time = training faces x epochs / images per second as measured on `{source}`, for each run timed there. "
+    "{faces:,} of {all:,} faces are for training. Runs with several phases use the speed of the last, usually the "
+    "slowest."
 )
 
 
@@ -91,7 +90,7 @@ def markdown(results: Results) -> str:
     text = known.astype(object).where(known.notna(), tables.DASH)
     for column, digits in DIGITS.items():
         text[column] = [tables.number(value, digits) for value in known[column].astype(float)]
-    below = [f"Hours of training in all, what runs share counted once: {total}."]
+    below = [f"Total training hours, shared phases counted once: {total}."]
     below += [f"{', '.join(names)}: {remark}." for remark, names in remarks.items()]
     return "\n\n".join([tables.markdown(text), *below])
 

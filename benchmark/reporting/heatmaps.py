@@ -22,26 +22,26 @@ OF_HEATMAPS = ("stacks", "heatmaps", "heatmap_weight", "sigma")
 COMPONENTS = ("eyes", "nose", "mouth", "chin")
 NAME = "heatmaps"
 HEAD = (
-    "Each MTUN that sees heatmaps, compared with the run that differs in nothing else and sees none. *Gain*: over "
-    "that run, with the 95 % interval over identities and, where it is known, over seeds; *paired*: over pretrained "
-    "trunks that both share. Epochs count all phases, including pre-training. *Landmark error*: of dlib on the SR "
-    "faces; less of it is a gain. *Given* heatmaps are the true ones, in training and in use; *empty* ones are zeros: "
-    "the network without the branch, from another initialisation. The branch adds parameters and a task as well as "
-    "heatmaps, so that estimated heatmaps can gain more than given ones. The intervals are not corrected for their "
-    "number: of twenty, one misses by chance."
+    "Each MTUN with heatmaps, compared with the run that is the same but for the heatmaps. *Gain*: over that run, with "
+    "the 95 % interval over identities and, where it is known, over seeds; *paired*: both share their pretrained "
+    "trunks. Epochs count all phases, including pre-training. *Landmark error*: of dlib on the SR faces; less of it is "
+    "a gain. *Given* heatmaps are the true ones, in training and in use; *empty* ones are zeros: the network without "
+    "the branch, from another initialisation. The branch adds parameters and a task as well as heatmaps, so that "
+    "estimated heatmaps can gain more than given ones. Intervals are not corrected for multiplicity: by chance, one in "
+    "twenty misses."
 )
 NONE = "No run that sees heatmaps has been measured together with the one that sees none."
 OF_BOUNDS = (
     "What could heatmaps bring? Gains over the run that sees none: of true heatmaps, of estimated ones, of empty "
     "ones. *Headroom*: the gain of true over estimated ones. *Content*: that of true and of estimated over empty "
-    "ones. Each column covers the seeds that its own two runs share, so that columns need not add up."
+    "ones. Each column uses the seeds that its two runs share, so columns may not add up."
 )
 BOUNDS = {"true": "True", "estimated": "Estimated", "zero": "Empty"}
 OF_ESTIMATES = (
-    "Errors of the estimates: distance of the heatmaps' centres, px of 128, and of the STN. Under recipe `tuned` the "
-    "true warps teach every STN (L_w), with heatmaps and without, so that the better alignment that the paper "
-    "ascribes to L_h can show under the recipes `paper` and `authors` alone. Distances are measured on maps of the σ "
-    "that the run learns from; those of different σ are not comparable: a wide kernel hides what a narrow one shows."
+    "Errors of the estimates: distance of the heatmaps' centres, px of 128, and of the STN. Recipe `tuned` "
+    "supervises every STN with the true warps (L_w), with or without heatmaps; only recipes `paper` and `authors` can "
+    "show the better alignment that the paper ascribes to L_h. Distances are measured on maps of the σ that the run "
+    "learns from; those of different σ are not comparable: a wide kernel hides what a narrow one shows."
 )
 COMPARED = ("psnr", "ssim_y", "nme")  # measures of both tables of gains
 # Table 3: the run with the heatmap branch and the one without, by the other losses that both minimise.

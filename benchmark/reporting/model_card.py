@@ -66,7 +66,7 @@ def _record(run: config.Run, results: Results) -> dict[str, Any]:
     """What the run's facts say of its first seed's training; BadInput if it or BESIDE is not scored."""
     for name in (run.name, BESIDE):
         if name not in results.summaries:
-            raise BadInput(f"{run.experiment.run(name).metrics}: missing; a model card tells the scores of {name}")
+            raise BadInput(f"{run.experiment.run(name).metrics}: missing; a model card needs the scores of {name}")
     records = results.summaries[run.name]["training"]
     record = next((record for record in records if record["seed"] == run.seeds[0]), None)
     if record is None:

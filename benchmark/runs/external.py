@@ -35,7 +35,7 @@ REMEDY = "it must hold NAME.png for each face that `export` writes, and nothing 
 class ExternalOptions(Options):
     """Options of a run whose SR images were made elsewhere."""
 
-    folder: str = Field(min_length=1, description="of the images; {seed} in it stands for the number of the training")
+    folder: str = Field(min_length=1, description="of the images; {seed} in it is replaced by the seed")
     trained: bool = Field(True, description="false if retraining the method would give the same images")
 
     def of(self, seed: int) -> Path:

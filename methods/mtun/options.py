@@ -42,7 +42,7 @@ class Options(options.Options):
     @model_validator(mode="after")
     def _combinations(self) -> Options:
         if self.heatmaps != "estimated" and (self.stacks or self.heb_at != 64):
-            raise ValueError("option heatmaps: given ones stand for the HEB; set stacks: 0, no heb_at")
+            raise ValueError("option heatmaps: given ones replace the HEB; set stacks: 0, no heb_at")
         if self.authors_trunk and self.stacks:
             raise ValueError("option authors_trunk is for a network without HEB; set stacks: 0")
         return self

@@ -79,7 +79,7 @@ def test_a_run_without_scores_is_named(toy: config.Experiment) -> None:
         table(toy, "ours", "nearest")
     with pytest.raises(BadInput, match="no run 'mine'; it has"):
         table(toy, "mine", "ours")
-    with pytest.raises(BadInput, match="ours, ours: one run; name another"):
+    with pytest.raises(BadInput, match="ours, ours: the same run; name two"):
         table(toy, "ours", "ours")
 
 

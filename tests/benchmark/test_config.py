@@ -129,8 +129,8 @@ def test_file_of_something_else_says_what_it_lacks(content: str, params: Path) -
     [
         (("prepare",), ..., r"small\.prepare: field required"),
         (("training", "vgg"), ..., r"training\.vgg: field required"),
-        (("prepare", "copies_togther"), True, r"prepare\.copies_togther: True: extra inputs are not permitted"),
-        (("training", "precison"), "float32", r"training\.precison: 'float32': extra"),
+        (("prepare", "copies_togther"), True, r"prepare\.copies_togther: no such key; known are .*copies_together"),
+        (("training", "precison"), "float32", r"training\.precison: no such key; known are recipe, .*precision"),
         (("training", "precision"), "float16", r"training\.precision: 'float16': input should be 'auto', 'float32'"),
         (("training", "seeds"), 0, r"training\.seeds: 0: input should be greater than or equal to 1"),
         (("training", "seeds"), "3", r"training\.seeds: '3': input should be a valid integer"),

@@ -112,8 +112,8 @@ def test_seeds_not_trained_as_params_say_are_named_and_left_out(
         store("oracle", seed)
     (run.weights(1) / RECORD).write_text(json.dumps(record_of(run, 1) | {"fingerprint": "another"}))
     run_predict("oracle")
-    assert "oracle: missing seed 1, 2; this is of seed 0, 3 alone" in capsys.readouterr().out
+    assert "oracle: missing seed 1, 2; only seed 0, 3 is shown" in capsys.readouterr().out
     summary, rows = run_evaluate("oracle")
-    assert "oracle: missing seed 1, 2; this is of seed 0, 3 alone" in capsys.readouterr().out
+    assert "oracle: missing seed 1, 2; only seed 0, 3 is shown" in capsys.readouterr().out
     assert (summary["scored_seeds"], summary["seeds"], set(rows["seed"])) == ([0, 3], 2, {0, 3})
     assert summary["training"] == [record_of(run, seed) for seed in (0, 3)]

@@ -83,7 +83,7 @@ def write(source: Results | Gallery, folder: Path) -> dict[str, str]:
 
 def save(drawn: plt.Figure, results: Results, target: Path, *, faces: bool = False) -> None:
     """Write a figure as PNG with the experiment's title, plots without idle margins, and forget it."""
-    drawn.suptitle(results.title, fontsize=10)
+    drawn.suptitle(drawn.get_suptitle() or results.title, fontsize=10)
     if not faces:
         drawn.tight_layout()
     with cli.whole_file(target) as part:

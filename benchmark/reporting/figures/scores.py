@@ -52,7 +52,7 @@ def gain_by_yaw(results: Results) -> plt.Figure | None:
     for i, (losses, pair) in enumerate(pairs.items()):
         found = [estimate(Pair(*pair), scores.of_faces(faces)) for faces in chosen.values()]
         places = np.arange(len(bins)) + 0.12 * (i - (len(pairs) - 1) / 2)
-        axis.errorbar(places, *with_bounds(found), fmt="o-", ms=4, lw=1, capsize=2, label=losses)
+        axis.errorbar(places, *with_bounds(found), fmt="o", ms=4, lw=1, capsize=2, label=losses)
     axis.axhline(0, color="black", lw=0.8)
     axis.set_xticks(range(len(bins)), [f"{group}°\n{faces.sum()} faces" for group, faces in chosen.items()])
     axis.set(xlabel="|yaw|", ylabel="gain of the heatmap branch, dB")

@@ -33,6 +33,9 @@ def gain(results: Results) -> plt.Figure | None:
         style: dict[str, Any] = {"color": colours[losses], "ms": 5, "lw": 1, "capsize": 2}
         style["fmt"] = "s:" if recipe == "paper" else "o-"
         axis.errorbar(places, *with_bounds(list(line.values())), label=f"{losses}, recipe {recipe}", **style)
+        for place, found in zip(places, line.values(), strict=True):
+            if min(found.seeds) == 1:
+                axis.text(place, (found.high or 0.0) + 0.02, "one seed", fontsize=7, ha="center")
     margins = [psnr[ours] - psnr[blind] for ours, blind in BY_LOSSES.values()]
     for margin in margins:
         axis.axhline(margin, color="black", ls="--", lw=0.8)
@@ -42,6 +45,7 @@ def gain(results: Results) -> plt.Figure | None:
     axis.set(xlabel="epochs, pre-training included", ylabel="gain of the heatmap branch, dB")
     axis.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True, min_n_ticks=1))
     axis.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(0, 0.65))
+    drawn.suptitle(results.title.split(",")[0])  # without the epochs of Ours
     return drawn
 
 
@@ -56,8 +60,12 @@ def forest(results: Results) -> plt.Figure | None:
         colour = COLOURS.get(row["direction"], "tab:gray")
         low, share, high = np.clip([row["low"], row["share"], row["high"]], *SHOWN)
         axis.plot([low, high], [place, place], color=colour, lw=1.5)
-        axis.plot(share, place, "o" if share == row["share"] else "<>"[int(share > 0)], color=colour, ms=4)
-        axis.text(SHOWN[1] + 0.05, place, f"{row['direction']}; {row['size']}", va="center", fontsize=7)
+        axis.plot(share, place, "o", color=colour, ms=4)
+        for beyond, end, marker in ((row["low"] < SHOWN[0], SHOWN[0], "<"), (row["high"] > SHOWN[1], SHOWN[1], ">")):
+            if beyond:
+                axis.plot(end, place, marker, color=colour, ms=5, clip_on=False)
+        said = f"{row['share']:+.2f}: {row['direction']}; size: {row['size']}"
+        axis.text(SHOWN[1] + 0.1, place, said, va="center", fontsize=7)
     axis.set_yticks(range(len(rows)), [row["label"] for row in rows], fontsize=7)
     axis.set(xlim=SHOWN, xlabel="measured effect as a share of the paper's margin (0: none, 1: as the paper says)")
     axis.axvline(0, color="black", lw=0.8)

@@ -72,7 +72,7 @@ def test_ours_is_compared_with_each(aligned: config.Experiment) -> None:
         assert table.loc[("Bicubic", "PSNR, dB"), title].startswith(f"{effect:+.2f} [")
     assert table.loc[("nearest", "SSIM on Y"), "true warps"] == "–"
     assert alignment.conclusion_reversals(Results(aligned), scores) == [
-        "In PSNR, Ours is worse than Bicubic with `true warps`; with `STN_0` or `STN_0, supervised` that is not seen."
+        "In PSNR, Ours is worse than Bicubic with `true warps`; not shown with `STN_0` or `STN_0, supervised`."
     ]
 
 

@@ -121,10 +121,13 @@ def test_a_claim_that_changes_with_the_channel_or_black_borders_says_so() -> Non
 def test_claims_are_counted_by_whose_they_are(toy: config.Experiment, of_toy: list[dict]) -> None:
     summary = claims_page.summary(of_toy, Results(toy))
     for part in ("the paper's text", "its tables alone", "the suite's own measures"):
-        counted = summary.split(f"by {part}: ")[1].split(";")[0]
+        counted = summary.split(f"from {part}: ")[1].split(";")[0]
         assert sum(int(n) for n in re.findall(r"\d+", counted)) == sum(claim["place"] == part for claim in of_toy)
     own = {**of_toy[0], "id": "own", "place": claims.place({"section": "ours to show", "measure": "psnr"})}
-    assert claims_page.summary([*of_toy, own], Results(toy)) == f"{summary}; by your own: 1 {of_toy[0]['direction']}"
+    assert (
+        claims_page.summary([*of_toy, own], Results(toy))
+        == f"{summary}; from your own list: 1 {of_toy[0]['direction']}"
+    )
     assert claims.place({"section": "5", "measure": "nme"}) == claims.OWN
 
 
@@ -199,7 +202,7 @@ def test_files_of_an_experiment(toy: config.Experiment, of_toy: list[dict]) -> N
     assert sum(stored["directions"].values()) + len(stored["not_measured"]) == len(claims.read())
     assert stored["drawn"]
     page = (toy.results / "claims.md").read_text()
-    assert page.startswith("# Claims\n\nOn synthetic faces, which neither support nor refute the paper, claims by ")
+    assert page.startswith("# Claims\n\nOn synthetic faces, which neither support nor refute the paper, claims from ")
     assert "## depth" not in page
     assert "- The more stacked hourglasses, the better: no PSNR, dB, of ours_s1, ours_s2, ours_s3." in page
     assert "Not measured: CBN, Ma et al., Ours‡, SRGAN, TDAE, VDSR." in page
@@ -237,7 +240,7 @@ def test_pilots_are_disclosed_on_real_faces_alone(toy: config.Experiment, of_toy
     experiments.change(Path(), corpora={"celeba": {}})
     real = Results(config.load())
     page = claims_page.markdown(of_toy, real, Loader(real))
-    assert page.startswith("# Claims\n\nClaims by the paper's text: ")
+    assert page.startswith("# Claims\n\nClaims from the paper's text: ")
     assert "22.39 dB" in page
 
 

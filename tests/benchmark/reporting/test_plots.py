@@ -103,7 +103,7 @@ def test_the_forest_has_a_row_a_pair_as_a_share_of_its_margin(paired: Results) -
     assert figure is not None
     (axis,) = figure.axes
     rows = dict(zip([text.get_text() for text in axis.get_yticklabels()], axis.texts, strict=True))
-    assert rows["L_h helps with L_p, L_f and L_U, in PSNR"].get_text().startswith("confirmed")
+    assert rows["L_h helps with L_p, L_f and L_U, in PSNR"].get_text().split(": ")[1].startswith("confirmed")
     claim = paired.claims["second_best"]
     (share,) = verdicts.shares(claim)
     assert share["share"] == pytest.approx(min(test["effect"] for test in claim["tests"]) / 1.75)
