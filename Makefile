@@ -9,6 +9,8 @@ TORCH_INDEX ?=
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --disable-pip-version-check
+# Tests that share an expensive project run in one process.
+PYTEST := pytest -n $(JOBS) --dist loadgroup
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
@@ -28,10 +30,10 @@ train: environment
 	dvc repro
 
 test: networks lint
-	pytest -n $(JOBS) tests benchmark
+	$(PYTEST) tests benchmark
 
 test-fast: lint
-	pytest -n $(JOBS) -m "not slow" tests
+	$(PYTEST) -m "not slow" tests
 
 lint: $(VENV)/.complete-dev
 	ruff check .

@@ -89,7 +89,11 @@ def of_folder(experiment: config.Experiment, folder: Path, second: str) -> pd.Da
 
 
 def table(results: Results, first: str, second: str) -> pd.DataFrame:
-    """A row a measure as text. BadInput for a run that is not in params.yaml or has no scores."""
+    """A row a measure as text.
+
+    Raises:
+        BadInput: if a run is not in params.yaml or has no scores.
+    """
     if first == second:
         raise BadInput(f"{first}, {second}: the same run; name two different runs")
     experiment = results.experiment

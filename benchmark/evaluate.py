@@ -103,7 +103,8 @@ def write(run: config.Run, rows: pd.DataFrame, estimates: dict[str, Any], facts:
 def score_folder(folder: Path, pairs: Pairs) -> pd.DataFrame:
     """PSNR and SSIM of folder/NAME.png for every test face, RGB and Y, rounded, with what `about` says of it.
 
-    BadInput names what is missing, mis-sized or unreadable: an incomplete set is never scored.
+    Raises:
+        BadInput: names what is missing, mis-sized or unreadable: an incomplete set is never scored.
     """
     names = list(pairs.faces["name"])
     sr_faces.require_names(folder, names, beside=[config.ESTIMATES])

@@ -75,7 +75,11 @@ def contents(experiment: config.Experiment) -> dict[str, Contents]:
 
 
 def jobs(experiment: config.Experiment, corpora: dict[str, Contents]) -> list[Job]:
-    """Every face that can be prepared: corpus, its folder, entry. BadInput where there is none."""
+    """Every face that can be prepared: corpus, its folder, entry.
+
+    Raises:
+        BadInput: if there is none, or two have one name.
+    """
     # Absolute: worker processes may have been started in another folder.
     raw = experiment.raw.absolute()
     found = [(name, raw / name, entry) for name, held in corpora.items() for entry in held.faces]
@@ -150,7 +154,11 @@ def _end_with(parent: int) -> None:
 
 
 def check_skipped(crops: list[Crop], skipped: list[Skipped]) -> None:
-    """Print why faces were skipped; BadInput where they are over 1 % or where none is left."""
+    """Print why faces were skipped.
+
+    Raises:
+        BadInput: if they are over 1 %, or none is left.
+    """
     total = len(crops) + len(skipped)
     for face in skipped[:10]:
         print(f"skipped {face.entry.name}: {face.reason}", file=sys.stderr)
@@ -194,7 +202,11 @@ def not_sampled(corpus_name: str, crops: list[Crop], sides: np.ndarray) -> dict[
 
 
 def check_sides(sides: np.ndarray) -> None:
-    """BadInput where no face is left for training, or none for the test."""
+    """Check that both sides have faces.
+
+    Raises:
+        BadInput: if no face is left for training, or none for the test.
+    """
     if {"train", "test"} - set(sides):
         raise BadInput(
             f"prepare: {dict(Counter(sides.tolist()))} of {len(sides)} faces, nothing else; use more identities, or "

@@ -79,7 +79,11 @@ def release(arguments: argparse.Namespace) -> None:
 
 
 def require_usable(run: config.Run) -> None:
-    """BadInput unless `upscale` can use the run's network with nothing else beside it."""
+    """Check that `upscale` can use the run's network with nothing else.
+
+    Raises:
+        BadInput: if it cannot.
+    """
     method = make_method(run)
     if not isinstance(method, TrainedMethod):
         raise BadInput(f"{run.name}: no trained network; `make repro` fits it in seconds")
@@ -88,7 +92,11 @@ def require_usable(run: config.Run) -> None:
 
 
 def require_scored(run: config.Run, seed: int) -> None:
-    """BadInput unless the seed's weights are of params.yaml and metrics/ of these weights."""
+    """Check that the seed's weights are those of params.yaml, and metrics/ those of these weights.
+
+    Raises:
+        BadInput: if they are not.
+    """
     if not is_trained(run, seed):
         raise BadInput(f"{run.weights(seed)}: not trained as {config.PARAMS} and the data ask; retrain it")
     if not run.facts.is_file():

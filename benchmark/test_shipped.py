@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from pathlib import Path
 
 import pytest
 import replay
 import yaml
+from filelock import FileLock
 
 from benchmark import config, corpus, prepare
 from benchmark.runs.fingerprint import fingerprint
@@ -27,13 +29,16 @@ MEGABYTES = 40  # of the demo's networks together
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo's faces, prepared for this test."""
-    folder = tmp_path_factory.mktemp("demo")
-    with pytest.MonkeyPatch.context() as patch:
+    """The demo's faces, prepared once for these tests, whichever process runs them."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "demo"
+    folder.mkdir(exist_ok=True)
+    with FileLock(folder / ".lock"), pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        Path(config.PARAMS).write_text((ROOT / config.PARAMS).read_text())
-        corpus.main(argparse.Namespace(experiment="demo"))
-        prepare.main(argparse.Namespace(experiment="demo", workers=1))
+        if not (DEMO.data / "manifest.json").is_file():
+            Path(config.PARAMS).write_text((ROOT / config.PARAMS).read_text())
+            corpus.main(argparse.Namespace(experiment="demo"))
+            prepare.main(argparse.Namespace(experiment="demo", workers=2))
     return folder / DEMO.data
 
 

@@ -74,13 +74,21 @@ def names(paths: Sequence[Path]) -> list[str]:
 
 
 def require_own(target: Path) -> None:
-    """BadInput where a file stands in the place of a folder of results, which would take it."""
+    """Check that a folder of results would not replace a file.
+
+    Raises:
+        BadInput: if it would.
+    """
     if target.exists() and not target.is_dir():
         raise BadInput(f"{target}: is a file; give another folder for the results by --to")
 
 
 def trained(experiment: config.Experiment) -> list[str]:
-    """The runs of the paper's Table 1 whose weights are at hand, in its order; BadInput where there is none."""
+    """The runs of the paper's Table 1 whose weights are at hand, in its order.
+
+    Raises:
+        BadInput: if there is none.
+    """
     table = paper().query("table == 1").index
     found = [run for run in table if run in experiment.runs and weights_of(experiment.run(run)).is_dir()]
     if not found:
@@ -103,7 +111,11 @@ def method_of(run: config.Run) -> Method:
 
 
 def require_weights(run: config.Run) -> None:
-    """BadInput where the run's weights are not here; it names the runs of its experiment whose weights are."""
+    """Check that the run's weights are here.
+
+    Raises:
+        BadInput: if they are not; names the runs of its experiment whose weights are.
+    """
     experiment = run.experiment
     here = [name for name in experiment.runs if weights_of(experiment.run(name)).is_dir()]
     if run.name not in here:

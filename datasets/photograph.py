@@ -32,9 +32,13 @@ class Photograph:
 
 
 def find_photographs(paths: list[Path], results: Path) -> list[Path]:
-    """The files among `paths` and the images in the folders among them, sorted; BadInput where there is none.
+    """The files among `paths` and the images in the folders among them, sorted.
 
-    results: a folder whose images are not looked for, should it lie in one of those.
+    Args:
+        results: a folder whose images are not looked for, should it lie in one of those.
+
+    Raises:
+        BadInput: if there is none.
     """
     found = [file for path in paths for file in (_photographs(path, results) if path.is_dir() else [path])]
     if not found:
@@ -52,7 +56,11 @@ def photo_like(path: Path) -> bool:
 
 
 def read(path: Path) -> np.ndarray:
-    """The photograph as viewers show it, (H, W, 3) uint8; BadInput where it is missing or cannot be read."""
+    """The photograph as viewers show it, (H, W, 3) uint8.
+
+    Raises:
+        BadInput: if it is missing or cannot be read.
+    """
     try:
         return decode(path.read_bytes(), str(path), displayed=True)
     except OSError as error:
@@ -64,7 +72,11 @@ def read(path: Path) -> np.ndarray:
 
 
 def faces_of(path: Path) -> Photograph:
-    """Every face that is found in the photograph; BadInput where there is none."""
+    """Every face that is found in the photograph.
+
+    Raises:
+        BadInput: if there is none.
+    """
     image = read(path)
     found = detect.find_faces(image)
     if not found:

@@ -14,7 +14,7 @@ from benchmark import cli
 from benchmark.reporting import supplement, tables
 from benchmark.reporting.findings import Pair, estimate, gain
 from benchmark.reporting.measures import MEASURES
-from benchmark.reporting.results import Results, describe
+from benchmark.reporting.results import Results
 from benchmark.reporting.scores import Loader, Scores
 from benchmark.scoring.verdicts import REFUTED, directions
 
@@ -119,7 +119,7 @@ def _either(ways: list[str]) -> str:
 
 def write(results: Results, target: Path) -> None:
     """Write alignment.md."""
-    parts = [f"# What alignment is worth\n\nExperiment {results.experiment.name}: {describe(results.experiment)}."]
+    parts = [f"# What alignment is worth\n\nExperiment {results.experiment.name}: {results.experiment.params.corpus}."]
     if groups(results):
         parts += [HEAD, OF_SCORES, tables.markdown(scores(results)), tables.markdown(errors(results))]
         if OURS in results.summaries:

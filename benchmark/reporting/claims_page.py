@@ -12,7 +12,7 @@ from benchmark.reporting import TEMPLATES, claims
 from benchmark.reporting.claims import Load
 from benchmark.reporting.findings import seeds_of
 from benchmark.reporting.measures import MEASURES
-from benchmark.reporting.results import Results, describe
+from benchmark.reporting.results import Results
 from benchmark.reporting.scores import Kind
 
 HEAD = ("Paper", "Difference [95 %]", "p", "One training a side [95 %]", "Faces; seeds; d.f.", "Direction", "Size")
@@ -50,7 +50,7 @@ def markdown(judged: list[dict[str, Any]], results: Results, load: Load) -> str:
     measured = [claim for claim in judged if not claims.unmeasured(claim)]
     own = [claim for claim in measured if claim["place"] == claims.OWN]
     of_paper = [claim for claim in measured if claim not in own]
-    where = f"Experiment {results.experiment.name}: {describe(results.experiment)}."
+    where = f"Experiment {results.experiment.name}: {results.experiment.params.corpus}."
     lines = ["# Claims", "", f"{summary(judged, results)}.", "", where, "", *TABLE, *map(_row, of_paper)]
     lines += ["", 'By the suite\'s own measures of "visually pleasing":', "", *TABLE, *map(_row, own)] if own else []
     lines += ["", *_left_out(judged)]

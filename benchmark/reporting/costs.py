@@ -5,7 +5,6 @@ Times come from provenance/, and from costs.csv where they are another machine's
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,9 @@ import torch
 
 from benchmark import cli, config
 from benchmark.reporting import figures, paper_tables, tables
-from benchmark.reporting.results import Results, describe
+from benchmark.reporting.results import Results
 from benchmark.runs.make import make_method
+from benchmark.runs.provenance import read_json
 from methods.interface import Context
 from methods.trained import TrainedMethod
 
@@ -28,7 +28,7 @@ DIGITS = {"parameters": 0, "training, s": 0, "images/s": 1, "threads": 0, "infer
 HEAD = (
     "# Costs\n\nTraining time is wall-clock time over all epochs, pauses included; a shared phase counts for every run "
     "that uses it. Images per second: median over the epochs of the last phase. Inference is timed in batches, with "
-    "the copies to and from the device; on a CPU it is CPU time summed over threads, which other load does not lengthen."
+    "copies to and from the device; on a CPU it is CPU time summed over threads, which other load does not lengthen."
 )
 ESTIMATED = (
     "Time = training faces x epochs / images per second as measured on `{source}`, for each run timed there. "
@@ -48,7 +48,7 @@ def numbers(results: Results) -> pd.DataFrame:
     ]
     for name, summary in results.summaries.items():
         run = results.experiment.run(name)
-        time = 1000 * float(_read(run.predict_provenance).get("seconds_a_face", np.nan))
+        time = 1000 * float(read_json(run.predict_provenance).get("seconds_a_face", np.nan))
         for seed in (record["seed"] for record in summary["training"]):
             row = {"run": name, "seed": seed, "parameters": results.parameters[name], "inference, ms a face": time}
             rows.append(row | _training(run.provenance(seed)))
@@ -60,13 +60,9 @@ def numbers(results: Results) -> pd.DataFrame:
     return known.astype({"threads": "Int64"})  # a whole number, in a clone as where it was measured
 
 
-def _read(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text()) if path.is_file() else {}
-
-
 def _training(path: Path) -> dict[str, Any]:
     """The columns that a seed's provenance fills."""
-    known = _read(path)
+    known = read_json(path)
     times = {"training, s": known.get("seconds"), "images/s": known.get("images_per_second")}
     return times | {key: known.get(key) for key in ("device", "threads", "precision", "note")}
 
@@ -82,7 +78,7 @@ def markdown(results: Results) -> str:
     known, spent = numbers(results), {}
     for seed in sorted(set(known["seed"])):
         runs = map(results.experiment.run, known.loc[known["seed"] == seed, "run"])
-        spent[seed] = hours(_read(run.provenance(seed)) for run in runs)
+        spent[seed] = hours(read_json(run.provenance(seed)) for run in runs)
     total = ", ".join(f"{time:.2f} for seed {seed}" for seed, time in spent.items())
     known["run"] = [results.labels.get(run, run) for run in known["run"]]
     remarks = known.groupby("note", sort=False)["run"].unique()
@@ -125,7 +121,7 @@ def write(experiments: Sequence[Results], target: Path, estimates: Sequence[str]
         with cli.whole_file(folder / KEPT) as part:
             numbers(results).to_csv(part, index=False)
         figures.save(quality_and_time(results), results, folder / PLOT)
-        parts += [f"## `{name}`: {describe(results.experiment)}", markdown(results)]
+        parts += [f"## `{name}`: {results.experiment.params.corpus}", markdown(results)]
         parts += [f"![PSNR against time, {name}]({name}/{PLOT})"]
     with cli.whole_file(target) as part:
         part.write_text("\n\n".join([*parts, *estimates]).rstrip() + "\n")

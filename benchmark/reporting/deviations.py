@@ -17,7 +17,6 @@ import pydantic
 import yaml
 
 from benchmark import cli, config
-from benchmark.reporting import tables
 from datasets.face import BadInput
 from methods.interface import method_class, names
 
@@ -107,7 +106,7 @@ def page(experiment: config.Experiment, outdated: Mapping[str, list[str]]) -> st
     """The text of deviations.md."""
     parts = [
         "# Deviations from the papers",
-        f"Experiment {experiment.name}: {tables.describe(experiment)}.",
+        f"Experiment {experiment.name}: {experiment.params.corpus}.",
         *_outdated(outdated),
         "## Protocol",
         _protocol(experiment),

@@ -78,7 +78,11 @@ class Gallery:
         return np.array(self.pairs.lr[rows])
 
     def sr(self, run: str, rows: np.ndarray) -> np.ndarray:
-        """A run's SR faces (n, 128, 128, 3) uint8; BadInput names a missing image."""
+        """A run's SR faces (n, 128, 128, 3) uint8.
+
+        Raises:
+            BadInput: names a missing image.
+        """
         command = f"python -m benchmark predict --experiment {self.results.experiment.name} --run {run}"
         paths = [self.images(run) / f"{name}.png" for name in self.names(rows)]
         return np.stack([sr_faces.read(path, f"run `{command}` again") for path in paths])

@@ -12,7 +12,7 @@ from benchmark import cli
 from benchmark.reporting import tables
 from benchmark.reporting.findings import Finding, Pair, estimate, format_gain, gain, seeds_of
 from benchmark.reporting.measures import MEASURES, Measure
-from benchmark.reporting.results import Results, describe
+from benchmark.reporting.results import Results
 from benchmark.reporting.scores import Loader, Scores
 from benchmark.runs.make import options_of
 from methods.mtun.options import Options
@@ -184,7 +184,7 @@ def errors(results: Results) -> pd.DataFrame:
 
 def write(results: Results, target: Path) -> None:
     """Write heatmaps.md."""
-    parts = [f"# What heatmaps bring\n\nExperiment {results.experiment.name}: {describe(results.experiment)}."]
+    parts = [f"# What heatmaps bring\n\nExperiment {results.experiment.name}: {results.experiment.params.corpus}."]
     if measured_pairs(results):
         load = Loader(results)
         parts += [HEAD, tables.markdown(gains(results, load))]

@@ -12,7 +12,7 @@ import pandas as pd
 
 from benchmark import cli, config, reference
 from benchmark.reporting import TEMPLATES, supplement, tables
-from benchmark.reporting.results import Results, describe
+from benchmark.reporting.results import Results
 from benchmark.scoring.recognition import SAME
 from datasets.face import BadInput
 
@@ -47,7 +47,7 @@ def write(run: config.Run, manifest: dict[str, Any], provenance: dict[str, Any],
         of_paper=run.name in reference.paper().index,
         run=run,
         record=record,
-        corpus=describe(results.experiment),
+        corpus=results.experiment.params.corpus,
         faces=f"{manifest['faces']['train'] - manifest['validation']:,}",
         trained=provenance,
         terms=terms(results),
@@ -63,7 +63,11 @@ def write(run: config.Run, manifest: dict[str, Any], provenance: dict[str, Any],
 
 
 def _record(run: config.Run, results: Results) -> dict[str, Any]:
-    """What the run's facts say of its first seed's training; BadInput if it or BESIDE is not scored."""
+    """What the run's facts say of its first seed's training.
+
+    Raises:
+        BadInput: if it or BESIDE is not scored.
+    """
     for name in (run.name, BESIDE):
         if name not in results.summaries:
             raise BadInput(f"{run.experiment.run(name).metrics}: missing; a model card needs the scores of {name}")

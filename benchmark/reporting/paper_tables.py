@@ -9,7 +9,7 @@ import pandas as pd
 
 from benchmark import config, reference
 from benchmark.reporting import tables
-from benchmark.reporting.results import Results, describe
+from benchmark.reporting.results import Results
 from benchmark.reporting.tables import DASH, MEASURES
 
 TITLES = {
@@ -103,7 +103,7 @@ def conditions(results: Results) -> str:
     notes = sorted({(key, str(note)) for record in records for key, note in record["notes"].items()})
     vgg = [note for key, note in notes if key == "vgg"]
     parts = [
-        f"Experiment {experiment.name}: {describe(experiment)}",
+        f"Experiment {experiment.name}: {experiment.params.corpus}",
         f"recipe {training.recipe}",
         f"{_span({summary['faces'] for summary in summaries})} test images{_of_identities(results)}",
         f"seeds: {_span({summary['seeds'] for summary in summaries})}",
@@ -117,7 +117,7 @@ def conditions(results: Results) -> str:
 def _of_identities(results: Results) -> str:
     """Of how many identities the test faces are, since intervals rest on their number; "" without any face."""
     counts = results.people.value_counts()
-    return f" of {counts.size} identities (at most {counts.max()} of one)" if counts.size else ""
+    return f" of {counts.size:,} identities (at most {counts.max()} of one)" if counts.size else ""
 
 
 def budgets(experiment: config.Experiment) -> list[str]:
@@ -128,7 +128,7 @@ def budgets(experiment: config.Experiment) -> list[str]:
 
 
 def _span(values: set[int]) -> str:
-    return " to ".join(str(value) for value in sorted({min(values), max(values)})) if values else DASH
+    return " to ".join(f"{value:,}" for value in sorted({min(values), max(values)})) if values else DASH
 
 
 def _vgg(location: str | None) -> str:

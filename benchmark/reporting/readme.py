@@ -49,7 +49,11 @@ def update(experiments: Mapping[str, Results], *, check: bool = False) -> None:
 
 
 def filled(page: str, text: str) -> str:
-    """`page` with `text` between the markers; BadInput if they are not there once each, in order."""
+    """`page` with `text` between the markers.
+
+    Raises:
+        BadInput: if they are not there once each, in order.
+    """
     if page.count(BEGIN) != 1 or page.count(END) != 1 or page.index(BEGIN) > page.index(END):
         raise BadInput(f"{README}: needs one {BEGIN} and, after it, one {END}")
     before, rest = page.split(BEGIN)

@@ -214,11 +214,6 @@ def ordered_bins(bins: pd.Series) -> list[str]:
     return sorted(bins.unique(), key=lambda text: int(text.split("-")[0]))
 
 
-def describe(experiment: config.Experiment) -> str:
-    """The corpus in words: never Menpo or CelebA if it is not."""
-    return experiment.params.corpus
-
-
 def outdated(results: Results) -> dict[str, list[str]]:
     """Runs whose scores were made with other options or faces than today's, and what differs: "width 32, now 16"."""
     data, differing = data_hash(results.experiment.data), {}

@@ -9,9 +9,6 @@ import numpy as np
 import pandas as pd
 
 from benchmark.reporting.measures import MEASURES as ALL_MEASURES
-from benchmark.reporting.results import describe
-
-__all__ = ["DASH", "MEASURES", "describe", "latex", "markdown", "number"]
 
 DASH, INFINITE = "–", "∞"
 OF_PAPER = ("psnr", "ssim")

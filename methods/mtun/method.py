@@ -17,7 +17,7 @@ from methods.layers import Discriminator, L_w, evaluating
 from methods.mtun import losses
 from methods.mtun.generator import Generator
 from methods.mtun.options import Options
-from methods.mtun.recipes import Recipe, recipe
+from methods.mtun.recipes import RECIPES, Recipe
 from methods.mtun.trunk import TRUNK
 from methods.targets import Targets
 from methods.trained import Critic, Optimiser, Phase, TrainedMethod, read_weights
@@ -39,7 +39,7 @@ class MTUN(TrainedMethod):
         super().__init__(options)
         given = {name: getattr(self.options, name) for name in OVERRIDES}
         self.recipe: Recipe = dataclasses.replace(
-            recipe(self.options.recipe), **{name: value for name, value in given.items() if value is not None}
+            RECIPES[self.options.recipe], **{name: value for name, value in given.items() if value is not None}
         )
         if self.options.adversarial and self.options.beta < self.recipe.beta_floor:
             raise BadInput(

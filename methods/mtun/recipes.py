@@ -64,8 +64,3 @@ TUNED = replace(
     warp_weight=1.0,
 )
 RECIPES = {"paper": PAPER, "authors": AUTHORS, "tuned": TUNED}
-
-
-def recipe(name: Literal["paper", "authors", "tuned"]) -> Recipe:
-    """The recipe of that name."""
-    return RECIPES[name]

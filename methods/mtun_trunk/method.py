@@ -16,7 +16,7 @@ from methods.interface import Context, check_lr
 from methods.layers import L_w, evaluating
 from methods.mtun.losses import L_p
 from methods.mtun.options import RecipeName
-from methods.mtun.recipes import recipe
+from methods.mtun.recipes import RECIPES
 from methods.mtun.trunk import Trunk, initialise_norms
 from methods.trained import Optimiser, Phase, TrainedMethod
 
@@ -48,7 +48,7 @@ class MTUNTrunk(TrainedMethod):
 
     def __init__(self, options: Mapping[str, Any] | None = None):
         super().__init__(options)
-        self.recipe = recipe(self.options.recipe)
+        self.recipe = RECIPES[self.options.recipe]
         self.module = self._trunk()
 
     def _trunk(self) -> Trunk:

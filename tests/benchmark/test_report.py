@@ -23,7 +23,7 @@ from benchmark.reporting.results import Results, outdated
 from benchmark.reporting.scores import Loader
 from datasets.face import BadInput
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("report")]  # one report for all
 
 ROOT = Path(__file__).parents[2]
 TABLES = [f"table{n}.{kind}" for n in (1, 2, 3) for kind in ("csv", "md", "tex")]

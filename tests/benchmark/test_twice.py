@@ -46,7 +46,7 @@ for command in ["corpus", "prepare --workers 1", *trained, *scored, "recognise",
     except SystemExit as end:
         assert not end.code, command
 """
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("twice")]  # one pair of projects for all
 
 
 @pytest.fixture(scope="module")

@@ -31,6 +31,7 @@ from pathlib import Path
 
 import torch
 
+from benchmark.runs.float64 import FastFloat64
 from datasets.batch import to_uint8
 from datasets.pairs import Pairs
 from methods.interface import Context, create
@@ -43,7 +44,8 @@ if (folder / "train").is_dir():
 else:
     method.load(folder)
 lr = torch.load(folder / "lr.pt").to(dtype) / 255
-images = to_uint8(method.to("cpu", dtype).upscale(lr)).numpy()
+with FastFloat64():
+    images = to_uint8(method.to("cpu", dtype).upscale(lr)).numpy()
 (folder / "images").write_bytes(images.tobytes())
 """
 

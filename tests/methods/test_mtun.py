@@ -19,7 +19,7 @@ from methods.mtun import TINY
 from methods.mtun.autoencoder import Deconv
 from methods.mtun.generator import Generator
 from methods.mtun.method import MTUN
-from methods.mtun.recipes import recipe
+from methods.mtun.recipes import RECIPES
 from methods.trained import Phase
 
 CPU = torch.device("cpu")
@@ -189,7 +189,7 @@ def test_paper_recipe_decays_as_the_paper_says() -> None:
 def test_options_override_the_recipe() -> None:
     phase = phase_of(make(recipe="authors", epochs=3, batch_size=5, lr=0.5, resample_degradation=True, flip=False))
     assert (phase.epochs, phase.batch_size, phase.resample_degradation, phase.flip) == (3, 5, True, False)
-    assert (phase.optimiser.lr, recipe("authors").lr) == (0.5, 1e-3)
+    assert (phase.optimiser.lr, RECIPES["authors"].lr) == (0.5, 1e-3)
 
 
 @pytest.mark.parametrize(
