@@ -11,9 +11,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
-from joblib import cpu_count
 from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor
@@ -82,21 +80,21 @@ def predict(method: Method, lr: Tensor, pairs: Pairs, folder: Path, label: str) 
         lr: the faces of `pairs` as the method wants them, (N, 3, 16, 16) in [0, 1].
     """
     names = pairs.faces["name"].to_numpy()
+    faces = DeviceFaces(pairs, method.device) if method.requires_ground_truth else None
 
-    def write(part: Tensor, truth: Batch | None, names: np.ndarray) -> dict[str, Tensor]:
+    def write(rows: Tensor) -> dict[str, Tensor]:
         with torch.no_grad(), FastFloat64():
-            faces, estimated = method.upscale_and_inspect(part, truth)
-        if faces.shape != (len(part), *SR):
-            raise BadInput(f"{label}: upscale gives {tuple(faces.shape)}, not {(len(part), *SR)}; mend the method")
-        for image, name in zip(to_uint8(faces).cpu().numpy(), names, strict=True):
+            sr, estimated = method.upscale_and_inspect(lr[rows], faces.batch(rows) if faces else None)
+        if sr.shape != (len(rows), *SR):
+            raise BadInput(f"{label}: upscale gives {tuple(sr.shape)}, not {(len(rows), *SR)}; mend the method")
+        for image, name in zip(to_uint8(sr).cpu().numpy(), names[rows.cpu().numpy()], strict=True):
             Image.fromarray(image).save(folder / f"{name}.png", compress_level=1)
         return {key: values.half().cpu() for key, values in estimated.items()}
 
+    first, *rest = torch.arange(len(lr), device=lr.device).split(BATCH)
     with one_thread_a_core(lr) as workers, ThreadPoolExecutor(workers) as pool:
-        done = pool.map(
-            write, *zip(*batches(method, lr, pairs), strict=True), np.split(names, range(BATCH, len(lr), BATCH))
-        )
-        estimates = list(tqdm(done, f"predict {label}", -(-len(lr) // BATCH), unit="batch"))
+        estimates = [write(first)]  # by itself: what a method makes at its first call is there for all threads
+        estimates += tqdm(pool.map(write, rest), f"predict {label}", len(rest), unit="batch")
     if estimates[0]:
         merged = {key: torch.cat([part[key] for part in estimates]).contiguous() for key in estimates[0]}
         save_file(merged, folder / config.ESTIMATES)
@@ -104,14 +102,16 @@ def predict(method: Method, lr: Tensor, pairs: Pairs, folder: Path, label: str) 
 
 @contextmanager
 def one_thread_a_core(lr: Tensor) -> Iterator[int]:
-    """The number of batches at a time: one a core for float64 on a CPU, which PyTorch's own threads hardly speed up."""
-    if lr.dtype != torch.float64 or lr.device.type != "cpu":
+    """The number of batches at a time: PyTorch's threads for float64 on a CPU, which they hardly speed up, else one."""
+    threads = torch.get_num_threads()
+    if lr.dtype != torch.float64 or lr.device.type != "cpu" or threads == 1:
         yield 1
         return
-    threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    yield cpu_count()
-    torch.set_num_threads(threads)
+    try:
+        yield threads
+    finally:
+        torch.set_num_threads(threads)
 
 
 def batches(method: Method, lr: Tensor, pairs: Pairs) -> Iterator[tuple[Tensor, Batch | None]]:

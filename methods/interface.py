@@ -87,7 +87,7 @@ class Method(abc.ABC):
 
     @abc.abstractmethod
     def upscale(self, lr: Tensor, truth: Batch | None = None) -> Tensor:
-        """Super-resolve faces.
+        """Super-resolve faces. In float64 on a CPU, `predict` calls it from several threads at once.
 
         Args:
             lr: LR faces (B, 3, 16, 16) in [0, 1], of self.dtype (see `to`) and on self.device.

@@ -152,6 +152,7 @@ class TrainedMethod(Method):
         if frozen and trunk is not None:
             tensors |= {name: tensor for name, tensor in read_weights(trunk).items() if name in frozen}
         self.module.load_state_dict(tensors)
+        self.module.eval()  # for good: several threads may upscale at once
 
     def to(self, device: torch.device | str, dtype: torch.dtype = torch.float32) -> TrainedMethod:
         super().to(device, dtype)

@@ -193,6 +193,7 @@ def write(results: Results, target: Path) -> None:
             parts += [OF_BOUNDS, tables.markdown(table), *words]
         parts.append(OF_ESTIMATES)
         parts.append(tables.markdown(errors(results)))
-        parts.append("![Gain of the heatmap branch by epochs](plots/gain.png)")
+        if standard_pairs(results) and not results.synthetic:
+            parts.append("![Gain of the heatmap branch by epochs](plots/gain.png)")
     with cli.whole_file(target / f"{NAME}.md") as part:
         part.write_text("\n\n".join(parts if len(parts) > 1 else [*parts, NONE]) + "\n")

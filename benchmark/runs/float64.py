@@ -23,7 +23,9 @@ class FastFloat64(TorchFunctionMode):
     ) -> Any:
         if func is torch.conv2d and not kwargs and len(args) == 7:
             x, weight, bias, stride, padding, dilation, groups = args
-            plain = stride == (1, 1) and dilation == (1, 1) and groups == 1 and not isinstance(padding, str)
+            plain = (
+                x.ndim == 4 and stride == (1, 1) and dilation == (1, 1) and groups == 1 and not isinstance(padding, str)
+            )
             if plain and x.dtype == torch.float64 and x.device.type == "cpu" and weight.shape[-1] > 1:
                 return convolve(x, weight, bias, padding)
         return func(*args, **(kwargs or {}))

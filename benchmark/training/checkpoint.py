@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-import pickle
 import time
+import zipfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,11 +46,15 @@ def load(path: Path, device: torch.device) -> dict[str, Any] | None:
         BadInput: if it is damaged.
     """
     try:
-        return torch.load(path, map_location=device, weights_only=True)
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
     except FileNotFoundError:
         return None
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise BadInput(f"{path}: damaged checkpoint; delete it to train from the beginning") from error
+    except zipfile.BadZipFile:
+        damaged = path.name
+    if damaged:
+        raise BadInput(f"{path}: damaged checkpoint; delete it to train from the beginning")
+    return torch.load(path, map_location=device, weights_only=True)
 
 
 @dataclass

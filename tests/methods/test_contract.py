@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import importlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from benchmark.runs.float64 import FastFloat64
 from datasets.face import BadInput
 from methods.interface import Method, create, discover
 
@@ -100,6 +102,23 @@ def test_saved_and_loaded_method_is_the_same(fitted: Method, lr: Tensor, tmp_pat
 def test_a_face_does_not_depend_on_its_batch(fitted: Method, lr: Tensor) -> None:
     one_by_one = torch.cat([fitted.upscale(face[None]) for face in lr])
     torch.testing.assert_close(one_by_one, fitted.upscale(lr), rtol=0, atol=1e-5)
+
+
+def test_threads_upscale_side_by_side(fitted: Method, lr: Tensor, tmp_path: Path) -> None:
+    fitted.save(tmp_path)
+    method = same_options(fitted)
+    method.load(tmp_path)
+    method.to("cpu", torch.float64)
+    parts = [face[None].double() for face in lr]
+
+    def upscale(part: Tensor) -> Tensor:
+        with torch.no_grad(), FastFloat64():
+            return method.upscale(part)
+
+    expected = [upscale(part) for part in parts]
+    with ThreadPoolExecutor(3) as pool:
+        for sr, alone in zip(pool.map(upscale, parts), expected, strict=True):
+            torch.testing.assert_close(sr, alone, rtol=0, atol=1e-9)
 
 
 def test_estimates_are_named_and_shaped_as_the_interface_says(fitted: Method, lr: Tensor) -> None:

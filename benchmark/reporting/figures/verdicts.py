@@ -76,13 +76,15 @@ def forest(results: Results) -> plt.Figure | None:
 
 def shares(claim: dict[str, Any]) -> list[dict[str, Any]]:
     """A row for each pair of a claim with a margin; of "better than every other" the pair with the best other."""
-    tests, margins, best = claim["tests"], claim["margins"], claim["best_other"]
-    if not tests or not margins:
+    tests, margins, best = claim["tests"], claim["margins"] or [], claim["best_other"]
+    if len(set(margins)) == 1:
+        margins = margins[:1] * len(tests)  # some pairs may not be measured
+    if len(margins) != len(tests) or 0 in margins:
         return []
     if best:
         return [_row(claim["says"], next(test for test in tests if test["than"] == best), margins[0], claim)]
     names = [f"{claim['says']}: {label_of(test['better'])}" if len(tests) > 1 else claim["says"] for test in tests]
-    return [_row(name, test, margin, test) for name, test, margin in zip(names, tests, margins, strict=False)]
+    return [_row(name, test, margin, test) for name, test, margin in zip(names, tests, margins, strict=True)]
 
 
 def _row(label: str, test: dict[str, Any], margin: float, answers: dict[str, Any]) -> dict[str, Any]:

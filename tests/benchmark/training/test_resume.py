@@ -74,9 +74,12 @@ def test_what_a_killed_writer_left_is_no_checkpoint_and_a_damaged_one_is_named(t
         checkpoint.save(path, {"value": value})
     (tmp_path / ".checkpoint.pt.tmp.pt").write_bytes(b"half a checkpoint")
     assert checkpoint.load(path, CPU) == {"value": 2}
-    path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(BadInput, match=r"checkpoint.pt: damaged checkpoint; delete it"):
-        checkpoint.load(path, CPU)
+    whole = path.read_bytes()
+    middle = whole.index(b"value")
+    for damaged in (whole[:-100], whole[:middle] + b"wrong" + whole[middle + 5 :], b""):
+        path.write_bytes(damaged)
+        with pytest.raises(BadInput, match=r"checkpoint.pt: damaged checkpoint; delete it"):
+            checkpoint.load(path, CPU)
 
 
 def test_stopped_at_any_update_it_ends_bit_equal(tmp_path: Path) -> None:
