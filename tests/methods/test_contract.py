@@ -15,6 +15,7 @@ from torch import Tensor
 from benchmark.runs.float64 import FastFloat64
 from datasets.face import BadInput
 from methods.interface import Method, create, discover
+from methods.trained import TrainedMethod
 
 METHODS = list(discover())
 PARAMS = Path(__file__).parents[2] / "params.yaml"
@@ -116,6 +117,8 @@ def test_threads_upscale_side_by_side(fitted: Method, lr: Tensor, tmp_path: Path
             return method.upscale(part)
 
     expected = [upscale(part) for part in parts]
+    if isinstance(method, TrainedMethod):  # else one thread would end the evaluation mode of another
+        assert not any(module.training for module in method.module.modules())
     with ThreadPoolExecutor(3) as pool:
         for sr, alone in zip(pool.map(upscale, parts), expected, strict=True):
             torch.testing.assert_close(sr, alone, rtol=0, atol=1e-9)
