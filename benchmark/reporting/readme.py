@@ -153,11 +153,6 @@ class Quotes:
         """Epochs of a run, pre-training included."""
         return str(self.results.epochs.get(run, MISSING))
 
-    def option(self, run: str, name: str) -> str:
-        """An option that a run was trained with."""
-        known = self.results.summaries.get(run, {}).get("training", [])
-        return str(known[0].get("options", {}).get(name, MISSING)) if known else MISSING
-
     def megabytes(self, run: str) -> str:
         """The size of a released network, by its .dvc file."""
         path = self.results.experiment.run(run).released.with_suffix(".dvc")

@@ -40,21 +40,6 @@ def test_every_run_is_scored_but_the_one_that_fails(launched: Launched) -> None:
     assert scored == {"vdsr.facts.json", "bicubic.facts.json", "long.facts.json"}
 
 
-def test_foundations_come_first(launched: Launched) -> None:
-    lines = launched[1].stdout.splitlines()
-    began = next(i for i, line in enumerate(lines) if line.startswith("vdsr-seed0: starts"))
-    assert "stn0-seed0: done" in lines[:began]
-
-
-def test_second_call_does_nothing_but_what_failed(launched: Launched) -> None:
-    folder, _ = launched
-    weights = list((folder / "results").rglob("weights.safetensors"))
-    before = {path: path.stat().st_mtime_ns for path in weights}
-    again = small.command(folder, *LAUNCH)
-    assert [line for line in again.stdout.splitlines() if "starts" in line and "broken" not in line] == []
-    assert {path: path.stat().st_mtime_ns for path in weights} == before
-
-
 def test_scores_suffice_where_weights_are_gone(launched: Launched, tmp_path: Path) -> None:
     folder = tmp_path / "elsewhere"
     subprocess.run(["cp", "-r", launched[0], folder], check=True)

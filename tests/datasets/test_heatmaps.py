@@ -39,13 +39,6 @@ def test_hidden_and_absent_landmarks_leave_no_trace() -> None:
     assert absent.max() == 0
 
 
-def test_a_map_peaks_at_1_whatever_the_number_of_points() -> None:
-    landmarks = torch.full((1, 68, 2), 2.0 * 20 + 0.5)
-    maps = heatmaps(landmarks, torch.from_numpy(component_of(68))[None], 64, SIGMA)
-    assert maps[0, :, 20, 20].tolist() == [1, 1, 1, 1]
-    assert maps.max() == 1
-
-
 @pytest.mark.parametrize(
     ("n", "ranges"),
     [

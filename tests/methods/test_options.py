@@ -5,16 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import yaml
 from annotated_types import Ge, Gt, Le, MultipleOf
 
-from benchmark import config
-from benchmark.runs.make import options_of
 from datasets.face import BadInput
 from methods.interface import create, discover
 from methods.mtun.method import MTUN
 from methods.trained import TrainedMethod
-from tests.methods.test_contract import METHODS, PARAMS, tiny
+from tests.methods.test_contract import METHODS, tiny
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -80,10 +77,3 @@ def test_a_weight_that_the_recipe_would_raise_is_refused() -> None:
         MTUN({**tiny("mtun"), "recipe": "authors", "adversarial": True, "beta": 0.001})
     method = MTUN({**tiny("mtun"), "recipe": "authors", "adversarial": True, "beta": 0.006})
     assert (method.beta(0), method.beta(1000)) == (0.006, 0.005)
-
-
-@pytest.mark.parametrize("experiment", yaml.safe_load(PARAMS.read_text())["experiments"])
-def test_options_of_every_experiment_are_accepted(experiment: str) -> None:
-    known = config.load(experiment, PARAMS)
-    for run in [*map(known.run, known.runs), *map(known.run, known.pretrained)]:
-        options_of(run)

@@ -63,12 +63,6 @@ def test_known_values() -> None:
     assert ssim(255 - image, image) < 0
 
 
-def test_metrics_are_symmetric() -> None:
-    a, b = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), np.uint8)
-    assert psnr(a, b) == psnr(b, a)
-    assert ssim(a, b) == pytest.approx(ssim(b, a), abs=1e-12)
-
-
 @pytest.mark.parametrize(
     ("rgb", "expected"),
     [((0, 0, 0), 16), ((255, 255, 255), 235), ((255, 0, 0), 81), ((0, 255, 0), 145), ((0, 0, 255), 41)],

@@ -171,15 +171,6 @@ def seed_of(*parts: int) -> int:
     return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> 1)
 
 
-def test_seed_decides_the_run(tmp_path: Path) -> None:
-    one, other = tiny.fit(tmp_path / "one", AT_THE_END), tiny.fit(tmp_path / "other", AT_THE_END)
-    assert torch.equal(one.module[0].weight, other.module[0].weight)
-    torch.manual_seed(1)
-    third = tiny.Tiny()
-    train(third, tiny.make_pairs(), Context(CPU, 2, tmp_path / "third", log=tmp_path / "log.csv"), AT_THE_END)
-    assert not torch.equal(one.module[0].weight, third.module[0].weight)
-
-
 def test_learning_rate_schedules() -> None:
     authors = Optimiser("rmsprop", 1e-3, decay=0.99, floor=1e-6, warmup=((50, 0.02), (50, 0.2)))
     rates = [authors.rate(0, update, 10_000) for update in (0, 49, 50, 99, 100)]
