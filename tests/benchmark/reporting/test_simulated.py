@@ -25,7 +25,6 @@ MARGIN = 0.45  # of the skip connection
 OTHERS = {"other_1": 3, "other_2": 3, "other_3": 3}  # runs of the same method, in no claim: their number of seeds
 PAIR = {"better": "a", "than": "b", "by": MARGIN}
 BEST = {"better": "a", "than_best_of": ["b", "c", "d", "e"], "by": MARGIN}
-ORDER = {"order": ["a", "b", "c"]}
 TRUNKS = {"own": (False, False), "shared": (True, True), "shared, not known": (True, False)}
 
 
