@@ -146,7 +146,7 @@ def test_scores_of_other_weights_and_too_many_bytes_are_refused(
     with pytest.raises(BadInput, match=r"ours\.facts\.json: of other weights"):
         release_of("ours")
     (trained.weights(0) / RECORD).write_text(json.dumps(record_of(trained, 1)))
-    with pytest.raises(BadInput, match=r"seed0: not of params\.yaml"):
+    with pytest.raises(BadInput, match=r"seed0: not trained as params\.yaml"):
         release_of("ours")
     assert not trained.released.exists()
     assert not trained.card.exists()

@@ -136,7 +136,7 @@ def test_a_page_that_shows_faces_is_not_replaced_by_one_without(
     shutil.rmtree(toy.data)  # as in a fresh clone
     report.main(argparse.Namespace(experiment=None))
     assert ("long ago" in page.read_text()) == bool(shown)
-    assert ("report.html: left as it is" in capsys.readouterr().out) == bool(shown)
+    assert ("report.html: kept, since" in capsys.readouterr().out) == bool(shown)
 
 
 def test_scores_of_other_settings_are_said_to_be_such(toy: config.Experiment, capsys: pytest.CaptureFixture) -> None:
