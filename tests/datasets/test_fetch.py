@@ -217,7 +217,7 @@ UNSAFE = (
 )
 
 
-@pytest.mark.parametrize(("data", "says"), UNSAFE)
+@pytest.mark.parametrize(("data", "says"), UNSAFE, ids=range(len(UNSAFE)))  # bytes of an archive hold the time
 def test_a_damaged_or_unsafe_archive_is_refused_in_one_line(data: bytes, says: str, tmp_path: Path) -> None:
     (tmp_path / "given").mkdir()
     (tmp_path / "given" / "corpus.zip").write_bytes(data)
