@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 
 from benchmark import cli
@@ -20,13 +19,15 @@ COMMANDS = {
     "upscale": "super-resolve the faces of your own photographs",
     "export": "write the test LR faces for a method outside this project",
     "compare": "score SR images of any method and compare them with a run",
+    "score": "score SR images of any method into a row for the leaderboard",
+    "leaderboard": "check the rows of a folder and make the table of them",
     "publish": "for maintainers: accept scores, update README and costs, release weights",
 }
 
 
 def usage() -> str:
     """The list of commands."""
-    lines = [f"  {name:10} {text}" for name, text in COMMANDS.items()]
+    lines = [f"  {name:11} {text}" for name, text in COMMANDS.items()]
     return "\n".join(["usage: python -m benchmark COMMAND [options]; --help after a command lists them", *lines])
 
 
@@ -40,7 +41,7 @@ def main(arguments: list[str]) -> None:
     if arguments[0] not in COMMANDS:
         print(f"error: no command '{arguments[0]}'\n{usage()}", file=sys.stderr)
         sys.exit(2)
-    command = importlib.import_module(f"benchmark.{arguments[0]}")
+    command = cli.module_of(arguments[0])
     parser = command.parser()
     parser.prog = f"python -m benchmark {arguments[0]}"
     cli.run(command.main, parser, arguments[1:])

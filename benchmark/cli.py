@@ -8,7 +8,9 @@ import errno
 import shutil
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 from datasets.face import BadInput
 
@@ -38,6 +40,11 @@ def run(
 def _fail(line: str) -> int:
     print(f"error: {line}", file=sys.stderr)
     return 2
+
+
+def module_of(command: str) -> ModuleType:
+    """The module of `python -m benchmark COMMAND`; that of `score` is `submit`, for benchmark.score is a function."""
+    return import_module(f"benchmark.{'submit' if command == 'score' else command}")
 
 
 def stage_parser(description: str, *, per_run: bool = False) -> argparse.ArgumentParser:
@@ -108,3 +115,9 @@ def whole_file(target: Path) -> Iterator[Path]:
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
+
+
+def write_text(target: Path, text: str) -> None:
+    """Write a text file as `whole_file` does."""
+    with whole_file(target) as part:
+        part.write_text(text)

@@ -19,7 +19,7 @@ from benchmark.reporting import claims_page, tables
 from benchmark.reporting.findings import ONE_SEED, Finding, Pair, estimate, seeds_of, shown
 from benchmark.reporting.measures import MEASURES, Measure
 from benchmark.reporting.results import Results
-from benchmark.reporting.scores import Loader, Scores
+from benchmark.reporting.scores import Scores, loader
 from benchmark.runs import external
 from benchmark.scoring.metrics import COLUMNS
 from benchmark.scoring.statistics import mean_interval, read_rows
@@ -106,7 +106,7 @@ def table(results: Results, first: str, second: str) -> pd.DataFrame:
     tables = {measure: results.tables(measure) for measure in MEASURES}
     # Without VGG-19's weights no run has its distance, without `recognise` none has a landmark error.
     known = [measure for measure, runs in tables.items() if any(part[measure].notna().any() for part in runs.values())]
-    pair, load = Pair(first, second), Loader(results)
+    pair, load = Pair(first, second), loader(results)
     rows = [_row(pair, MEASURES[name], load(name)) for name in known]
     return pd.DataFrame(rows)
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from pydantic import ValidationError
 
 from benchmark.params import ExperimentParams, RunItem
 from datasets.face import BadInput
+from methods.options import first_problem
 
 PARAMS = Path("params.yaml")
 ORACLE, NOTHING = "oracle", "none"  # alignments that are no run
@@ -98,21 +98,17 @@ class Run:
         """Whether other runs build on this one, and no table shows it."""
         return self.name in self.experiment.pretrained
 
-    @cached_property
-    def _results(self) -> Path:
-        return self.experiment.results
-
     def weights(self, seed: int) -> Path:
         """Folder of a trained method and its record."""
-        return self._results / ("pretrained" if self.pretrained else "weights") / self.name / f"seed{seed}"
+        return self.experiment.results / ("pretrained" if self.pretrained else "weights") / self.name / f"seed{seed}"
 
     def log(self, seed: int) -> Path:
         """Losses and validation scores by epoch."""
-        return self._results / "logs" / self.name / f"seed{seed}.csv"
+        return self.experiment.results / "logs" / self.name / f"seed{seed}.csv"
 
     def images(self, seed: int) -> Path:
         """Folder of the SR images, one PNG a test face, and ESTIMATES where the method estimates more."""
-        return self._results / "sr" / self.name / f"seed{seed}"
+        return self.experiment.results / "sr" / self.name / f"seed{seed}"
 
     def estimates(self, seed: int) -> Path:
         """Heatmaps and warps of the test faces; scoring.estimates reads them."""
@@ -120,16 +116,16 @@ class Run:
 
     def provenance(self, seed: int) -> Path:
         """How the training came about (device, seconds): a record of one machine, no output of a stage."""
-        return self._results / "provenance" / self.name / f"seed{seed}.json"
+        return self.experiment.results / "provenance" / self.name / f"seed{seed}.json"
 
     @property
     def predict_provenance(self) -> Path:
-        return self._results / "provenance" / self.name / "predict.json"
+        return self.experiment.results / "provenance" / self.name / "predict.json"
 
     @property
     def released(self) -> Path:
         """The first seed's weights where they are given away."""
-        return self._results / "released" / self.name
+        return self.experiment.results / "released" / self.name
 
     @property
     def card(self) -> Path:
@@ -139,7 +135,7 @@ class Run:
     @property
     def metrics(self) -> Path:
         """Means over the test faces."""
-        return self._results / "metrics" / f"{self.name}.json"
+        return self.experiment.results / "metrics" / f"{self.name}.json"
 
     @property
     def facts(self) -> Path:
@@ -166,20 +162,7 @@ def load(experiment: str | None = None, path: Path = PARAMS) -> Experiment:
     try:
         return Experiment(ExperimentParams.model_validate(blocks[name]))
     except ValidationError as error:
-        raise BadInput(f"{path}: experiments.{name}.{first_problem(error)}") from error
-
-
-def first_problem(error: ValidationError) -> str:
-    """The first problem of a validation as `key: value: what it should be`."""
-    problem = error.errors()[0]
-    where = ".".join(str(part) for part in problem["loc"])
-    if problem["type"] == "extra_forbidden":
-        block: Any = ExperimentParams
-        for part in problem["loc"][:-1]:
-            block = block.model_fields[part].annotation
-        return f"{where}: no such key; known are {', '.join(block.model_fields)}"
-    given = "" if problem["type"] == "missing" else f" {problem['input']!r}:"
-    return f"{where}:{given} {problem['msg'][0].lower()}{problem['msg'][1:]}"
+        raise BadInput(f"{path}: experiments.{name}.{first_problem(ExperimentParams, error)}") from error
 
 
 def _read(path: Path) -> dict[str, Any]:

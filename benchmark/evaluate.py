@@ -15,20 +15,19 @@ from tqdm import tqdm
 
 from benchmark import cli, config
 from benchmark.runs import external
-from benchmark.runs.provenance import OF_IMAGES, RECORD, data_hash, read_json
+from benchmark.runs.fingerprint import images_usable, is_scored
+from benchmark.runs.provenance import RECORD, data_hash, read_json
+from benchmark.scoring.estimates import SIGMA, error_rows, score_estimates
 from benchmark.scoring.metrics import COLUMNS, DECIMALS, luma, psnr, ssim
 from benchmark.scoring.statistics import read_rows, summarise
 from datasets import pose, sr_faces
-from datasets.face import BadInput
 from datasets.pairs import Pairs
 
 
 def main(arguments: argparse.Namespace) -> None:
     experiment = config.load(arguments.experiment)
     run = experiment.run(arguments.run)
-    here = [seed for seed in run.seeds if run.images(seed).is_dir() and not images_outdated(run, seed)]
-    for seed in here:
-        require_same_training(run, seed)
+    here = [seed for seed in run.seeds if images_usable(run, seed)]
     kept = kept_scores(run, [seed for seed in run.seeds if seed not in here])
     command = f"python -m benchmark predict --experiment {experiment.name} --run {run.name}"
     none = f"{run.images(0).parent}: no up-to-date images; run `{command}` first"
@@ -50,32 +49,10 @@ def main(arguments: argparse.Namespace) -> None:
     write(run, rows, {seed: errors for seed, errors in sorted(estimates.items()) if errors}, facts_of(run, records))
 
 
-def require_same_training(run: config.Run, seed: int) -> None:
-    """Check that the seed's SR images come from the weights that are there now.
-
-    Raises:
-        BadInput: if they come from another training.
-    """
-    record, images = read_json(run.weights(seed) / RECORD), read_json(run.images(seed) / OF_IMAGES)
-    if record and images.get("fingerprint") != record["fingerprint"]:
-        command = f"python -m benchmark predict --experiment {run.experiment.name} --run {run.name}"
-        raise BadInput(f"{run.images(seed)}: of another training than {run.weights(seed)}; run `{command}` again")
-
-
-def images_outdated(run: config.Run, seed: int) -> bool:
-    """Whether the seed's SR images come from another training than params.yaml asks for."""
-    from benchmark.runs.fingerprint import fingerprint  # needs torch, which is slow to import
-
-    mark = read_json(run.images(seed) / OF_IMAGES)
-    return bool(mark) and mark["fingerprint"] != fingerprint(run, seed)
-
-
 def kept_scores(run: config.Run, seeds: list[int]) -> list[int]:
     """Of these seeds, which have no images here, those that metrics/ has up-to-date scores of."""
     if not (seeds and run.facts.is_file() and run.metrics.with_suffix(".csv").is_file()):
         return []
-    from benchmark.runs.fingerprint import is_scored  # needs torch, which is slow to import
-
     known = [record["seed"] for record in read_json(run.facts).get("training", [])]
     kept = [seed for seed in seeds if is_scored(run, seed)]
     for seed in sorted({*seeds} & {*known}):
@@ -136,8 +113,6 @@ def errors_of(run: config.Run, seed: int, pairs: Pairs) -> tuple[dict[str, Any],
     """Mean errors of the heatmaps and warps that the method estimated, and those of each face; empty if it has none."""
     if not run.estimates(seed).exists():
         return {}, pd.DataFrame()
-    from benchmark.scoring.estimates import SIGMA, error_rows, score_estimates  # needs torch, which is slow to import
-
     sigma = read_json(run.weights(seed) / RECORD).get("options", {}).get("sigma", SIGMA)
     return score_estimates(run.estimates(seed), pairs, sigma), error_rows(run.estimates(seed), pairs, sigma)
 

@@ -71,16 +71,12 @@ class Work:
     def __call__(self) -> int:
         """Exit status of the first stage that fails, or 0."""
         os.environ |= self.environment
-        if submitit.JobEnvironment().num_tasks > 1:
-            submitit.helpers.TorchDistributedEnvironment().export(set_cuda_visible_devices=False)
         options = ["--seed", str(self.seed), "--device", self.device, *self.train_options]
         if self.deadline < math.inf:
             options += ["--seconds", f"{max(0.0, self.deadline - time.time() - START_UP):.0f}"]
         status = self.stage("train", *options)
-        if status or not self.scores or os.environ.get("RANK", "0") != "0":
+        if status or not self.scores:
             return status
-        for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
-            os.environ.pop(name, None)
         with FileLock(FOLDER / f"{self.experiment}-{self.run}.lock"):  # seeds of a run share a metrics file
             return self.stage("predict", "--device", self.device) or self.stage("evaluate")
 
@@ -182,7 +178,7 @@ def say(line: str) -> None:
 def state_of(task: Task, job: submitit.Job[int]) -> str:
     """What became of a job that ended."""
     error = job.exception()
-    status = 1 if error else max(job.results())
+    status = 1 if error else job.result()
     if status == cli.OUT_OF_TIME:
         return LATE
     if status:
@@ -220,8 +216,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--retrain", action="store_true", help="train and score also what is up to date")
     options.add_argument("--cluster", choices=("local", "slurm"), default="local", help="where the jobs run")
     options.add_argument("--minutes", type=int, default=240, help="SLURM: time limit of a job, which then queues again")
-    options.add_argument("--gpus", type=int, default=1, help="SLURM: GPUs a process, 0 for none")
+    options.add_argument("--gpus", type=int, default=1, help="SLURM: GPUs a training, 0 for none")
     options.add_argument("--partition", help="SLURM: the partition")
-    options.add_argument("--processes", type=int, default=1, help="processes a training, which share each batch")
     cli.add_device(options)
     return options

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -31,7 +31,7 @@ from datasets.pairs import Pairs
 from methods.interface import Method
 
 SR = (3, degrade.HR, degrade.HR)
-BATCH = 16  # the fastest on a CPU: larger ones leave the caches
+BATCH = 8  # the fastest on a CPU: larger ones leave the caches
 TIMED_BATCHES = 4
 
 
@@ -80,11 +80,11 @@ def predict(method: Method, lr: Tensor, pairs: Pairs, folder: Path, label: str) 
         lr: the faces of `pairs` as the method wants them, (N, 3, 16, 16) in [0, 1].
     """
     names = pairs.faces["name"].to_numpy()
-    faces = DeviceFaces(pairs, method.device) if method.requires_ground_truth else None
+    truth_of = truths(method, pairs)
 
     def write(rows: Tensor) -> dict[str, Tensor]:
         with torch.no_grad(), FastFloat64():
-            sr, estimated = method.upscale_and_inspect(lr[rows], faces.batch(rows) if faces else None)
+            sr, estimated = method.upscale_and_inspect(lr[rows], truth_of(rows))
         if sr.shape != (len(rows), *SR):
             raise BadInput(f"{label}: upscale gives {tuple(sr.shape)}, not {(len(rows), *SR)}; mend the method")
         for image, name in zip(to_uint8(sr).cpu().numpy(), names[rows.cpu().numpy()], strict=True):
@@ -98,6 +98,11 @@ def predict(method: Method, lr: Tensor, pairs: Pairs, folder: Path, label: str) 
     if estimates[0]:
         merged = {key: torch.cat([part[key] for part in estimates]).contiguous() for key in estimates[0]}
         save_file(merged, folder / config.ESTIMATES)
+
+
+def truths(method: Method, pairs: Pairs) -> Callable[[Tensor], Batch | None]:
+    """The truth about the faces of `pairs` with these numbers, if the method requires it."""
+    return DeviceFaces(pairs, method.device).batch if method.requires_ground_truth else lambda rows: None
 
 
 @contextmanager
@@ -114,13 +119,6 @@ def one_thread_a_core(lr: Tensor) -> Iterator[int]:
         torch.set_num_threads(threads)
 
 
-def batches(method: Method, lr: Tensor, pairs: Pairs) -> Iterator[tuple[Tensor, Batch | None]]:
-    """Yield the LR faces a batch at a time, each with the truth about it if the method requires that."""
-    faces = DeviceFaces(pairs, method.device) if method.requires_ground_truth else None
-    for part, rows in zip(lr.split(BATCH), torch.arange(len(lr), device=lr.device).split(BATCH), strict=True):
-        yield part, faces.batch(rows) if faces else None
-
-
 @torch.no_grad()
 def measure_latency(method: Method, lr: Tensor, pairs: Pairs) -> float:
     """Seconds a face in float32.
@@ -131,8 +129,10 @@ def measure_latency(method: Method, lr: Tensor, pairs: Pairs) -> float:
         lr: the first faces of `pairs`, as the method wants them.
     """
     clock = time.process_time if lr.device.type == "cpu" else time.perf_counter
-    seconds, parts = 0.0, list(batches(method, lr, pairs))
+    truth_of = truths(method, pairs)
+    parts = [(lr[rows], truth_of(rows)) for rows in torch.arange(len(lr), device=lr.device).split(BATCH)]
     method.upscale(*parts[0])  # untimed: the first call of a network sets up its kernels
+    seconds = 0.0
     for part, truth in parts:
         began = clock()
         to_uint8(method.upscale(part, truth)).cpu()

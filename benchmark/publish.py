@@ -18,9 +18,8 @@ from dvc.repo import Repo
 from benchmark import cli, config
 from benchmark.reporting import accepted, costs, model_card, readme
 from benchmark.reporting.results import Results
-from benchmark.runs.fingerprint import fingerprint, is_trained
+from benchmark.runs.fingerprint import is_scored, is_trained
 from benchmark.runs.make import alignment_of, make_method
-from benchmark.runs.provenance import read_json
 from datasets.face import BadInput
 from methods.trained import TrainedMethod
 
@@ -99,11 +98,8 @@ def require_scored(run: config.Run, seed: int) -> None:
     """
     if not is_trained(run, seed):
         raise BadInput(f"{run.weights(seed)}: not trained as {config.PARAMS} and the data ask; retrain it")
-    if not run.facts.is_file():
-        raise BadInput(f"{run.facts}: missing; predict and evaluate {run.name} first")
-    known = [record.get("fingerprint") for record in read_json(run.facts)["training"]]
-    if fingerprint(run, seed) not in known:
-        raise BadInput(f"{run.facts}: of other weights; predict and evaluate {run.name} again")
+    if not is_scored(run, seed):
+        raise BadInput(f"{run.facts}: missing or of other weights; predict and evaluate {run.name} again")
 
 
 def parser() -> argparse.ArgumentParser:

@@ -18,7 +18,7 @@ from joblib import Memory, Parallel, delayed
 from tqdm import tqdm
 
 from benchmark import cli, config
-from benchmark.evaluate import images_outdated, require_same_training
+from benchmark.runs.fingerprint import images_usable
 from benchmark.runs.provenance import data_hash, read_json
 from benchmark.scoring import recognition
 from benchmark.scoring.recognition import TRUTH
@@ -90,14 +90,10 @@ def image_sets(experiment: config.Experiment, truth: Pairs) -> Iterator[tuple[st
     for name in experiment.runs:
         run = experiment.run(name)
         for seed in run.seeds:
+            if not images_usable(run, seed):
+                print(f"{name} seed {seed}: no up-to-date images, left out")
+                continue
             folder = run.images(seed)
-            if not folder.is_dir():
-                print(f"{name} seed {seed}: no images, left out")
-                continue
-            if images_outdated(run, seed):
-                print(f"{name} seed {seed}: images of another training than {config.PARAMS} asks for, left out")
-                continue
-            require_same_training(run, seed)
             yield name, seed, np.stack([sr_faces.read(folder / f"{face}.png") for face in truth.faces["name"]])
 
 

@@ -24,7 +24,7 @@ from benchmark.reporting import (
 )
 from benchmark.reporting.faces import Gallery
 from benchmark.reporting.results import Results, outdated
-from benchmark.reporting.scores import Loader
+from benchmark.reporting.scores import loader
 from datasets.face import BadInput
 
 
@@ -75,7 +75,7 @@ def write_text(results: Results, target: Path) -> list[dict[str, Any]]:
         for run, lines in old.items():
             print(f"{run}: scored with other settings than today's ({'; '.join(lines)}); `launch` trains it again")
         deviations.write(experiment, folder, old)
-    load = Loader(results)
+    load = loader(results)
     judged = claims.judge(results, load)
     claims.write(judged, results, target, load)
     claims_page.write(judged, results, target, load)

@@ -25,11 +25,11 @@ from benchmark.training.step import make_step
 from datasets import align, batch, degrade
 from datasets.batch import DeviceFaces
 from datasets.heatmaps import heatmaps
-from datasets.noise import smooth_noise
 from datasets.pairs import Pairs
 from methods.interface import Context, Method, create, discover
 from methods.trained import Phase, TrainedMethod
 from tests import textbook
+from tests.benchmark.tiny import make_pairs
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 BATCH = 64 if DEVICE.type == "cuda" else 4
@@ -46,7 +46,7 @@ REPEATS = 5  # of what a benchmark is held against
 
 @pytest.fixture(scope="module")
 def pairs() -> Pairs:
-    return smooth_noise(FACES)
+    return make_pairs(FACES, validation=0)
 
 
 def synchronised(work: Callable[..., Any]) -> Callable[..., Any]:
@@ -105,7 +105,7 @@ def test_position_patch_against_the_textbook(
     benchmark: BenchmarkFixture, pairs: Pairs, compare: Callable[..., dict[str, float]]
 ) -> None:
     full = not benchmark.disabled
-    train = smooth_noise(TRAIN) if full else pairs
+    train = make_pairs(TRAIN, validation=0) if full else pairs
     method = create("position_patch", {"overlap": 2 if full else 0})
     method.fit(train, Context(torch.device("cpu")))
     lr = 1 - batch.to_float(torch.from_numpy(pairs.lr))  # negatives, which are no training faces

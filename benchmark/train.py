@@ -25,7 +25,7 @@ from benchmark.runs.fingerprint import is_trained, record_of
 from benchmark.runs.hardware import choose_device, machine
 from benchmark.runs.make import aligner_of, alignment_of, class_of, foundations, make_method, trunk_of
 from benchmark.runs.provenance import RECORD, data_hash, file_hash
-from benchmark.training import checkpoint, distributed
+from benchmark.training import checkpoint
 from benchmark.training.loop import OutOfTime, Settings, train, write_log
 from benchmark.training.step import Mode
 from datasets.face import BadInput
@@ -44,21 +44,20 @@ def main(args: argparse.Namespace) -> None:
         return
     deadline = None if args.seconds is None else time.monotonic() + args.seconds
     training = experiment.params.training
-    device = distributed.start(choose_device(args.device, training.threads))
+    device = choose_device(args.device, training.threads)
     settings = Settings(step=args.step, precision=training.precision, deadline=deadline)
     seeds = run.seeds if args.seed is None else [args.seed]
     todo = [seed for seed in seeds if args.retrain or not is_trained(run, seed)]
     for seed in sorted({*seeds} - {*todo}):
-        distributed.print_once(f"{run.weights(seed)}: up to date, kept")
+        print(f"{run.weights(seed)}: up to date, kept", flush=True)
     pairs = Pairs.load(experiment.data / "train") if todo else None
     for seed in todo:
         assert pairs is not None
         with exclusive(work_folder(run, seed), f"{run.name} seed {seed}"), in_time():
             if args.retrain or not is_trained(run, seed):  # it may have been trained while this process waited
                 fit_seed(run, seed, pairs, device, settings)
-    if run.pretrained and distributed.is_main():
+    if run.pretrained:
         score_alignment(run, Pairs.load(experiment.data / "test"))
-    distributed.stop()
 
 
 def fit_seed(run: config.Run, seed: int, pairs: Pairs, device: torch.device, settings: Settings) -> None:
@@ -71,12 +70,10 @@ def fit_seed(run: config.Run, seed: int, pairs: Pairs, device: torch.device, set
             )
     torch.manual_seed(seed)
     method, record = make_method(run), record_of(run, seed)
-    distributed.print_once(yaml.safe_dump(record, sort_keys=False).rstrip())
+    print(yaml.safe_dump(record, sort_keys=False).rstrip(), flush=True)
     context = make_context(run, seed, device, work_folder(run, seed), run.log(seed))
     context.train = partial(train, settings=settings)
     if not isinstance(method, TrainedMethod):
-        if not distributed.is_main():
-            return
         align = alignment(run.experiment, alignment_of(run), device, torch.float64)
         pairs = aligned_pairs(pairs, align, device)
     method.to(device)
@@ -88,9 +85,8 @@ def fit_seed(run: config.Run, seed: int, pairs: Pairs, device: torch.device, set
     if not isinstance(method, TrainedMethod):
         context.training_metadata["epochs"] = [{"phase": "fit", "epoch": 1, "seconds": time.monotonic() - began}]
         write_log(context.log, context.training_metadata["epochs"])
-    if distributed.is_main():
-        store(run, seed, method, context, record)
-    distributed.print_once(f"{run.weights(seed)}: stored")
+    store(run, seed, method, context, record)
+    print(f"{run.weights(seed)}: stored", flush=True)
 
 
 def make_context(run: config.Run, seed: int, device: torch.device, work: Path, log: Path) -> Context:
@@ -143,8 +139,7 @@ def store(run: config.Run, seed: int, method: Method, context: Context, record: 
     with cli.whole_folder(run.weights(seed)) as part:
         method.save(part)
         (part / RECORD).write_text(json.dumps({**record, **content}, indent=1) + "\n")
-    with cli.whole_file(run.provenance(seed)) as part:
-        part.write_text(json.dumps(provenance_of(context), indent=1) + "\n")
+    cli.write_text(run.provenance(seed), json.dumps(provenance_of(context), indent=1) + "\n")
     shutil.rmtree(run.images(seed), ignore_errors=True)
     (context.workdir / checkpoint.FILE).unlink(missing_ok=True)
 
@@ -169,16 +164,13 @@ def provenance_of(context: Context) -> dict[str, Any]:
 
 @contextmanager
 def exclusive(folder: Path, title: str) -> Iterator[None]:
-    """One process group at a time trains in `folder`; a second one waits."""
-    if not distributed.is_main():
-        yield
-        return
+    """One process at a time trains in `folder`; a second one waits."""
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / ".lock")
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        distributed.print_once(f"{folder}: another process trains {title}; waiting for it")
+        print(f"{folder}: another process trains {title}; waiting for it", flush=True)
         lock.acquire()
     try:
         yield
@@ -192,7 +184,7 @@ def in_time() -> Iterator[None]:
     try:
         yield
     except OutOfTime as error:
-        distributed.print_once(str(error))
+        print(error, flush=True)
         sys.exit(cli.OUT_OF_TIME)
 
 
@@ -202,8 +194,7 @@ def parser() -> argparse.ArgumentParser:
     options.epilog = (
         "Weights and their record go to results/EXPERIMENT/weights/RUN/seedN, the log to results/EXPERIMENT/logs, "
         "device and seconds to results/EXPERIMENT/provenance, resume state and sample grids to work/. A killed "
-        "training resumes when the command is given again. Several GPUs for one run: torchrun --nproc-per-node N "
-        "-m benchmark train --run RUN."
+        "training resumes when the command is given again."
     )
     options.add_argument("--seed", type=int, help="only this seed (default: all of the run's)")
     options.add_argument("--retrain", action="store_true", help="train also what is up to date")

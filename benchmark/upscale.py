@@ -110,26 +110,12 @@ def method_of(run: config.Run) -> Method:
     return create(run.method, made["options"]) if made else make_method(run)
 
 
-def require_weights(run: config.Run) -> None:
-    """Check that the run's weights are here.
-
-    Raises:
-        BadInput: if they are not; names the runs of its experiment whose weights are.
-    """
-    experiment = run.experiment
-    here = [name for name in experiment.runs if weights_of(experiment.run(name)).is_dir()]
-    if run.name not in here:
-        instead = f"take --run {' or '.join(here)}" if here else "`dvc repro` or `python -m benchmark train` makes some"
-        raise BadInput(f"{run.weights(run.seeds[0])}: no weights; of {experiment.name} {instead}")
-
-
 def upscaler(run: config.Run, device: torch.device) -> Upscale:
     """LR faces (n, 3, 16, 16), upright or nearly so, to SR faces (n, 128, 128, 3) uint8 by the run's first seed."""
     method = method_of(run)
     if method.requires_ground_truth:
         raise BadInput(f"{run.name}: it needs the true heatmaps, which prepared faces alone have; leave it out")
     if isinstance(method, TrainedMethod):
-        require_weights(run)
         trunk = trunk_of(run)
         method.load(weights_of(run), trunk.weights(run.seeds[0]) if trunk else None)
     else:

@@ -19,7 +19,7 @@ OVERLAP_THRESHOLD = 0.3  # intersection over union from which two boxes are one 
 Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
 
 _annotator = lru_cache(maxsize=1)(dlib_annotator)
-_frontal_detector = lru_cache(maxsize=1)(dlib.get_frontal_face_detector)
+frontal_detector = lru_cache(maxsize=1)(dlib.get_frontal_face_detector)
 
 
 @lru_cache(maxsize=1)
@@ -68,12 +68,12 @@ def resized(image: np.ndarray, side: int) -> tuple[np.ndarray, float]:
 
 
 def _unenlarged(image: np.ndarray) -> list[Box]:
-    return [_box(found, 1) for found in _frontal_detector()(np.ascontiguousarray(image), 0)]
+    return [_box(found, 1) for found in frontal_detector()(np.ascontiguousarray(image), 0)]
 
 
 def _frontal(image: np.ndarray) -> list[Box]:
     small, scale = resized(image, FRONTAL_SIDE)
-    return [_box(found, scale) for found in _frontal_detector()(small, int(max(small.shape) < FRONTAL_SIDE))]
+    return [_box(found, scale) for found in frontal_detector()(small, int(max(small.shape) < FRONTAL_SIDE))]
 
 
 def _cnn(image: np.ndarray) -> list[Box]:

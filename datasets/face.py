@@ -47,14 +47,6 @@ class Face:
     visible: np.ndarray  # (n,) bool
     displayed: np.ndarray | None = None  # (H', W', 3) uint8 RGB, rotated as an EXIF tag asks; None without a tag
 
-    @property
-    def identity(self) -> str:
-        return self.entry.identity
-
-    @property
-    def source(self) -> str:
-        return self.entry.source
-
 
 def require_folder(path: Path, remedy: str) -> Path:
     """Return `path` if it is a folder; else raise BadInput with the remedy."""

@@ -5,9 +5,7 @@ alone does not tell. So both are cropped, and the frame is the one whose crop sh
 """
 
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -44,15 +42,10 @@ def in_its_frame(face: Face) -> tuple[Face, str | None]:
 
 def face_score(image: np.ndarray, landmarks: np.ndarray) -> float:
     """Return dlib's score of the face that landmarks (n, 2) crop from an image (H, W, 3) uint8, MIN_SCORE if none."""
+    from datasets.detect import frontal_detector  # imports dlib
+
     anchors, rows = align.anchor_points(landmarks)
     target = (align.TEMPLATE[rows] - align.SIZE / 2) * 0.8 + CROP_SIDE / 2
     crop = align.warp(image, align.similarity(anchors, target), CROP_SIDE)
-    scores = _detector().run(np.ascontiguousarray(crop), 0, MIN_SCORE)[1]
+    scores = frontal_detector().run(np.ascontiguousarray(crop), 0, MIN_SCORE)[1]
     return max(scores, default=MIN_SCORE)
-
-
-@lru_cache(maxsize=1)
-def _detector() -> Any:
-    import dlib
-
-    return dlib.get_frontal_face_detector()

@@ -85,9 +85,10 @@ class Method(abc.ABC):
     def fit(self, pairs: Pairs, context: Context) -> None:
         """Learn from the training pairs (their validation fold included; see Pairs.training)."""
 
-    @abc.abstractmethod
     def upscale(self, lr: Tensor, truth: Batch | None = None) -> Tensor:
-        """Super-resolve faces. In float64 on a CPU, `predict` calls it from several threads at once.
+        """Super-resolve faces; a method has this or `upscale_and_inspect`.
+
+        In float64 on a CPU, `predict` calls it from several threads at once.
 
         Args:
             lr: LR faces (B, 3, 16, 16) in [0, 1], of self.dtype (see `to`) and on self.device.
@@ -99,6 +100,7 @@ class Method(abc.ABC):
         Raises:
             BadInput: if `lr` is not as said (`check_lr`).
         """
+        return self.upscale_and_inspect(lr, truth)[0]
 
     @abc.abstractmethod
     def save(self, folder: Path) -> None:
@@ -162,7 +164,7 @@ def names() -> list[str]:
 
 def discover() -> dict[str, type[Method]]:
     """Map the name of each method's folder to its class."""
-    return {name: _class(name) for name in names()}
+    return {name: method_class(name) for name in names()}
 
 
 def create(name: str, options: Mapping[str, Any] | None = None) -> Method:
@@ -182,16 +184,4 @@ def method_class(name: str) -> type[Method]:
     """
     if name not in names():
         raise BadInput(f"params.yaml: no method '{name}'; methods/ has {', '.join(names())}")
-    return _class(name)
-
-
-def _class(name: str) -> type[Method]:
-    """Import METHOD from the folder `name`.
-
-    Raises:
-        BadInput: if it is no class.
-    """
-    offered = getattr(importlib.import_module(f"methods.{name}"), "METHOD", None)
-    if not isinstance(offered, type):
-        raise BadInput(f"methods/{name}/__init__.py: no class METHOD; name the method's class there, METHOD = ...")
-    return offered
+    return importlib.import_module(f"methods.{name}").METHOD

@@ -103,11 +103,9 @@ class Phase:
 class TrainedMethod(Method):
     """A method that the loop trains: it holds one `module` (what is saved) and lists its phases.
 
-    VERSION is part of every training's fingerprint: raise it when results must change. STORED_IN_HALF: whether `save`
-    rounds kernels and matrices to float16.
+    STORED_IN_HALF: whether `save` rounds kernels and matrices to float16.
     """
 
-    VERSION: ClassVar[int] = 1
     STORED_IN_HALF: ClassVar[bool] = True
     module: nn.Module
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -14,6 +14,7 @@ from datasets.face import BadInput
 # Convolutions of VGG-19 by their place in torchvision's `features`: inputs, outputs. A MP2 follows the POOLED ones.
 CONVOLUTIONS = {0: (3, 64), 2: (64, 64), 5: (64, 128), 7: (128, 128), 10: (128, 256), 12: (256, 256)}
 POOLED = (2, 7)
+LAST = 12
 TORCHVISION = Path("torchvision")
 
 
@@ -59,13 +60,18 @@ class VGGFeatures(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Scaled features of RGB images (B, 3, H, W) in [-1, 1]: (B, 256, 25, 25) at 128 px, 32 x 32 padded."""
-        x = (image + 1) / 2
-        x = x.flip(1) * 255 if self.bgr else x
-        x = (x - self.mean) / self.std
+        return self.activations((image + 1) / 2, (LAST,))[0] * self.scale
+
+    def activations(self, image: Tensor, places: Sequence[int]) -> list[Tensor]:
+        """What the ReLUs behind the convolutions at `places` give for RGB images (B, 3, H, W) in [0, 1]."""
+        x = image.flip(1) * 255 if self.bgr else image
+        x, found = (x - self.mean) / self.std, []
         for place, convolution in zip(CONVOLUTIONS, self.convolutions, strict=True):
             x = torch.relu(convolution(x))
+            if place in places:
+                found.append(x)
             x = nn.functional.max_pool2d(x, 2) if place in POOLED else x
-        return x * self.scale
+        return found
 
 
 def _random(seed: int, channels: Mapping[int, tuple[int, int]]) -> dict[str, Tensor]:

@@ -11,10 +11,6 @@ from datasets.portrait.head import mean_landmarks, pose_matrix
 
 SIZE = 120
 CELEBA_SIZE = (178, 218)
-_EYES = [45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40]
-_MOUTH = [54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65]
-# Where each of 68 points goes in a mirrored photograph, from iBUG's figure.
-MIRROR = [*range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1), *_EYES, *_MOUTH]
 
 
 def project(points: np.ndarray, yaw: float, scale: float, centre: tuple[float, float], roll: float = 0) -> np.ndarray:

@@ -48,7 +48,9 @@ def replay(run: config.Run, seed: int, pairs: Pairs, updates: int = loop.FIRST) 
         make_method(run).to(device).fit(pairs, context)
         made = pd.read_csv(loop.first_log(context.log))
     keys = ["phase", "update", "term"]
-    replayed, recorded = (_long(table) for table in (made, pd.read_csv(stored)))
+    # A row a loss term; those that a phase does not have are left out.
+    both = (table.melt(["phase", "update"], var_name="term") for table in (made, pd.read_csv(stored)))
+    replayed, recorded = (terms.dropna(subset="value") for terms in both)
     table = replayed.merge(recorded, how="left", on=keys, suffixes=("_replayed", "_recorded"))
     table.columns = pd.Index([*keys, "replayed", "recorded"])
     means = table.groupby(["phase", "term"], as_index=False)[["replayed", "recorded"]].mean().assign(update=0)
@@ -56,8 +58,3 @@ def replay(run: config.Run, seed: int, pairs: Pairs, updates: int = loop.FIRST) 
     table["off"] = (table["replayed"] - table["recorded"]).abs() / table["recorded"].abs()
     allowed = table["update"].map(lambda update: MEAN if update == 0 else TOLERANCE if update <= EXACT else np.inf)
     return table.assign(within=table["off"] <= allowed)
-
-
-def _long(table: pd.DataFrame) -> pd.DataFrame:
-    """A row a loss term; those that a phase does not have are left out."""
-    return table.melt(["phase", "update"], var_name="term").dropna(subset="value")

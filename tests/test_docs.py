@@ -7,9 +7,7 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
@@ -17,9 +15,8 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from PIL import Image
 
-from benchmark import config
+from benchmark import cli, config
 from benchmark.__main__ import COMMANDS
 from benchmark.reporting import accepted, manual
 from datasets.pairs import Pairs
@@ -32,6 +29,7 @@ WORDS = {  # within a fifth
     "statistics": 700,
     "protocol": 800,
     "data": 700,
+    "challenge": 350,
     "your-method": 700,
     "training": 700,
     "model-zoo": 300,
@@ -106,7 +104,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_commands_are_those_of_today(page: Path) -> None:
     for call in commands(page):
         if call and call[0] in COMMANDS:
-            import_module(f"benchmark.{call[0]}").parser().parse_args(call[1:])
+            cli.module_of(call[0]).parser().parse_args(call[1:])
         else:
             assert call in (["COMMAND"], ["--manual"]), f"python -m benchmark {' '.join(call)}"
 
@@ -160,14 +158,6 @@ def test_skeleton_of_a_method_works(fit_briefly: Callable[..., Method], pairs: P
     stored = sample.METHOD(sample.TINY)
     stored.load(tmp_path)
     torch.testing.assert_close(stored.upscale(lr), method.upscale(lr))
-
-
-def test_program_without_our_interface_works(tmp_path: Path) -> None:
-    (code,) = [block for block in blocks(ROOT / "docs/your-method.md", "python") if "sys.argv" in block]
-    (tmp_path / "lr").mkdir()
-    Image.fromarray(np.zeros((16, 16, 3), np.uint8)).save(tmp_path / "lr/a.png")
-    subprocess.run([sys.executable, "-I", "-c", code, tmp_path / "lr", tmp_path / "sr"], check=True)
-    assert Image.open(tmp_path / "sr/a.png").size == (128, 128)
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/model-zoo.md"])

@@ -43,29 +43,19 @@ def compare(results: Results) -> pd.DataFrame:
     return pd.DataFrame(lines, columns=["run", "measure", "accepted", "measured", "moved", "tolerance"])
 
 
-def moved(results: Results) -> str:
-    """The scores beyond their tolerance, new or gone, as a table in text; empty if all hold."""
+def moved(results: Results, *, exact: bool = False) -> str:
+    """The scores beyond their tolerance (or beyond EXACT), new or gone, as a table in text; empty if all hold."""
     table = compare(results)
-    return _shown(table[~(table["moved"].abs() <= table["tolerance"])])
-
-
-def changed(results: Results) -> str:
-    """The scores that are not the accepted ones to the last digit, as a table in text."""
-    table = compare(results)
-    return _shown(table[~(table["moved"].abs() < EXACT)])
+    table = table[~(table["moved"].abs() <= (EXACT if exact else table["tolerance"]))]
+    return "" if table.empty else table.to_string(index=False, na_rep="none", float_format="{:.4f}".format)
 
 
 def accept(results: Results) -> str:
     """Write the measured scores as the accepted ones; returns those that this changes, as a table in text."""
-    before = changed(results)
+    before = moved(results, exact=True)
     runs = {run: {measure: summary[measure] for measure in TOLERANCE} for run, summary in results.summaries.items()}
     if not runs:
         name = results.experiment.results
         raise BadInput(f"{name}/metrics: no run has been evaluated; run `dvc repro` or `launch` first")
-    with cli.whole_file(ACCEPTED / f"{results.experiment.name}.json") as part:
-        part.write_text(json.dumps({"runs": runs}, indent=1) + "\n")
+    cli.write_text(ACCEPTED / f"{results.experiment.name}.json", json.dumps({"runs": runs}, indent=1) + "\n")
     return before
-
-
-def _shown(table: pd.DataFrame) -> str:
-    return "" if table.empty else table.to_string(index=False, na_rep="none", float_format="{:.4f}".format)

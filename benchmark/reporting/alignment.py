@@ -14,11 +14,10 @@ from benchmark import cli
 from benchmark.reporting import supplement, tables
 from benchmark.reporting.findings import Pair, estimate, gain
 from benchmark.reporting.measures import MEASURES
-from benchmark.reporting.results import Results
-from benchmark.reporting.scores import Loader, Scores
+from benchmark.reporting.results import OURS, Results
+from benchmark.reporting.scores import Scores, loader
 from benchmark.scoring.verdicts import REFUTED, directions
 
-NAME, OURS = "alignment", "ours"
 WAYS = {"none": "not aligned", "stn0": "STN_0", "stn0_supervised": "STN_0, supervised", "oracle": "true warps"}
 HEAD = (
     "Methods that cannot align a face get the output of STN_0; the paper says only that it is a network. Here it "
@@ -123,8 +122,7 @@ def write(results: Results, target: Path) -> None:
     if groups(results):
         parts += [HEAD, OF_SCORES, tables.markdown(scores(results)), tables.markdown(errors(results))]
         if OURS in results.summaries:
-            load = Loader(results)
+            load = loader(results)
             loaded = {name: load(name) for name in SHOWN}
             parts += [OF_OURS, tables.markdown(over(results, loaded)), *conclusion_reversals(results, loaded["psnr"])]
-    with cli.whole_file(target / f"{NAME}.md") as part:
-        part.write_text("\n\n".join(parts if len(parts) > 1 else [*parts, NONE]) + "\n")
+    cli.write_text(target / "alignment.md", "\n\n".join(parts if len(parts) > 1 else [*parts, NONE]) + "\n")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from itertools import pairwise, product
 from pathlib import Path
@@ -16,7 +16,7 @@ from benchmark.reference import label_of, paper
 from benchmark.reporting.findings import ONE_SEED, Finding, Pair, estimate
 from benchmark.reporting.measures import MEASURES
 from benchmark.reporting.results import Results
-from benchmark.reporting.scores import Scores
+from benchmark.reporting.scores import Load, Scores
 from benchmark.scoring import verdicts
 from benchmark.scoring.metrics import COLUMNS
 from benchmark.scoring.statistics import CONFIDENCE
@@ -30,8 +30,6 @@ OPTIONAL = {"by", "yaw", "recipe", "negligible", "confounds"}
 BLACK = 20  # % of a face: such faces are left out for comparison
 OWN_MEASURES = {"distance", "nme", "vgg"}  # the suite's own, of "visually pleasing"
 TEXT, TABLES, OWN, YOURS = "the paper's text", "its tables alone", "the suite's own measures", "your own list"
-
-Load = Callable[[str], Scores]
 
 
 def read(path: Path = CLAIMS) -> list[dict[str, Any]]:
@@ -238,14 +236,6 @@ def write(judged: list[dict[str, Any]], results: Results, folder: Path, load: Lo
     counts = {"directions": count(judged), "sizes": count(judged, "size")}
     missing = [claim["id"] for claim in judged if unmeasured(claim)]
     content = head | counts | {"not_measured": missing, "seeds": between, "claims": judged}
-    with cli.whole_file(folder / "claims.json") as part:
-        part.write_text(json.dumps(_rounded(content), indent=1, ensure_ascii=False) + "\n")
-
-
-def _rounded(value: Any) -> Any:
-    """Floats to six decimals, so that the file is the same wherever the last bits of a mean differ."""
-    if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_rounded(item) for item in value]
-    return round(value, 6) if isinstance(value, float) else value
+    # To six decimals, so that the file is the same wherever the last bits of a mean differ.
+    rounded = json.loads(json.dumps(content), parse_float=lambda text: round(float(text), 6))
+    cli.write_text(folder / "claims.json", json.dumps(rounded, indent=1, ensure_ascii=False) + "\n")

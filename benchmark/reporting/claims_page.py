@@ -9,11 +9,10 @@ from typing import Any
 from benchmark import cli
 from benchmark.reference import label_of
 from benchmark.reporting import TEMPLATES, claims
-from benchmark.reporting.claims import Load
 from benchmark.reporting.findings import seeds_of
 from benchmark.reporting.measures import MEASURES
 from benchmark.reporting.results import Results
-from benchmark.reporting.scores import Kind
+from benchmark.reporting.scores import Kind, Load
 
 HEAD = ("Paper", "Difference [95 %]", "p", "One training a side [95 %]", "Faces; seeds; d.f.", "Direction", "Size")
 NO_SEEDS = "No trained run has several seeds, so that the variance between seeds is not known."
@@ -41,8 +40,7 @@ def _counted(part: Sequence[Mapping[str, Any]]) -> str:
 
 def write(judged: list[dict[str, Any]], results: Results, folder: Path, load: Load) -> None:
     """Write claims.md of the judged claims."""
-    with cli.whole_file(folder / "claims.md") as part:
-        part.write_text(markdown(judged, results, load))
+    cli.write_text(folder / "claims.md", markdown(judged, results, load))
 
 
 def markdown(judged: list[dict[str, Any]], results: Results, load: Load) -> str:
@@ -96,9 +94,9 @@ def _entry(claim: Mapping[str, Any]) -> list[str]:
     """A claim's section: its answers, its pairs, how the answers change, its confounds."""
     lines = [f"## {claim['id']}", "", f"> {claim['quote']} ({_where(claim['section'])})", ""]
     lines += [f"{claim['says']}. Direction: **{verdict_text(claim)}**. Size: **{claim['size']}**{_asked(claim)}."]
-    lines += [f"The best of the others as measured: {label(claim['best_other'])}."] if claim["best_other"] else []
+    lines += [f"The best of the others as measured: {label_of(claim['best_other'])}."] if claim["best_other"] else []
     lines += [f"By the analysis plan, whose *no* is a negligible gain: {claim['plan']}."] if claim["plan"] else []
-    lines += [f"Not measured: {', '.join(map(label, claim['missing']))}."] if claim["missing"] else []
+    lines += [f"Not measured: {', '.join(map(label_of, claim['missing']))}."] if claim["missing"] else []
     lines += ["", f"| {title(claim)} | {' | '.join(HEAD)} |", "|:--|--:|--:|--:|--:|--:|:--|:--|"]
     lines += ["| " + " | ".join(cells(test, claim["measure"])) + " |" for test in claim["tests"]]
     lines += ["", *map(_variant, claim["variants"])] if claim["variants"] else []
@@ -116,7 +114,7 @@ def _variant(variant: Mapping[str, Any]) -> str:
 def _asked(claim: Mapping[str, Any]) -> str:
     """The margin that the size is compared with, where all pairs share one."""
     margins = set(claim["margins"] or [])
-    return f", against a margin of {_number(margins.pop(), claim['measure'], 2)}" if len(margins) == 1 else ""
+    return f", against a margin of {_margin(margins.pop(), claim['measure'])}" if len(margins) == 1 else ""
 
 
 def seeds(load: Load, measures: Iterable[str]) -> list[str]:
@@ -131,7 +129,7 @@ def seeds(load: Load, measures: Iterable[str]) -> list[str]:
 
 def _deviations(kind: Kind, measure: str) -> str:
     digits, factor = MEASURES[measure].digits + 1, MEASURES[measure].factor
-    own = ", ".join(f"{label(run)} {factor * deviation:.{digits}f}" for run, deviation in kind.runs.items())
+    own = ", ".join(f"{label_of(run)} {factor * deviation:.{digits}f}" for run, deviation in kind.runs.items())
     if not kind.equal:
         return f"not pooled ({own})"
     named = (("pooled", kind.seeds), ("within trunks", kind.residual))
@@ -149,37 +147,31 @@ def verdict_text(claim: Mapping[str, Any]) -> str:
     return f"{claim['direction']} ({claim['reason']})" if claim["reason"] else str(claim["direction"])
 
 
-def label(run: str) -> str:
-    """The paper's name of a run."""
-    return label_of(run)
-
-
 def _where(section: str) -> str:
     return f"section {section}" if section[0].isdigit() else section
 
 
 def cells(test: Mapping[str, Any], measure: str) -> list[str]:
     """A finding as the texts of a table's row: the pair, then HEAD."""
-    name = f"{label(test['better'])} over {label(test['than'])}"
+    name = f"{label_of(test['better'])} over {label_of(test['than'])}"
     name += f", at {test['bins'][0]}° less at {test['bins'][1]}°" if test["bins"] else ""
-    low, high = test["predicted"]
-    predicted = "–" if low is None else f"[{_number(low, measure, unit=False)}, {_number(high, measure, unit=False)}]"
+    signed, (low, high) = MEASURES[measure].signed, test["predicted"]
+    predicted = "–" if low is None else f"[{signed(low)}, {signed(high)}]"
     dof = "–" if test["dof"] is None else f"{test['dof']:.1f}"
     counts = f"{test['faces']}; {seeds_of(test['seeds'], test['paired'])}; {dof}"
     answers = [verdict_text(test), test["size"]]
-    paper = "–" if test["paper"] is None else _number(test["paper"], measure, 2)
+    paper = "–" if test["paper"] is None else _margin(test["paper"], measure)
     return [name, paper, effect(test, measure), chance(test["p_none"]), predicted, counts, *answers]
 
 
 def effect(test: Mapping[str, Any], measure: str) -> str:
     """The difference of a finding with its interval."""
-    low, high = (_number(test[key], measure, unit=False) for key in ("low", "high"))
-    return f"{_number(test['effect'], measure)} [{low}, {high}]"
+    return MEASURES[measure].change(test["effect"], test["low"], test["high"], MEASURES[measure].unit)
 
 
-def _number(value: float, measure: str, digits: int | None = None, unit: bool = True) -> str:
-    known = MEASURES[measure]
-    return f"{known.factor * value:+z.{digits or known.digits}f}{known.unit if unit else ''}"
+def _margin(value: float, measure: str) -> str:
+    """A margin with the digits that the paper prints."""
+    return f"{MEASURES[measure].signed(value, 2)}{MEASURES[measure].unit}"
 
 
 def chance(p: float | None) -> str:

@@ -123,8 +123,7 @@ def write(experiments: Sequence[Results], target: Path, estimates: Sequence[str]
         figures.save(quality_and_time(results), results, folder / PLOT)
         parts += [f"## `{name}`: {results.experiment.params.corpus}", markdown(results)]
         parts += [f"![PSNR against time, {name}]({name}/{PLOT})"]
-    with cli.whole_file(target) as part:
-        part.write_text("\n\n".join([*parts, *estimates]).rstrip() + "\n")
+    cli.write_text(target, "\n\n".join([*parts, *estimates]).rstrip() + "\n")
 
 
 def quality_and_time(results: Results) -> plt.Figure:

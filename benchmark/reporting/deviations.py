@@ -16,9 +16,10 @@ import pandas as pd
 import pydantic
 import yaml
 
-from benchmark import cli, config
+from benchmark import config
 from datasets.face import BadInput
 from methods.interface import method_class, names
+from methods.options import first_problem
 
 FILE = "deviations.yaml"
 PROTOCOL = Path(__file__).parents[1] / "reference" / FILE
@@ -55,9 +56,8 @@ def read(path: Path) -> list[Deviation]:
         try:
             found.append(Deviation.model_validate(entry))
         except pydantic.ValidationError as error:
-            problem = error.errors()[0]
             where = f"{path}: entry {number} ({entry.get('point', '?') if isinstance(entry, dict) else entry})"
-            raise BadInput(f"{where}: {'.'.join(map(str, problem['loc']))}: {problem['msg']}") from error
+            raise BadInput(f"{where}: {first_problem(Deviation, error)}") from error
     return found
 
 
@@ -98,8 +98,7 @@ def _text(value: Any) -> str:
 
 def write(experiment: config.Experiment, folder: Path, outdated: Mapping[str, list[str]] | None = None) -> None:
     """Write deviations.md into `folder`. outdated: by run, in which settings its scores are out of date."""
-    with cli.whole_file(folder / "deviations.md") as part:
-        part.write_text(page(experiment, outdated or {}))
+    (folder / "deviations.md").write_text(page(experiment, outdated or {}))
 
 
 def page(experiment: config.Experiment, outdated: Mapping[str, list[str]]) -> str:
@@ -112,7 +111,8 @@ def page(experiment: config.Experiment, outdated: Mapping[str, list[str]]) -> st
         _protocol(experiment),
         _list(read(PROTOCOL)),
     ]
-    for name in names():
+    used = {run.method for run in (experiment.runs | experiment.pretrained).values()}
+    for name in sorted(used & {*names()}):
         parts += section(experiment, name)
     return "\n\n".join(parts) + "\n"
 

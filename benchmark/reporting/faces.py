@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pandas as pd
 import torch
@@ -13,15 +14,17 @@ import torch.nn.functional as F
 from benchmark import reference
 from benchmark.reporting import results as measured
 from benchmark.reporting.results import Results
-from benchmark.reporting.sheet import overlay
 from benchmark.scoring.estimates import estimates
 from datasets import degrade, pose, sr_faces
+from datasets.batch import to_float, to_uint8
 from datasets.face import BadInput
 from datasets.heatmaps import SIGMA, heatmaps
 from datasets.pairs import Pairs
 
 SIZE = degrade.HR
 LEVELS = 3  # easy, middling and hard faces of each yaw bin
+COLOURS = np.array([(0.2, 0.6, 1.0), (1.0, 0.8, 0.1), (1.0, 0.2, 0.3), (0.3, 0.9, 0.3)])  # of COMPONENTS
+GREEN = (0, 255, 0)
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,19 @@ class Gallery:
         """Unaligned LR faces (n, 16, 16, 3) uint8."""
         return np.array(self.pairs.lr[rows])
 
+    def with_landmarks(self, rows: np.ndarray) -> np.ndarray:
+        """HR faces (n, 128, 128, 3) uint8 with a dot on each visible landmark."""
+        images, faces = self.hr(rows), self.pairs[rows]
+        for image, points, seen in zip(images, faces.landmarks, faces.visible, strict=True):
+            for point in points[seen].round().astype(int).tolist():
+                cv2.circle(image, point, 1, GREEN, -1)
+        return images
+
+    def upright_lr(self, rows: np.ndarray) -> np.ndarray:
+        """LR faces (n, 16, 16, 3) uint8, aligned by their true warps."""
+        faces = self.pairs[rows]
+        return to_uint8(degrade.align(to_float(torch.from_numpy(faces.lr)), torch.from_numpy(faces.warp))).numpy()
+
     def sr(self, run: str, rows: np.ndarray) -> np.ndarray:
         """A run's SR faces (n, 128, 128, 3) uint8.
 
@@ -105,6 +121,13 @@ class Gallery:
             return None
         large = F.interpolate(maps[torch.from_numpy(rows)], size=SIZE, mode="bilinear", align_corners=False)
         return large.clamp(0, 1).numpy()
+
+
+def overlay(images: np.ndarray, maps: np.ndarray) -> np.ndarray:
+    """Heatmaps (N, 4, H, W) in [0, 1] over images (N, H, W, 3) uint8, a colour a component; uint8."""
+    tint = np.einsum("nchw,ck->nhwk", maps, COLOURS)
+    weight = maps.max(1)[..., None] * 0.7
+    return np.clip(images * (1 - weight) + 255 * np.clip(tint, 0, 1) * weight, 0, 255).astype(np.uint8)
 
 
 def on_black(maps: np.ndarray) -> np.ndarray:

@@ -75,13 +75,11 @@ def estimate(pair: Pair, scores: Scores, lower: bool = False) -> Finding:
     return replace(found, p_none=effect.p(0), predicted=predicted, dof=dof)
 
 
-def shown(found: Finding, measure: Measure, note: str = "") -> str:
-    """Effect and interval as text, the note behind the interval; a dash where nothing was tested."""
+def shown(found: Finding, measure: Measure, unit: str = "", note: str = "") -> str:
+    """Effect and interval as text, by Measure.change; a dash where nothing was tested."""
     if found.effect is None or found.low is None or found.high is None:
         return "–"
-    numbers = (measure.factor * value for value in (found.effect, found.low, found.high))
-    effect, low, high = (f"{number:+z.{measure.digits}f}" for number in numbers)
-    return f"{effect} [{low}, {high}{note}]"
+    return measure.change(found.effect, found.low, found.high, unit, note)
 
 
 def gain(run: str, other: str, scores: Scores, measure: Measure) -> str:
@@ -91,7 +89,7 @@ def gain(run: str, other: str, scores: Scores, measure: Measure) -> str:
 
 def format_gain(found: Finding, measure: Measure) -> str:
     """`shown`, with a note where the interval is that of one seed."""
-    return shown(found, measure, f"; {ONE_SEED}" if found.reason == ONE_SEED else "")
+    return shown(found, measure, note=f"; {ONE_SEED}" if found.reason == ONE_SEED else "")
 
 
 def seeds_of(counts: Sequence[int], paired: bool) -> str:

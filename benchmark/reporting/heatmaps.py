@@ -13,14 +13,13 @@ from benchmark.reporting import tables
 from benchmark.reporting.findings import Finding, Pair, estimate, format_gain, gain, seeds_of
 from benchmark.reporting.measures import MEASURES, Measure
 from benchmark.reporting.results import Results
-from benchmark.reporting.scores import Loader, Scores
+from benchmark.reporting.scores import Load, Scores, loader
 from benchmark.runs.make import options_of
 from methods.mtun.options import Options
 
 # Options that say what the decoder sees of heatmaps: two runs that differ in these alone are compared.
 OF_HEATMAPS = ("stacks", "heatmaps", "heatmap_weight", "sigma")
 COMPONENTS = ("eyes", "nose", "mouth", "chin")
-NAME = "heatmaps"
 HEAD = (
     "Each MTUN with heatmaps, compared with the run that is the same but for the heatmaps. *Gain*: over that run, with "
     "the 95 % interval over identities and, where it is known, over seeds; *paired*: both share their pretrained "
@@ -94,7 +93,7 @@ def gain_by_epochs(results: Results, psnr: Scores) -> dict[tuple[str, str], dict
     return {key: dict(sorted(group.items())) for key, group in groups.items()}
 
 
-def gains(results: Results, load: Loader) -> pd.DataFrame:
+def gains(results: Results, load: Load) -> pd.DataFrame:
     """What heatmaps bring: a row a pair, as text."""
     known, options, names = results.summaries, seen(results), results.labels
     epochs = results.epochs
@@ -119,7 +118,7 @@ def _kind(options: Options) -> str:
     return f"{kind}, σ {options.sigma:g}"
 
 
-def bounds(results: Results, load: Loader) -> tuple[pd.DataFrame, list[str]]:
+def bounds(results: Results, load: Load) -> tuple[pd.DataFrame, list[str]]:
     """Gains of true, estimated and empty heatmaps, rows by run that sees none and measure; what follows in words."""
     groups, names = by_blind(results), results.labels
     rows, words = [], []
@@ -186,7 +185,7 @@ def write(results: Results, target: Path) -> None:
     """Write heatmaps.md."""
     parts = [f"# What heatmaps bring\n\nExperiment {results.experiment.name}: {results.experiment.params.corpus}."]
     if measured_pairs(results):
-        load = Loader(results)
+        load = loader(results)
         parts += [HEAD, tables.markdown(gains(results, load))]
         table, words = bounds(results, load)
         if len(table):
@@ -195,5 +194,4 @@ def write(results: Results, target: Path) -> None:
         parts.append(tables.markdown(errors(results)))
         if standard_pairs(results) and not results.synthetic:
             parts.append("![Gain of the heatmap branch by epochs](plots/gain.png)")
-    with cli.whole_file(target / f"{NAME}.md") as part:
-        part.write_text("\n\n".join(parts if len(parts) > 1 else [*parts, NONE]) + "\n")
+    cli.write_text(target / "heatmaps.md", "\n\n".join(parts if len(parts) > 1 else [*parts, NONE]) + "\n")

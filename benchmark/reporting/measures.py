@@ -15,6 +15,14 @@ class Measure:
     lower: bool = False
     unit: str = ""
 
+    def signed(self, value: float, digits: int | None = None) -> str:
+        """A difference as text, without its unit."""
+        return f"{self.factor * value:+z.{digits or self.digits}f}"
+
+    def change(self, effect: float, low: float, high: float, unit: str = "", note: str = "") -> str:
+        """A difference and its interval as text, with `unit` behind the one and `note` in the other."""
+        return f"{self.signed(effect)}{unit} [{self.signed(low)}, {self.signed(high)}{note}]"
+
 
 MEASURES = {
     "psnr": Measure("PSNR, dB", 2, unit=" dB"),

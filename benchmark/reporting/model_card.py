@@ -7,11 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
 
 from benchmark import cli, config, reference
-from benchmark.reporting import TEMPLATES, supplement, tables
+from benchmark.reporting import supplement, tables, template
 from benchmark.reporting.results import Results
 from benchmark.scoring.recognition import SAME
 from datasets.face import BadInput
@@ -39,10 +38,7 @@ def write(run: config.Run, manifest: dict[str, Any], provenance: dict[str, Any],
         for name in (run.name, BESIDE)
     }
     errors = {key: value for key, value in results.summaries[run.name]["estimates"].items() if key == f"seed{seed}"}
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES), undefined=jinja2.StrictUndefined, trim_blocks=True
-    )
-    text = environment.get_template("model_card.md.j2").render(
+    text = template("model_card.md.j2").render(
         name=labels[run.name],
         of_paper=run.name in reference.paper().index,
         run=run,
@@ -58,8 +54,7 @@ def write(run: config.Run, manifest: dict[str, Any], provenance: dict[str, Any],
         by_source=_scores(compared, supplement.by_source, labels),
         estimates=_shown({run.name: supplement.estimates(errors)}, labels) if errors else "",
     )
-    with cli.whole_file(target) as part:
-        part.write_text(text.rstrip() + "\n")
+    cli.write_text(target, text.rstrip() + "\n")
 
 
 def _record(run: config.Run, results: Results) -> dict[str, Any]:

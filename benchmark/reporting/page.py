@@ -8,13 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 import pandas as pd
 from PIL import Image
 
 from benchmark import cli, config
-from benchmark.reporting import TEMPLATES, claims, claims_page, paper_tables, supplement
+from benchmark.reporting import claims, claims_page, paper_tables, supplement, template
 from benchmark.reporting import results as measured
 from benchmark.reporting.faces import Gallery, on_black
 from benchmark.reporting.results import Results
@@ -51,10 +50,7 @@ def write(results: Results, gallery: Gallery | None, judged: list[dict[str, Any]
         {"file": file, "source": _uri((folder / file).read_bytes(), "png"), "caption": caption}
         for file, caption in plots.items()
     ]
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
-    )
-    page = environment.get_template("report.html.j2").render(
+    page = template("report.html.j2", autoescape=True).render(
         title=f"Face super-resolution guided by facial component heatmaps: experiment {experiment.name}",
         conditions=paper_tables.conditions(results),
         tables=[_table(number, results) for number in paper_tables.TITLES],
@@ -72,8 +68,7 @@ def write(results: Results, gallery: Gallery | None, judged: list[dict[str, Any]
         raise BadInput(
             f"report.html: {len(page.encode()) / 1e6:.1f} MB, over {LIMIT / 1e6:.0f}; lower FACES or QUALITY"
         )
-    with cli.whole_file(page_of(experiment)) as part:
-        part.write_text(page)
+    cli.write_text(page_of(experiment), page)
 
 
 def _table(number: int, results: Results) -> dict[str, Any]:

@@ -116,7 +116,7 @@ def conditions(results: Results) -> str:
 
 def _of_identities(results: Results) -> str:
     """Of how many identities the test faces are, since intervals rest on their number; "" without any face."""
-    counts = results.people.value_counts()
+    counts = results.faces["person"].value_counts()
     return f" of {counts.size:,} identities (at most {counts.max()} of one)" if counts.size else ""
 
 

@@ -8,21 +8,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import jinja2
 import yaml
 
 from benchmark import cli
-from benchmark.reference import paper
-from benchmark.reporting import TEMPLATES, claims, claims_page
+from benchmark.reference import label_of, paper
+from benchmark.reporting import claims, claims_page, template
 from benchmark.reporting.findings import ONE_SEED, Finding, Pair, estimate, shown
 from benchmark.reporting.measures import MEASURES
 from benchmark.reporting.results import Results
-from benchmark.reporting.scores import Loader
+from benchmark.reporting.scores import loader
 from datasets.face import BadInput
 
 # By the name that templates use: the real faces that most is measured on, the same at full width, synthetic faces.
 EXPERIMENTS = {"q": "standin-cpu", "full": "standin", "demo": "demo"}
 README = Path("README.md")
+FINDING = "readme.md.j2"  # five sentences, a table of six claims, one chart, which shows no face
 PAGES = {Path("docs/findings.md"): "findings.md.j2", Path("docs/model-zoo.md"): "model-zoo.md.j2"}
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 MISSING = "not measured yet"
@@ -38,14 +38,13 @@ def update(experiments: Mapping[str, Results], *, check: bool = False) -> None:
     Raises:
         BadInput: if README.md has no place for it, or with `check` a text is not that of the results.
     """
-    texts = {path: render(template, experiments) for path, template in PAGES.items()}
-    texts[README] = filled(README.read_text(), section(experiments))
+    texts = {path: render(name, experiments) for path, name in PAGES.items()}
+    texts[README] = filled(README.read_text(), render(FINDING, experiments))
     for path, text in texts.items():
         if check and (not path.exists() or path.read_text() != text):
             raise BadInput(f"{path}: its results are not those of results/; run `python -m benchmark publish readme`")
         if not check:
-            with cli.whole_file(path) as part:
-                part.write_text(text)
+            cli.write_text(path, text)
 
 
 def filled(page: str, text: str) -> str:
@@ -60,17 +59,12 @@ def filled(page: str, text: str) -> str:
     return f"{before}{BEGIN}\n{text}{END}{rest.split(END)[1]}"
 
 
-def section(experiments: Mapping[str, Results]) -> str:
-    """The finding: five sentences, a table of six claims, one chart, which shows no face."""
-    return render("readme.md.j2", experiments)
-
-
 class Quotes:
     """Scores, differences and verdicts of one experiment as text; MISSING where something is not measured."""
 
     def __init__(self, results: Results) -> None:
         self.results = results
-        self._load = Loader(results)
+        self._load = loader(results)
 
     def measured(self, claim: str) -> bool:
         """Whether any pair of the claim is measured."""
@@ -98,7 +92,7 @@ class Quotes:
         if len(tests) > 1 and best is None:
             return f"{len(tests)} pairs"
         text = claims_page.effect(chosen[0], judged["measure"])
-        return f"{text} over {claims_page.label(best)}" if best else text
+        return f"{text} over {label_of(best)}" if best else text
 
     def direction(self, claim: str) -> str:
         """The answer on direction, with its reason where it is undecided for want of seeds."""
@@ -126,9 +120,8 @@ class Quotes:
         found, of = self._found(run, other, measure), MEASURES[measure]
         if found.effect is None:
             return MISSING
-        mean, interval = shown(found, of).split(" ", 1)
         single = found.reason == ONE_SEED or found.seeds == (1, 1)
-        return f"{mean}{of.unit} {interval}{' (one seed)' if single else ''}"
+        return f"{shown(found, of, of.unit)}{' (one seed)' if single else ''}"
 
     def bound(self, run: str, other: str, end: str = "high") -> str:
         """The lower or upper end of the interval of a gain in PSNR, without its sign."""
@@ -166,17 +159,15 @@ class Quotes:
     @property
     def identities(self) -> str:
         """The number of identities of the test images."""
-        return f"{self.results.people.nunique():,}"
+        return f"{self.results.faces['person'].nunique():,}"
 
     @property
     def most_of_one(self) -> str:
         """The largest number of test images of one identity."""
-        return str(self.results.people.value_counts().max())
+        return str(self.results.faces["person"].value_counts().max())
 
 
-def render(template: str, experiments: Mapping[str, Results]) -> str:
-    """A template of TEMPLATES, in which each of `experiments` is its quotes, by name."""
-    loader = jinja2.FileSystemLoader(TEMPLATES)
-    environment = jinja2.Environment(loader=loader, undefined=jinja2.StrictUndefined, trim_blocks=True)
+def render(name: str, experiments: Mapping[str, Results]) -> str:
+    """The template `name`, in which each of `experiments` is its quotes, by name."""
     quotes = {name: Quotes(results) for name, results in experiments.items()}
-    return environment.get_template(template).render(**quotes).strip() + "\n"
+    return template(name).render(**quotes).strip() + "\n"

@@ -45,7 +45,10 @@ class Results:
             BadInput: if one of the two files is missing.
         """
         runs = [run for run in map(self.experiment.run, self.experiment.runs) if run.metrics.exists()]
-        return {run.name: _read_json(_required(run.facts, run)) | _read_json(run.metrics) for run in runs}
+        return {
+            run.name: json.loads(_required(run.facts, run).read_text()) | json.loads(run.metrics.read_text())
+            for run in runs
+        }
 
     @cached_property
     def rows(self) -> dict[str, pd.DataFrame]:
@@ -89,11 +92,6 @@ class Results:
             return pd.DataFrame(columns=list(OF_FACES))
         return next(iter(self.rows.values())).drop_duplicates("name").set_index("name")[list(OF_FACES)]
 
-    @property
-    def people(self) -> pd.Series:
-        """The identity of each test face, by the face's name."""
-        return self.faces["person"]
-
     @cached_property
     def logs(self) -> dict[str, dict[int, pd.DataFrame]]:
         """log.csv by seed of every evaluated run that has one, of its scored seeds: others may still be training."""
@@ -115,7 +113,7 @@ class Results:
             raise BadInput(
                 f"{path}: missing; run `python -m benchmark report --experiment {self.experiment.name}` first"
             )
-        return {claim["id"]: claim for claim in _read_json(path)["claims"]}
+        return {claim["id"]: claim for claim in json.loads(path.read_text())["claims"]}
 
     @cached_property
     def kinds(self) -> dict[str, str]:
@@ -178,10 +176,6 @@ class Results:
         budget = [f"width {width}"] if width is not None else []
         budget += [f"{self.epochs[OURS]} epochs"] if OURS in self.epochs else []
         return f"Experiment {self.experiment.name}" + (f"; {label_of(OURS)}: {', '.join(budget)}" if budget else "")
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text())
 
 
 def _required(path: Path, run: config.Run) -> Path:

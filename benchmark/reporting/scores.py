@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 
@@ -134,29 +134,27 @@ class Scores:
         return residual_variance(self._cells({name: self.values[name].mean(0) for name in (run, other)}))
 
 
-class Loader:
-    """An experiment's scores by measure, each made once."""
+Load = Callable[[str], Scores]
 
-    def __init__(self, results: Results) -> None:
-        self.results = results
-        self.known: dict[str, Scores] = {}
 
-    def __call__(self, measure: str) -> Scores:
-        """The scores in `measure`, from metrics/ or recognition/."""
-        if measure not in self.known:
-            grids = {run: seed_grid(table, measure) for run, table in self.results.tables(measure).items()}
-            faces = self.results.faces
-            faces = faces.loc[next(iter(grids.values())).index] if grids else faces
-            trunks = {run: known for run, known in self.results.trunks.items() if run in grids}
-            self.known[measure] = Scores(
-                values={run: grid.to_numpy() for run, grid in grids.items()},
-                people=faces["person"].to_numpy(),
-                kinds=self.results.kinds,
-                trunks={run: [known.get(int(seed)) for seed in grids[run].columns] for run, known in trunks.items()},
-                yaw_bin=faces["yaw_bin"].to_numpy(),
-                black=faces["black"].to_numpy(),
-            )
-        return self.known[measure]
+def loader(results: Results) -> Load:
+    """An experiment's scores by measure, from metrics/ or recognition/, each made once."""
+
+    @cache
+    def load(measure: str) -> Scores:
+        grids = {run: seed_grid(table, measure) for run, table in results.tables(measure).items()}
+        faces = results.faces.loc[next(iter(grids.values())).index] if grids else results.faces
+        trunks = {run: known for run, known in results.trunks.items() if run in grids}
+        return Scores(
+            values={run: grid.to_numpy() for run, grid in grids.items()},
+            people=faces["person"].to_numpy(),
+            kinds=results.kinds,
+            trunks={run: [known.get(int(seed)) for seed in grids[run].columns] for run, known in trunks.items()},
+            yaw_bin=faces["yaw_bin"].to_numpy(),
+            black=faces["black"].to_numpy(),
+        )
+
+    return load
 
 
 def _contrast(scores: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark import cli
 from benchmark.reference import copies
 from benchmark.reporting import tables
 from benchmark.reporting.results import Results, ordered_bins
@@ -103,15 +102,10 @@ def _luma(summary: dict[str, Any]) -> dict[tuple[str, str], float]:
 
 def estimates(by_seed: dict[str, Any]) -> dict[tuple[str, str], float]:
     """Errors averaged over seeds: heatmaps, then each STN. {} becomes a row of NaN."""
-    found: dict[tuple[str, str], list[float]] = {(key, "heatmaps"): [] for key in HEATMAPS}
-    for errors in by_seed.values():
-        for key in HEATMAPS:
-            if key in errors:
-                found[key, "heatmaps"].append(errors[key])
-        for stn in (name for name in errors if name.startswith("warp")):
-            for key in WARPS:
-                found.setdefault((key, stn), []).append(errors[stn][key])
-    return {key: float(np.mean(values)) if values else np.nan for key, values in found.items()}
+    means = pd.json_normalize(list(by_seed.values())).mean()
+    stns = [name for errors in by_seed.values() for name in errors if name.startswith("warp")]
+    names = {(key, "heatmaps"): key for key in HEATMAPS} | {(key, stn): f"{stn}.{key}" for stn in stns for key in WARPS}
+    return {column: float(means.get(name, np.nan)) for column, name in names.items()}
 
 
 def _recognised(table: pd.DataFrame) -> dict[tuple[str, str], float]:
@@ -157,14 +151,11 @@ def write(results: Results, folder: Path) -> None:
     parts, names = numbers(results), labels(results)
     wide = pd.concat(parts.values(), axis=1)
     wide.columns = pd.Index([" ".join(filter(None, column)) for column in wide.columns])
-    with cli.whole_file(folder / "supplement.csv") as part:
-        wide.to_csv(part, float_format="%.4f", index_label="run")
+    wide.to_csv(folder / "supplement.csv", float_format="%.4f", index_label="run")
     markdown, latex = [], []
     for title, values in parts.items():
         text, caption = shown(values, names), f"{title}. Experiment {results.experiment.name}."
         markdown.append(f"{caption}\n\n{tables.markdown(text)}\n")
         latex.append(tables.latex(text, {}, caption, f"tab:{title.lower().replace(' ', '-')}"))
-    with cli.whole_file(folder / "supplement.md") as part:
-        part.write_text("\n".join(markdown))
-    with cli.whole_file(folder / "supplement.tex") as part:
-        part.write_text("\n".join(latex))
+    (folder / "supplement.md").write_text("\n".join(markdown))
+    (folder / "supplement.tex").write_text("\n".join(latex))

@@ -84,5 +84,4 @@ def score_alignment(run: config.Run, test: Pairs) -> None:
     estimate, truth = torch.cat([part[name] for part in parts]), torch.from_numpy(np.array(test.warp))
     identity = truth.new_tensor([0.0, 1.0, 0.0, 0.0]).expand_as(truth)
     errors = {"estimated": warp_errors(estimate, truth), "identity": warp_errors(identity, truth)}
-    with cli.whole_file(run.metrics) as part:
-        part.write_text(json.dumps({"faces": len(test), **rounded(errors)}, indent=1) + "\n")
+    cli.write_text(run.metrics, json.dumps({"faces": len(test), **rounded(errors)}, indent=1) + "\n")

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
@@ -43,15 +42,20 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, padding: tuple[int,
     above, left = padding
     kernel = weight.permute(2, 3, 0, 1).contiguous()
     # Rows are joined: a shift by a pixel is a shift of the whole. One row more, for the last of the shifts.
-    padded = F.pad(x, (left, left, above, above + 1))
-    height, width = padded.shape[2] - weight.shape[2], padded.shape[3]
-    images, length = padded.flatten(2), height * width
-    out = x.new_empty(len(x), len(weight), length)
+    padded = x.new_zeros(x.shape[1], x.shape[2] + 2 * above + 1, x.shape[3] + 2 * left)
+    inside = padded[:, above : above + x.shape[2], left : left + x.shape[3]]
+    width = padded.shape[2]
+    height = padded.shape[1] - weight.shape[2]
+    out = x.new_empty(len(x), len(weight), height, width - weight.shape[3] + 1)
+    sums = x.new_empty(len(weight), height, width)
+    joined, joined_sums = padded.flatten(1), sums.flatten(1)
     start = x.new_zeros(len(weight), 1) if bias is None else bias[:, None]
-    for image, result in zip(images, out, strict=True):
-        result.copy_(start.expand_as(result))
+    for image, result in zip(x, out, strict=True):  # one at a time, so that all of it stays in the caches
+        inside.copy_(image)
+        joined_sums.copy_(start.expand_as(joined_sums))
         for row, line in enumerate(kernel):
             for column, factors in enumerate(line):
                 shift = row * width + column
-                result.addmm_(factors, image[:, shift : shift + length])
-    return out.unflatten(2, (height, width))[..., : width - weight.shape[3] + 1].contiguous()
+                joined_sums.addmm_(factors, joined[:, shift : shift + height * width])
+        result.copy_(sums[..., : out.shape[3]])
+    return out

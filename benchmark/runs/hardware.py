@@ -13,7 +13,6 @@ import torch
 
 from benchmark.params import Precision
 from benchmark.runs.provenance import git_commit
-from benchmark.training import distributed
 from datasets.face import BadInput
 
 _TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8  # mallopt's parameters, of glibc's malloc.h
@@ -69,7 +68,6 @@ def machine(device: torch.device) -> dict[str, Any]:
     cuda = device.type == "cuda"
     return {
         "device": torch.cuda.get_device_name(device) if cuda else f"CPU ({platform.machine()})",
-        "processes": distributed.world_size(),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "commit": git_commit(),

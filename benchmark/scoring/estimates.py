@@ -13,11 +13,10 @@ from torch import Tensor
 
 from datasets import degrade
 from datasets.components import COMPONENTS
-from datasets.heatmaps import heatmaps
+from datasets.heatmaps import SIGMA, heatmaps
 from datasets.pairs import Pairs
 
 VISIBLE = 0.5  # a component is visible where its true map passes half a kernel's peak
-SIGMA = 1.5  # of the true maps, in pixels at 64 px, for a run that names none
 
 
 def estimates(path: Path) -> dict[str, Tensor]:

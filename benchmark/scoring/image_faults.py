@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from benchmark.scoring.metrics import DATA_RANGE
 
@@ -134,6 +133,8 @@ def _order(images: np.ndarray, hr: np.ndarray, names: Sequence[str]) -> str | No
         moved = np.flatnonzero(shown != own)
         if nearer and (line := _line(mistake, "undoing that", _moved_gain(images, hr, moved, shown), JUMP_DB)):
             return line
+    from scipy.optimize import linear_sum_assignment  # slow to import
+
     shown = linear_sum_assignment(distances)[1]
     moved = np.flatnonzero(shown != own)
     if len(moved) < count / 2:

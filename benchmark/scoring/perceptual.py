@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from methods.vgg import CONVOLUTIONS, POOLED, VGGFeatures
+from methods.vgg import LAST, POOLED, VGGFeatures
 
-TAPS = (2, 7, 12)  # the last convolution before each pooling, and ReLU3_2, where the weights end
+TAPS = (*POOLED, LAST)  # the last convolution before each pooling, and ReLU3_2, where the weights end
 BATCH = 10
 
 
@@ -33,12 +33,4 @@ def _batches(images: np.ndarray) -> list[Tensor]:
 @torch.inference_mode()
 def _features(images: Tensor, vgg: VGGFeatures) -> list[Tensor]:
     """Unit features at TAPS of images (B, 3, H, W) in [0, 1]."""
-    x = images.flip(1) * 255 if vgg.bgr else images
-    x = (x - vgg.mean) / vgg.std
-    found = []
-    for place, convolution in zip(CONVOLUTIONS, vgg.convolutions, strict=True):
-        x = torch.relu(convolution(x))
-        if place in TAPS:
-            found.append(nn.functional.normalize(x, dim=1, eps=1e-10))
-        x = nn.functional.max_pool2d(x, 2) if place in POOLED else x
-    return found
+    return [nn.functional.normalize(found, dim=1, eps=1e-10) for found in vgg.activations(images, TAPS)]

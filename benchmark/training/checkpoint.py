@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 
 from benchmark.cli import whole_file
-from benchmark.training import distributed
 from benchmark.training.step import Step
 from datasets.batch import DeviceFaces
 from datasets.face import BadInput
@@ -99,7 +98,6 @@ class Run:
     def _restore(self) -> tuple[TrainState, list[dict[int, Any]] | None]:
         """The state in the last whole checkpoint, and the optimisers' within a phase; the modules' are loaded."""
         saved = load(self.checkpoint, self.context.device)
-        distributed.barrier()  # nobody writes before everybody has read
         if saved is None:
             return TrainState(), None
         state = TrainState(**saved["state"])
@@ -110,7 +108,7 @@ class Run:
         else:
             place = f"phase {state.phase + 1}, epoch {state.epoch + 1}, update {state.update + 1}"
             line = f"going on from {self.checkpoint}: {place}"
-        distributed.print_once(line)
+        print(line, flush=True)
         return state, saved["optimisers"]
 
     @property
@@ -171,8 +169,6 @@ class Run:
             TrainingStopped: if a weight is not finite.
         """
         self.saved_at = time.monotonic()
-        if not distributed.is_main():
-            return
         for module in self.modules:
             for name, weight in module.named_parameters():
                 if not weight.isfinite().all():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
+from typing import Any
 
 import submitit
 from joblib import cpu_count
@@ -22,9 +23,9 @@ def executor_of(args: argparse.Namespace, folder: Path, threads: int | None) -> 
         raise BadInput(
             f"--cluster {args.cluster}: {error}; call it on a login node, or take --cluster local"
         ) from error
-    shape = {"tasks_per_node": args.processes, "cpus_per_task": threads or 4}
+    shape: dict[str, Any] = {"tasks_per_node": 1, "cpus_per_task": threads or 4}
     if args.cluster == "slurm":
-        shape |= {"timeout_min": args.minutes, "gpus_per_node": args.gpus * args.processes}
+        shape |= {"timeout_min": args.minutes, "gpus_per_node": args.gpus}
         shape |= {"slurm_partition": args.partition, "slurm_additional_parameters": {"requeue": True}}
     else:
         shape |= {"timeout_min": YEAR}

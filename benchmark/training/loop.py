@@ -1,8 +1,8 @@
 """The training loop: every trained method runs through it, phase by phase, and survives being killed.
 
 Nothing random is kept between updates: an epoch's order, warps and flips come from CPU generators seeded by (seed,
-phase, epoch), and PyTorch's own state (dropout, noise) is seeded again by (seed, phase, update, process). So a run that
-is resumed from a checkpoint draws what the unbroken one would have drawn.
+phase, epoch), and PyTorch's own state (dropout, noise) is seeded again by (seed, phase, update). So a run that is
+resumed from a checkpoint draws what the unbroken one would have drawn.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from tqdm import tqdm
 
 from benchmark.cli import whole_file
 from benchmark.runs.hardware import Precision, resolve_precision
-from benchmark.training import distributed
 from benchmark.training.checkpoint import Run, TrainingStopped, first_log
 from benchmark.training.step import Mode, Step, make_step
 from benchmark.training.validation import validate
@@ -79,7 +78,7 @@ def train(
                 rows, warp, flip = faces[state.update]
                 # Step.
                 done = state.epoch * updates + state.update
-                torch.manual_seed(_seed(context.seed, run.number, done, distributed.rank()))
+                torch.manual_seed(_seed(context.seed, run.number, done))
                 step.set_rate(state.epoch, done, phase.epochs * updates)
                 run.count_update(step(rows, warp, flip, state.epoch))
                 # Log.
@@ -88,7 +87,7 @@ def train(
                     continue
                 state.seconds = time.monotonic() - started
                 # Checkpoint, or stop.
-                late = _is_late(settings, context.device)
+                late = settings.deadline is not None and time.monotonic() >= settings.deadline
                 run.save_if_due(step, 0 if late or run.enough() else settings.checkpoint_seconds)
                 if late or run.enough():
                     return _stop(run, bar, step, late)
@@ -112,10 +111,9 @@ def _start(run: Run, settings: Settings) -> tqdm:
     if not run.finished:
         done += (state.epoch * run.updates() + state.update) * run.batch_size()
     if run.context.device.type == "cpu":
-        distributed.print_once(f"no GPU: training on the CPU, {torch.get_num_threads()} thread(s)")
+        print(f"no GPU: training on the CPU, {torch.get_num_threads()} thread(s)", flush=True)
     interval = 0.5 if sys.stderr.isatty() else 30  # seconds
-    hidden = not distributed.is_main()
-    return tqdm(total=sum(images), initial=done, unit="image", unit_scale=True, mininterval=interval, disable=hidden)
+    return tqdm(total=sum(images), initial=done, unit="image", unit_scale=True, mininterval=interval)
 
 
 def _make_step(run: Run, settings: Settings) -> Step:
@@ -134,18 +132,17 @@ def _seed(*parts: int) -> int:
 
 
 def _draw_epoch(run: Run) -> list[tuple[Tensor, Tensor | None, Tensor | None]]:
-    """For each update of the epoch this process's faces: indices, new warps, and whether each is mirrored."""
+    """For each update of the epoch its faces: indices, new warps, and whether each is mirrored."""
     phase, rows, size, updates = run.phase, run.rows[run.state.phase], run.batch_size(), run.updates()
     generator = torch.Generator().manual_seed(_seed(run.context.seed, run.number, run.state.epoch))
 
-    def local(values: Tensor) -> Iterable[Tensor]:
-        batches = values.to(run.context.device)[: updates * size].unflatten(0, (updates, size))
-        return batches[:, distributed.local_part(size)]
+    def batches(values: Tensor) -> Iterable[Tensor]:
+        return values.to(run.context.device)[: updates * size].unflatten(0, (updates, size))
 
     nothing = [None] * updates
-    order = local(rows[torch.randperm(len(rows), generator=generator)])
-    warps = local(degrade.sample_warps(len(rows), generator)) if phase.resample_degradation else nothing
-    flips = local(torch.rand(len(rows), generator=generator) < 0.5) if phase.flip else nothing
+    order = batches(rows[torch.randperm(len(rows), generator=generator)])
+    warps = batches(degrade.sample_warps(len(rows), generator)) if phase.resample_degradation else nothing
+    flips = batches(torch.rand(len(rows), generator=generator) < 0.5) if phase.flip else nothing
     return list(zip(order, warps, flips, strict=True))
 
 
@@ -160,7 +157,7 @@ def _log_losses(run: Run, names: list[str]) -> bool:
     state, patience = run.state, _LOOK_EVERY if run.context.device.type == "cuda" else 1
     if len(run.pending) < patience and state.update < run.updates() and not run.enough():
         return False
-    values = distributed.mean(torch.stack(run.pending)).tolist()
+    values = torch.stack(run.pending).tolist()
     run.pending.clear()
     for update, row in enumerate(values, state.update - len(values)):
         losses, done = dict(zip(names, row, strict=True)), state.epoch * run.updates() + update
@@ -171,11 +168,6 @@ def _log_losses(run: Run, names: list[str]) -> bool:
                 raise run.stopped(f"update {update + 1}: loss {name} is {value}")
             state.loss_sums[name] = state.loss_sums.get(name, 0.0) + value
     return True
-
-
-def _is_late(settings: Settings, device: torch.device) -> bool:
-    """Whether the deadline is over, for the first process and so for all."""
-    return settings.deadline is not None and distributed.broadcast(time.monotonic() >= settings.deadline, device)
 
 
 def _log_epoch(run: Run, scores: dict[str, float]) -> None:
@@ -198,8 +190,6 @@ def _log_epoch(run: Run, scores: dict[str, float]) -> None:
 
 def _write_logs(run: Run) -> None:
     """Write both logs as far as the run has come; the rows of its pretrained trunk come first."""
-    if not distributed.is_main():
-        return
     if run.state.rows:
         write_log(run.context.log, [*run.trunk_rows, *run.state.rows])
     if run.state.first_losses:
@@ -227,4 +217,3 @@ def _stop(run: Run, bar: tqdm, step: Step | None = None, late: bool = False) -> 
     run.method.module.eval()
     precisions = " then ".join(run.state.precisions)
     run.context.training_metadata |= {"epochs": run.state.rows, "precision": precisions}
-    distributed.barrier()

@@ -8,19 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmark.training import distributed
 from methods.trained import Optimiser
-
-
-class _Objective(nn.Module):
-    """A loss as a module's forward pass, which is what DistributedDataParallel watches."""
-
-    def __init__(self, module: nn.Module, loss: Callable[..., Any]):
-        super().__init__()
-        self.module, self.loss = module, loss
-
-    def forward(self, *inputs: Any) -> Any:
-        return self.loss(*inputs)
 
 
 class OptimisedModule:
@@ -39,8 +27,7 @@ class OptimisedModule:
     ):
         # A run has done so for all its modules; this is for a step by itself.
         module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.module, self.recipe = module, recipe
-        self.objective = distributed.distribute(_Objective(module, loss), module)
+        self.module, self.loss, self.recipe = module, loss, recipe
         slow = {id(parameter) for parameter in pretrained.parameters()} if pretrained is not None else set()
         trainable = [parameter for parameter in module.parameters() if parameter.requires_grad]
         groups: list[dict[str, Any]] = []

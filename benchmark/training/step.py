@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from benchmark.runs.hardware import Precision, resolve_precision
-from benchmark.training import distributed
 from benchmark.training.optimised import OptimisedModule
 from datasets.batch import Batch, DeviceFaces
 from datasets.face import BadInput
@@ -70,7 +69,7 @@ class Step:
         if self.critic:
             self.critic.freeze(True)
         with self._autocast():
-            terms, sr = self.generator.objective(batch, epoch)
+            terms, sr = self.generator.loss(batch, epoch)
         self.generator.backward_step(terms)
 
         # The critic's step.
@@ -79,7 +78,7 @@ class Step:
                 raise TypeError(f"phase {self.phase.name}: has a critic, but its loss returns no SR faces")
             self.critic.freeze(False)
             with self._autocast():
-                critic_terms = self.critic.objective(batch, sr.detach())
+                critic_terms = self.critic.loss(batch, sr.detach())
             self.critic.backward_step(critic_terms)
             terms = {**terms, **critic_terms}
 
@@ -111,7 +110,7 @@ class Step:
 
     def _fall_back(self, what: str, error: BaseException) -> None:
         reason = f"{what}, going on without: {str(error).strip().splitlines()[0]}"
-        distributed.print_once(f"training step: {reason}")
+        print(f"training step: {reason}", flush=True)
         self.context.training_metadata["step"] = reason
 
 
@@ -195,7 +194,7 @@ def make_step(
 
     Args:
         mode: "auto" compiles on CUDA and is eager on the CPU; "graph" is a CUDA graph; "compile" is torch.compile of
-            the modules, and on CUDA a CUDA graph of the whole step around them. Several processes use no graph.
+            the modules, and on CUDA a CUDA graph of the whole step around them.
 
     Raises:
         BadInput: if a graph is asked for on the CPU.
@@ -206,9 +205,6 @@ def make_step(
     if mode == "graph" and not cuda:
         raise BadInput(f"--step graph: needs a CUDA device, not {context.device}; take eager")
     graph = cuda and mode != "eager"
-    if graph and distributed.world_size() > 1:
-        distributed.print_once("training step: several processes, so no CUDA graph")
-        graph = False
     if cuda:
         torch.backends.cudnn.benchmark = True  # shapes never change, so the search for the fastest kernels pays
     phase.module.train()
@@ -216,5 +212,5 @@ def make_step(
         phase.critic.module.train()
     precision = resolve_precision(precision, context.device)
     how = mode + (" with a CUDA graph" if graph and mode == "compile" else "")
-    distributed.print_once(f"training step: {how}, {precision}")
+    print(f"training step: {how}, {precision}", flush=True)
     return (GraphStep if graph else Step)(phase, faces, context, precision == "bfloat16", compiled=mode == "compile")

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from benchmark.cli import whole_file
 from benchmark.scoring.metrics import psnr
-from benchmark.training import distributed
 from benchmark.training.checkpoint import Run
 from benchmark.training.step import align_batch
 from datasets import degrade
@@ -26,10 +25,9 @@ _BATCH = 64
 def validate(run: Run) -> dict[str, float]:
     """Mean PSNR (dB, 8-bit RGB) over the validation fold, NaN where it is empty; writes the sample grid.
 
-    val_rotation: mean error of the method's own STN, degrees, where it has one. The faces are the stored ones. Only the
-    first process computes it.
+    val_rotation: mean error of the method's own STN, degrees, where it has one. The faces are the stored ones.
     """
-    if not distributed.is_main() or not len(run.validation):
+    if not len(run.validation):
         return {"val_psnr": math.nan}
     method, scores, turns = run.method, list[float](), list[Tensor]()
     method.module.eval()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import cv2
 import numpy as np
@@ -12,7 +11,7 @@ from datasets.align import anchor_points, similarity
 from datasets.portrait import people, shapes
 from datasets.portrait.features import paint_eyes, paint_mouth
 from datasets.portrait.head import landmark_grid, pose_matrix
-from datasets.portrait.render import Sheet, corners, normals, rasterise, signed_area
+from datasets.portrait.render import Sheet, normals, rasterise
 from datasets.portrait.template import COLUMNS, sample
 from datasets.portrait.texture import Light, lit
 
@@ -40,33 +39,15 @@ class Drawing:
     image: (H, W, 3) uint8 RGB. landmarks: (n, 2) pixels, centres on whole numbers from 0; n = 68 for |yaw| <= 45, else
     39. Hidden points of the contour lie on the visible outline, as Menpo's do; all others are projections of points of
     the head. points: (n, 3) the head's own points before the pose, head coordinates. five: (5, 2) CelebA's points.
-    head: (R, C, 3) the mesh without hair. matrix: (2, 3) from posed millimetres (x, y, 1) before the roll to pixels.
+    matrix: (2, 3) from posed millimetres (x, y, 1) before the roll to pixels.
     """
 
     image: np.ndarray
     landmarks: np.ndarray
     five: np.ndarray
     points: np.ndarray
-    head: np.ndarray
     matrix: np.ndarray
     view: View
-
-    @cached_property
-    def visible(self) -> np.ndarray:
-        """Which of the head's own points (n,) no part of the head hides; ears and hair are left out."""
-        rotation = pose_matrix(self.view.yaw, self.view.pitch)
-        return unhidden(self.points @ rotation.T, self.head @ rotation.T)
-
-
-def unhidden(points: np.ndarray, head: np.ndarray, tolerance: float = 1.5) -> np.ndarray:
-    """Return which points (n, 3) no facing quadrilateral of the posed `head` (R, C, 3) hides by over `tolerance` mm."""
-    quads = corners(head)
-    quads = quads[signed_area(quads[..., :2]) > 0]
-    edges = np.roll(quads, -1, 1)[..., :2] - quads[..., :2]
-    offset = points[:, None, None, :2] - quads[None, ..., :2]
-    inside = (edges[..., 0] * offset[..., 1] - edges[..., 1] * offset[..., 0] >= 0).all(2)
-    before = quads[..., 2].min(1) > points[:, 2:] + tolerance
-    return ~(inside & before).any(1)
 
 
 def draw(
@@ -100,7 +81,7 @@ def draw(
     sheets = _sheets(who, face, head, gap, _gaze(rng, view.yaw), view)
     image = _picture(rng, sheets, matrix, size, view.light)
     landmarks, five = (p[:, :2] @ matrix[:, :2].T + matrix[:, 2] for p in (seen, five))
-    return Drawing(image, landmarks, five, points, head, matrix, view)
+    return Drawing(image, landmarks, five, points, matrix, view)
 
 
 def _view(rng: np.random.Generator, yaw: float | None, aligned: bool) -> View:

@@ -44,7 +44,6 @@ def landmark_error(landmarks: Tensor, target: Tensor) -> Tensor:
 class CBN(TrainedMethod):
     """Deep cascaded bi-network: estimate the face's shape and double the image, three times."""
 
-    wants = "aligned"
     Options = Options
 
     def __init__(self, options: Mapping[str, Any] | None = None):
@@ -69,9 +68,6 @@ class CBN(TrainedMethod):
         landmarks = self.module.basis.in_order(batch.landmarks)
         errors = sum(landmark_error(shape, landmarks) for shape in shapes)
         return {**terms, "L_landmarks": self.options.landmark_weight * errors / len(shapes)}, None
-
-    def upscale(self, lr: Tensor, truth: Batch | None = None) -> Tensor:
-        return self.upscale_and_inspect(lr, truth)[0]
 
     def upscale_and_inspect(self, lr: Tensor, truth: Batch | None = None) -> tuple[Tensor, dict[str, Tensor]]:
         """Return as "heatmaps" the masks (B, 4, 64, 64) of the components at the last cascade's landmarks."""

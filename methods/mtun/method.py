@@ -30,7 +30,6 @@ AFTER_TRUNK = 1  # the phase's number in the seeds where a trunk was trained fir
 class MTUN(TrainedMethod):
     """Super-resolution guided by facial component heatmaps (Yu et al., ECCV 2018), with every ablation as an option."""
 
-    VERSION = 1
     wants = "unaligned"
     Options = Options
     module: Generator
@@ -68,9 +67,7 @@ class MTUN(TrainedMethod):
             psi = VGGFeatures(context.vgg, padded=r.vgg_padded, random_width=o.random_vgg_width).to(self.device)
             context.notes["vgg"] = psi.source
             targets = Targets(psi, context.features)
-        optimiser = Optimiser(
-            r.optimiser, r.lr, decay=r.decay, floor=r.floor, schedule=r.schedule, warmup=r.warmup, alpha=r.alpha
-        )
+        optimiser = Optimiser(r.optimiser, r.lr, decay=r.decay, floor=r.floor, schedule=r.schedule, warmup=r.warmup)
         adversary = None
         if critic is not None:
             adversary = Critic(critic, optimiser, lambda batch, sr: losses.L_D(critic, 2 * batch.hr - 1, sr))
@@ -140,9 +137,6 @@ class MTUN(TrainedMethod):
     def beta(self, epoch: int) -> float:
         """Weight of L_U in an epoch, counted from 0."""
         return max(self.options.beta * self.recipe.beta_decay**epoch, self.recipe.beta_floor)
-
-    def upscale(self, lr: Tensor, truth: Batch | None = None) -> Tensor:
-        return self.upscale_and_inspect(lr, truth)[0]
 
     def upscale_and_inspect(self, lr: Tensor, truth: Batch | None = None) -> tuple[Tensor, dict[str, Tensor]]:
         if self.requires_ground_truth and (truth is None or len(truth.hr) != len(lr)):

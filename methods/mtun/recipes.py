@@ -11,7 +11,6 @@ class Recipe:
     """How MTUN is trained, and the details of its network on which sources differ. The defaults are the paper's."""
 
     optimiser: Literal["rmsprop", "adam"] = "rmsprop"
-    alpha: float = 0.9
     lr: float = 1e-3
     schedule: Literal["exponential", "cosine"] = "exponential"
     decay: float = 0.99

@@ -40,7 +40,6 @@ class MTUNTrunk(TrainedMethod):
     Stored in full precision, because MTUN's further training goes on from it.
     """
 
-    VERSION = 1
     STORED_IN_HALF = False
     wants = "unaligned"
     Options = Options
@@ -77,11 +76,8 @@ class MTUNTrunk(TrainedMethod):
         flip = self.recipe.flip
         return [Phase("trunk", o.epochs, o.batch_size, trained, optimiser, loss, flip=flip, validate=False)]
 
-    def upscale(self, lr: Tensor, truth: Batch | None = None) -> Tensor:
-        """The LR faces aligned by the STN, bicubic to (B, 3, 128, 128): the trunk makes no faces of its own."""
-        return self.upscale_and_inspect(lr, truth)[0]
-
     def upscale_and_inspect(self, lr: Tensor, truth: Batch | None = None) -> tuple[Tensor, dict[str, Tensor]]:
+        """The LR faces aligned by the STN, bicubic to (B, 3, 128, 128): the trunk makes no faces of its own."""
         with evaluating(self.module):
             _, _, warp = self.module.through_trunk(check_lr(lr, self.dtype))
         return degrade.resize(degrade.align(lr, warp), degrade.HR).clamp(0, 1), {"warp_stn": warp}

@@ -44,7 +44,6 @@ class Options(options.Options):
 class PositionPatch(Method):
     """Combine the training patches at each position to match the LR patch; the same weights combine the HR patches."""
 
-    wants = "aligned"
     Options = Options
 
     def __init__(self, options: Mapping[str, Any] | None = None):

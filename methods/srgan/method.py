@@ -40,7 +40,6 @@ class Options(options.Options):
 class SRGAN(TrainedMethod):
     """A generic x8 super-resolver with a discriminator and no prior on faces."""
 
-    wants = "aligned"
     Options = Options
     module: SRResNet
 

@@ -36,7 +36,6 @@ class STN0(TrainedMethod):
     is what the same authors train TDAE's encoder with; option `supervised` takes L_w, as MTUN's own STN does.
     """
 
-    VERSION = 1
     wants = "unaligned"
     Options = Options
 
@@ -66,10 +65,7 @@ class STN0(TrainedMethod):
             aligned, warp = self.module(lr)
         return aligned.clamp(0, 1), warp
 
-    def upscale(self, lr: Tensor, truth: Batch | None = None) -> Tensor:
-        """Enlarge the aligned faces by bicubic interpolation."""
-        return self.upscale_and_inspect(lr, truth)[0]
-
     def upscale_and_inspect(self, lr: Tensor, truth: Batch | None = None) -> tuple[Tensor, dict[str, Tensor]]:
+        """Enlarge the aligned faces by bicubic interpolation."""
         aligned, warp = self.align(check_lr(lr, self.dtype))
         return degrade.resize(aligned, degrade.HR).clamp(0, 1), {"warp_stn0": warp}

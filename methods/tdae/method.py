@@ -12,7 +12,6 @@ from pydantic import Field
 from torch import Tensor
 
 from datasets.batch import Batch
-from datasets.face import BadInput
 from datasets.pairs import Pairs
 from methods import options
 from methods.interface import Context, check_lr
@@ -43,15 +42,8 @@ Loss = Callable[[Batch, int, Discriminator | None], tuple[dict[str, Tensor], Ten
 
 
 def near_frontal(pairs: Pairs, threshold: float) -> np.ndarray:
-    """Select the faces with less than `threshold` degrees of yaw: (N,) bool.
-
-    Raises:
-        BadInput: if there is none.
-    """
-    mask = (pairs.faces["yaw"].abs() < threshold).to_numpy()
-    if not mask.any():
-        raise BadInput(f"tdae yaw_threshold: {threshold}: no training face has less yaw; raise it")
-    return mask
+    """Select the faces with less than `threshold` degrees of yaw: (N,) bool."""
+    return (pairs.faces["yaw"].abs() < threshold).to_numpy()
 
 
 def bce(logits: Tensor, real: bool) -> Tensor:
@@ -127,9 +119,6 @@ class TDAE(TrainedMethod):
 
     def _loss_critic(self, critic: Discriminator, batch: Batch, sr: Tensor) -> dict[str, Tensor]:
         return {"D_real": bce(critic(2 * batch.hr - 1), real=True) / 2, "D_fake": bce(critic(sr), real=False) / 2}
-
-    def upscale(self, lr: Tensor, truth: Batch | None = None) -> Tensor:
-        return self.upscale_and_inspect(lr, truth)[0]
 
     def upscale_and_inspect(self, lr: Tensor, truth: Batch | None = None) -> tuple[Tensor, dict[str, Tensor]]:
         """Return "warp_stn", the first decoder's two STNs as one warp, and "warp_encoder", all four as one."""

@@ -38,7 +38,6 @@ class Options(options.Options):
 class VDSR(TrainedMethod):
     """Enlarge by bicubic x2 and add the predicted residual, three times."""
 
-    wants = "aligned"
     Options = Options
     module: VDSRNet
 

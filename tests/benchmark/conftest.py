@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import experiments
 import made_up
+import matplotlib.pyplot as plt
 import pytest
 import torch
 from scored import BLOCK
 
 from benchmark import config
 from datasets.pairs import Pairs
+
+os.environ.pop("EXPERIMENT", None)  # tests have experiments of their own
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +39,12 @@ def toy(made_up_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return config.load()
 
 
+@pytest.fixture(autouse=True)
+def _closed() -> Iterator[None]:
+    yield
+    plt.close("all")
+
+
 @pytest.fixture
 def one_thread() -> Iterator[None]:
     """PyTorch with one thread, so that two ways of doing the same round alike."""
@@ -48,7 +58,6 @@ def one_thread() -> Iterator[None]:
 def experiment(pairs_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> config.Experiment:
     """An experiment in the working directory with 24 test faces and nothing else."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("EXPERIMENT", raising=False)
     experiments.write(tmp_path, BLOCK)
     shutil.copytree(pairs_folder, "data/tiny/test")
     Path("data/tiny/manifest.json").write_text('{"hash": "abc"}')

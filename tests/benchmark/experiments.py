@@ -33,6 +33,20 @@ def change(folder: Path, **changes: Any) -> None:
     write(folder, block_)
 
 
+def put(folder: Path, name: str, *keys: str, value: Any) -> None:
+    """Set a key of the experiment `name` in the folder's params.yaml, or remove it (`value` is Ellipsis)."""
+    path = folder / "params.yaml"
+    params = yaml.safe_load(path.read_text())
+    parent = params["experiments"][name]
+    for key in keys[:-1]:
+        parent = parent[key]
+    if value is ...:
+        del parent[keys[-1]]
+    else:
+        parent[keys[-1]] = value
+    path.write_text(yaml.safe_dump(params, sort_keys=False))
+
+
 def write(folder: Path, *blocks: dict[str, Any]) -> Path:
     """Write params.yaml with these experiments, of which the first is chosen."""
     params = {"experiments": {one["name"]: one for one in blocks}, "experiment": blocks[0]}

@@ -10,6 +10,7 @@ from typing import Any
 import experiments
 import numpy as np
 import pandas as pd
+import tiny
 import torch
 from PIL import Image
 from safetensors.torch import save_file
@@ -48,7 +49,7 @@ def make(root: Path, pairs: Pairs) -> config.Experiment:
     faces = Pairs(
         *(getattr(faces, name) for name in ARRAYS), faces=faces.faces.assign(yaw=yaw, source=source, validation=0)
     )
-    write_faces(experiment.data / "test", faces)
+    tiny.write_pairs(faces, experiment.data / "test")
     for name, (_, seeds, noise) in RUNS.items():
         run = experiment.run(name)
         for seed in range(seeds):
@@ -57,14 +58,6 @@ def make(root: Path, pairs: Pairs) -> config.Experiment:
         write_metrics(run, faces)
         write_provenance(run)
     return experiment
-
-
-def write_faces(folder: Path, pairs: Pairs) -> None:
-    """The test faces as benchmark.prepare leaves them."""
-    folder.mkdir(parents=True)
-    for name in ARRAYS:
-        np.save(folder / f"{name}.npy", getattr(pairs, name))
-    pairs.faces.to_csv(folder / "faces.csv", index=False)
 
 
 def write_images(run: config.Run, seed: int, pairs: Pairs, noise: float) -> None:
@@ -82,16 +75,11 @@ def write_images(run: config.Run, seed: int, pairs: Pairs, noise: float) -> None
         save_file({"heatmaps": maps.half(), "warp_stn": warps.half()}, folder / config.ESTIMATES)
 
 
-def hash_of(run: str, seed: int) -> float:
-    """A small number by which one training's losses differ from every other's."""
-    return zlib.crc32(f"{run} {seed}".encode()) * 1e-12
-
-
 def write_log(run: config.Run, seed: int) -> None:
     """log.csv of a training of four epochs."""
     epochs = np.arange(1, 5)
     table = pd.DataFrame({"phase": run.method, "epoch": epochs, "lr": 1e-3, "val_psnr": 15 + epochs + seed})
-    own = hash_of(run.name, seed)
+    own = zlib.crc32(f"{run.name} {seed}".encode()) * 1e-12  # by which its losses differ from every other training's
     table = table.assign(L_p=(0.1 + own) / epochs, L_h=0.05 / epochs)
     run.log(seed).parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(run.log(seed), index=False)

@@ -11,7 +11,6 @@ from typing import Any
 
 import experiments
 import tiny
-import yaml
 
 from methods.vdsr import TINY
 
@@ -37,16 +36,6 @@ def make_project(folder: Path) -> Path:
     (folder / "data/small/manifest.json").write_text(json.dumps(manifest))
     experiments.write(folder, BLOCK)
     return folder
-
-
-def change_params(folder: Path, *keys: str, value: Any) -> None:
-    """Set a key of the experiment in params.yaml."""
-    params = yaml.safe_load((folder / "params.yaml").read_text())
-    block = parent = params["experiments"]["small"]
-    for key in keys[:-1]:
-        parent = parent[key]
-    parent[keys[-1]] = value
-    experiments.write(folder, block)
 
 
 def run(folder: Path, *arguments: str, code: Path = ROOT) -> str:

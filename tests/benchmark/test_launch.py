@@ -10,6 +10,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import experiments
 import pytest
 import small
 
@@ -52,7 +53,7 @@ def test_scores_suffice_where_weights_are_gone(launched: Launched, tmp_path: Pat
 def test_changed_option_retrains_its_run_alone(launched: Launched, tmp_path: Path) -> None:
     folder = tmp_path / "changed"
     subprocess.run(["cp", "-r", launched[0], folder], check=True)
-    small.change_params(folder, "runs", "long", "epochs", value=1)
+    experiments.put(folder, "small", "runs", "long", "epochs", value=1)
     again = small.command(folder, *LAUNCH, "--only", "vdsr", "long", "bicubic")
     assert [line.split(":")[0] for line in again.stdout.splitlines() if "starts" in line] == ["long-seed0"]
 
@@ -64,7 +65,8 @@ def test_images_from_elsewhere_are_scored(launched: Launched, tmp_path: Path) ->
     theirs.mkdir()
     for path in (results / "sr/bicubic/seed0").glob("*.png"):
         shutil.copy(path, theirs)
-    small.change_params(folder, "runs", "theirs", value={"method": "images", "folder": theirs.name, "align": "stn0"})
+    item = {"method": "images", "folder": theirs.name, "align": "stn0"}
+    experiments.put(folder, "small", "runs", "theirs", value=item)
     done = small.command(folder, *LAUNCH, "--only", "theirs")
     assert done.returncode == 0, done.stdout + done.stderr
     scores = [json.loads((results / f"metrics/{name}.json").read_text())["psnr"] for name in ("theirs", "bicubic")]
@@ -73,7 +75,7 @@ def test_images_from_elsewhere_are_scored(launched: Launched, tmp_path: Path) ->
 
 def test_time_limit_saves_and_says_so(tmp_path: Path) -> None:
     folder = small.make_project(tmp_path)
-    small.change_params(folder, "runs", "long", "epochs", value=100_000)
+    experiments.put(folder, "small", "runs", "long", "epochs", value=100_000)
     done = small.command(folder, *LAUNCH, "--only", "long", "--seconds", "15")
     assert done.returncode == cli.OUT_OF_TIME
     assert "time is up; the same command resumes" in done.stdout

@@ -34,14 +34,14 @@ def test_predict_writes_what_the_method_gives_for_every_face(
         expected = to_uint8(degrade.resize(seen, 128)).numpy()
         for face, image in zip(held_out.faces["name"], expected, strict=True):
             np.testing.assert_array_equal(read(folder / f"{face}.png"), image)
-        assert len(list(folder.glob("*.png"))) == len(held_out)
+        assert [path.suffix for path in folder.glob("[!.]*")] == [".png"] * len(held_out)
         assert not (folder / config.ESTIMATES).exists()
 
 
 def test_faces_of_another_size_are_refused(experiment: config.Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
     store("unaligned")
     monkeypatch.setattr(method_class("bicubic"), "upscale", lambda self, lr, truth=None: lr)
-    with pytest.raises(BadInput, match=r"unaligned: upscale gives \(16, 3, 16, 16\), not \(16, 3, 128, 128\)"):
+    with pytest.raises(BadInput, match=r"unaligned: upscale gives \(8, 3, 16, 16\), not \(8, 3, 128, 128\)"):
         run_predict("unaligned")
     assert not experiment.run("unaligned").images(0).exists()
 

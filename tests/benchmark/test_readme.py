@@ -28,7 +28,7 @@ def every(results: Results) -> dict[str, Results]:
 
 
 def test_finding_has_a_row_a_claim_with_the_report_s_numbers(reported: Results) -> None:
-    text = readme.section(every(reported))
+    text = readme.render(readme.FINDING, every(reported))
     rows = [line.split("|")[1:-1] for line in text.splitlines() if line.startswith("|")][2:]
     assert len(rows) == 6
     judged = {c["says"]: c for c in json.loads((reported.experiment.results / "claims.json").read_text())["claims"]}
@@ -58,7 +58,7 @@ def test_what_is_not_measured_is_said(reported: Results) -> None:
     unknown = quotes.gain("ours", "cbn"), quotes.score("cbn"), quotes.epochs("cbn"), quotes.rotation("cbn")
     assert unknown == (MISSING,) * 4
     assert quotes.effect("autoencoder") == MISSING
-    assert "under way" in readme.section(every(reported))
+    assert "under way" in readme.render(readme.FINDING, every(reported))
 
 
 @pytest.mark.parametrize("template", ["readme.md.j2", *readme.PAGES.values()])
@@ -68,17 +68,17 @@ def test_no_number_is_typed(template: str) -> None:
 
 
 def test_no_picture_of_a_face(reported: Results) -> None:
-    texts = [readme.render(template, every(reported)) for template in ("readme.md.j2", *readme.PAGES.values())]
+    texts = [readme.render(template, every(reported)) for template in (readme.FINDING, *readme.PAGES.values())]
     assert all("figures/" not in text for text in texts)
 
 
 def test_only_what_is_between_the_markers_changes(reported: Results) -> None:
     page = f"# Title\n\n{readme.BEGIN}\nTo be replaced.\n{readme.END}\n\nMore.\n"
-    new = readme.filled(page, readme.section(every(reported)))
+    new = readme.filled(page, readme.render(readme.FINDING, every(reported)))
     assert new.startswith(f"# Title\n\n{readme.BEGIN}\n## Finding")
     assert new.endswith(f"{readme.END}\n\nMore.\n")
     assert "To be replaced" not in new
-    assert readme.filled(new, readme.section(every(reported))) == new
+    assert readme.filled(new, readme.render(readme.FINDING, every(reported))) == new
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_pages_without_a_place_for_it_are_refused(page: str) -> None:
 
 def test_an_experiment_without_a_report_is_named(toy: config.Experiment) -> None:
     with pytest.raises(BadInput, match=r"results/toy/claims.json: missing; run .* --experiment toy"):
-        readme.section(every(Results(toy)))
+        readme.render(readme.FINDING, every(Results(toy)))
 
 
 @pytest.mark.parametrize("path", [readme.README, *readme.PAGES])

@@ -20,7 +20,7 @@ from benchmark.runs.fingerprint import record_of
 from benchmark.runs.provenance import RECORD
 from datasets.face import BadInput
 
-MANIFEST = {"faces": {"train": 1234, "test": 12}, "validation": 34}
+MANIFEST = {"faces": {"train": 1234, "test": 12}, "validation": 34, "hash": "of these faces"}
 MADE = {"seconds": 7200.0, "device": "a device", "precision": "float32", "date": "2031-02-03T04", "commit": "abcdef012"}
 
 
@@ -118,7 +118,7 @@ def trained(toy: config.Experiment, monkeypatch: pytest.MonkeyPatch) -> config.R
     run = toy.run("ours")
     (toy.data / "manifest.json").write_text(json.dumps(MANIFEST))
     facts = json.loads(run.facts.read_text())
-    facts["training"] = [facts["training"][0] | record_of(run, 0)]
+    facts |= {"training": [facts["training"][0] | record_of(run, 0)], "data": MANIFEST["hash"]}
     run.facts.write_text(json.dumps(facts))
     run.weights(0).mkdir(parents=True)
     (run.weights(0) / "weights.safetensors").write_bytes(b"half precision")
@@ -143,7 +143,7 @@ def test_scores_of_other_weights_and_too_many_bytes_are_refused(
         release_of("ours")
     facts = trained.facts.read_text()
     trained.facts.write_text(facts.replace(record_of(trained, 0)["fingerprint"], "another"))
-    with pytest.raises(BadInput, match=r"ours\.facts\.json: of other weights"):
+    with pytest.raises(BadInput, match=r"ours\.facts\.json: missing or of other weights"):
         release_of("ours")
     (trained.weights(0) / RECORD).write_text(json.dumps(record_of(trained, 1)))
     with pytest.raises(BadInput, match=r"seed0: not trained as params\.yaml"):

@@ -20,7 +20,7 @@ from benchmark import config, report
 from benchmark.reporting import accepted, claims, page
 from benchmark.reporting.faces import Gallery
 from benchmark.reporting.results import Results, outdated
-from benchmark.reporting.scores import Loader
+from benchmark.reporting.scores import loader
 from datasets.face import BadInput
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("report")]  # one report for all
@@ -190,7 +190,7 @@ def test_page_of_fifty_faces_and_twentysix_runs_stays_small(
     assert 50 * (27 * np.mean(sizes) + 16 * np.mean(overlays)) < 13_000_000
     monkeypatch.setattr(page, "LIMIT", 1000)
     with pytest.raises(BadInput, match=r"report.html: \d"):
-        page.write(Results(toy), None, claims.judge(Results(toy), Loader(Results(toy))), {})
+        page.write(Results(toy), None, claims.judge(Results(toy), loader(Results(toy))), {})
 
 
 def test_a_folder_and_a_line_put_a_method_everywhere(

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import experiments
 import pytest
 import slurm_node
 import small
@@ -39,7 +40,7 @@ def test_an_experiment_is_trained_and_scored(tmp_path: Path) -> None:
 
 def test_a_job_that_loses_its_node_is_queued_again_and_resumes(node: dict[str, str], tmp_path: Path) -> None:
     folder = small.make_project(tmp_path)
-    small.change_params(folder, "runs", "long", "epochs", value=60)
+    experiments.put(folder, "small", "runs", "long", "epochs", value=60)
     call = small.start(folder, *LAUNCH, "--only", "long")
     slurm_node.wait_for(lambda: any((folder / "work").glob("small-long-0-*/.lock")), "the training", folder)
     job = slurm_node.command(node, "squeue", "--noheader", "--format=%A").split()[0]
@@ -47,7 +48,7 @@ def test_a_job_that_loses_its_node_is_queued_again_and_resumes(node: dict[str, s
     slurm_node.wait_for(lambda: "Restarts=1" in slurm_node.command(node, "scontrol", "show", "job", job), job, folder)
     assert call.wait(300) == 0
     unbroken = small.make_project(tmp_path / "unbroken")
-    small.change_params(unbroken, "runs", "long", "epochs", value=60)
+    experiments.put(unbroken, "small", "runs", "long", "epochs", value=60)
     assert small.command(unbroken, "train", "--run", "long").returncode == 0
     weights = [path / "results/small/weights/long/seed0/weights.safetensors" for path in (folder, unbroken)]
     assert subprocess.run(["cmp", *weights], check=False).returncode == 0

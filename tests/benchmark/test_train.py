@@ -14,6 +14,7 @@ from typing import Any
 import experiments
 import pandas as pd
 import pytest
+import small
 import tiny
 import torch
 from filelock import FileLock
@@ -48,10 +49,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     known = [*interface.names(), "tiny"]
     monkeypatch.setattr(interface, "names", lambda: known)
     monkeypatch.chdir(tmp_path)
-    tiny.write_pairs(tiny.make_pairs(), tmp_path / "data/small/train")
-    tiny.write_pairs(tiny.make_pairs(6), tmp_path / "data/small/test")
-    manifest = {"hash": "abc", "files": {"train/hr.npy": "1", "test/hr.npy": "2"}}
-    (tmp_path / "data/small/manifest.json").write_text(json.dumps(manifest))
+    small.make_project(tmp_path)
     write_params()
     return tmp_path
 

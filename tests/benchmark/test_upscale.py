@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from scored import read
 
 from benchmark import config, upscale
 from datasets import align, degrade, detect, photograph
@@ -46,7 +47,6 @@ def compose(faces: list[Face]) -> tuple[np.ndarray, list[np.ndarray]]:
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project whose only trained run is bicubic interpolation."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("EXPERIMENT", raising=False)
     runs = {name: {"method": "bicubic", "align": "none"} for name in ("bicubic", "vdsr")}
     runs["net"] = {"method": "vdsr", "align": "none"}
     experiments.write(tmp_path, experiments.block("x", methods={"vdsr": {"width": 64}}, runs=runs))
@@ -60,11 +60,6 @@ def run(*photos: str, **options: Any) -> Path:
     return given["to"]
 
 
-def read(path: Path) -> np.ndarray:
-    with Image.open(path) as image:
-        return np.array(image)
-
-
 def test_a_network_that_is_given_away_is_taken_where_none_is_trained(project: Path) -> None:
     vdsr, bicubic = (config.load().run(name) for name in ("vdsr", "bicubic"))
     assert upscale.trained(config.load()) == ["bicubic"]
@@ -73,16 +68,6 @@ def test_a_network_that_is_given_away_is_taken_where_none_is_trained(project: Pa
     assert upscale.trained(config.load()) == ["bicubic", "vdsr"]
     assert upscale.weights_of(vdsr) == vdsr.released
     assert upscale.weights_of(bicubic) == bicubic.weights(0)  # one's own comes first
-
-
-def test_weights_that_are_not_here_are_named_with_those_that_are(project: Path) -> None:
-    experiment = config.load()
-    with pytest.raises(BadInput, match=r"weights/vdsr/seed0: no weights; of \w+ take --run bicubic$"):
-        upscale.require_weights(experiment.run("vdsr"))
-    upscale.require_weights(experiment.run("bicubic"))
-    Path("results/x/weights/bicubic/seed0").rmdir()
-    with pytest.raises(BadInput, match=r"no weights; of \w+ `dvc repro` or `python -m benchmark train` makes some$"):
-        upscale.require_weights(experiment.run("vdsr"))
 
 
 def test_weights_are_taken_for_what_they_are(project: Path) -> None:
@@ -125,15 +110,6 @@ def test_photograph_is_taken_as_it_is_shown(project: Path, drawn: list[Face]) ->
     exif[0x0112] = 6
     Image.fromarray(np.ascontiguousarray(np.rot90(image))).save("turned.png", exif=exif)
     np.testing.assert_array_equal(photograph.read(Path("turned.png")), image)
-
-
-def test_transparent_is_white(project: Path) -> None:
-    pixels = np.zeros((30, 40, 4), np.uint8)
-    pixels[:, :20] = (*SKY, 255)
-    Image.fromarray(pixels).save("a.png")
-    image = photograph.read(Path("a.png"))
-    assert (image[:, :20] == SKY).all()
-    assert (image[:, 20:] == 255).all()
 
 
 def test_whole_takes_the_central_square(project: Path) -> None:

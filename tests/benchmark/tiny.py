@@ -1,11 +1,10 @@
-"""A small adversarial method that uses what the loop offers, faces for it, and a program that trains it."""
+"""A small adversarial method that uses what the loop offers, and faces for it."""
 
 from __future__ import annotations
 
-import json
-import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +13,6 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, mse_loss
 
-from benchmark.training import distributed
 from benchmark.training.loop import Settings, train
 from datasets import degrade
 from datasets.batch import Batch, to_float, to_uint8
@@ -50,7 +48,6 @@ class Options(options.Options):
     norm: bool = True
     epochs: int = 3
     delay: float = 0.0  # seconds an update takes longer
-    batch_size: int = 6  # of the first phase
     recipe: str = "paper"
 
 
@@ -74,7 +71,7 @@ class Tiny(TrainedMethod):
         epochs = self.options.epochs
         critic = Critic(self.critic, sgd, self.critic_loss)
         return [
-            Phase("pixels", epochs, self.options.batch_size, self.module, rmsprop, self.pixel_loss),
+            Phase("pixels", epochs, 6, self.module, rmsprop, self.pixel_loss),
             Phase("play", epochs, 8, self.module, adam, self.loss, critic, resample_degradation=False),
         ]
 
@@ -109,7 +106,7 @@ def assert_same_run(one: Path, other: Path) -> None:
         assert (one / name).read_bytes() == (other / name).read_bytes()
 
 
-def fit(folder: Path, settings: Settings, max_updates: int | None = None, **options: float) -> Tiny:
+def fit(folder: Path, settings: Settings, max_updates: int | None = None, **options: Any) -> Tiny:
     """Train a Tiny in `folder`."""
     torch.manual_seed(1)
     method = Tiny(options)
@@ -118,16 +115,7 @@ def fit(folder: Path, settings: Settings, max_updates: int | None = None, **opti
     return method
 
 
-def fit_and_save(folder: Path, **options: float) -> None:
+def fit_and_save(folder: Path, **options: Any) -> None:
     """A whole program: train with a checkpoint after every update, and save."""
     torch.set_num_threads(1)
-    distributed.start(torch.device("cpu"))
-    distributed.print_once(f"{distributed.world_size()} process(es)")
-    method = fit(folder, Settings(checkpoint_seconds=0, precision="float32"), **options)
-    if distributed.is_main():
-        method.save(folder)
-    distributed.stop()
-
-
-if __name__ == "__main__":
-    fit_and_save(Path(sys.argv[1]), **json.loads(sys.argv[2]))
+    fit(folder, Settings(checkpoint_seconds=0, precision="float32"), **options).save(folder)

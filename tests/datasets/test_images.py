@@ -55,8 +55,11 @@ def test_stored_pixels_become_rgb(data: bytes, expected: np.ndarray, tolerance: 
 
 
 def test_displayed_is_on_white() -> None:
-    clear = encode(Image.fromarray(np.dstack([COLOURS, np.zeros_like(RAMP)])))
-    assert (decode(clear, "a.png", displayed=True) == 255).all()
+    alpha = np.zeros_like(RAMP)
+    alpha[:, :20] = 255
+    image = decode(encode(Image.fromarray(np.dstack([COLOURS, alpha]))), "a.png", displayed=True)
+    assert (image[:, 20:] == 255).all()
+    assert (image[:, :20] == COLOURS[:, :20]).all()
 
 
 @pytest.mark.parametrize(

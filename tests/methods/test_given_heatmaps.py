@@ -23,12 +23,9 @@ from methods.mtun import TINY
 CPU = torch.device("cpu")
 
 
-def made(heatmaps: str, fit_briefly) -> Method:
-    return fit_briefly(create("mtun", TINY | {"stacks": 0, "heatmaps": heatmaps}))
-
-
 def test_true_heatmaps_change_the_output_and_empty_ones_do_not(batch: Batch, fit_briefly) -> None:
-    true, zero = made("true", fit_briefly), made("zero", fit_briefly)
+    options = TINY | {"stacks": 0}
+    true, zero = (fit_briefly(create("mtun", options | {"heatmaps": kind})) for kind in ("true", "zero"))
     moved = replace(batch, landmarks=batch.landmarks + 20)
     faces = []
     for truth in (batch, moved, batch):
@@ -77,7 +74,8 @@ class Copy(Method):
 
 
 def test_predict_hands_over_the_truth_about_each_face(pairs: Pairs, tmp_path: Path) -> None:
-    assert len(pairs) % BATCH
+    pairs = pairs[np.arange(len(pairs) - 1)]
+    assert len(pairs) % BATCH  # the last batch is smaller
     predict(Copy(), to_float(torch.from_numpy(pairs.lr)), pairs, tmp_path, "copy")
     for name, hr in zip(pairs.faces["name"], pairs.hr, strict=True):
         assert np.array_equal(np.asarray(Image.open(tmp_path / f"{name}.png")), hr)

@@ -37,32 +37,11 @@ def test_loss_sets_of_table_3(options: dict, terms: set[str], batch: Batch) -> N
     assert sr.shape == batch.hr.shape
 
 
-def numpy_target(batch: Batch, size: int, sigma: float, tilted: bool) -> np.ndarray:
-    """Target heatmaps written out: for every face, component and visible landmark, a Gaussian; the largest counts."""
-    target = np.zeros((len(batch.hr), 4, size, size))
-    y, x = np.mgrid[:size, :size]
-    for face in range(len(batch.hr)):
-        rotation, scale, tx, ty = batch.warp[face].double().numpy()
-        for point, component in zip(batch.landmarks[face].double().numpy(), batch.component[face], strict=True):
-            if component < 0:
-                continue
-            u, v = (point + 0.5) / 64 - 1
-            if tilted:
-                u, v = (
-                    scale * (math.cos(rotation) * u - math.sin(rotation) * v) + tx,
-                    scale * (math.sin(rotation) * u + math.cos(rotation) * v) + ty,
-                )
-            px, py = (u + 1) * size / 2 - 0.5, (v + 1) * size / 2 - 0.5
-            kernel = np.exp(-((x - px) ** 2 + (y - py) ** 2) / (2 * sigma**2))
-            target[face, component] = np.maximum(target[face, component], kernel)
-    return target
-
-
 @pytest.mark.parametrize(("heb_at", "sigma"), [(64, 2.0), (32, 1.0), (16, 0.5)])
 def test_structure_loss_is_the_sum_of_mean_squared_errors(heb_at: int, sigma: float, batch: Batch) -> None:
     method = make(stacks=2, heb_at=heb_at, sigma=2.0, heatmap_weight=3.0)
     terms, _ = phase_of(method).loss(batch, 0)
-    target = numpy_target(batch, heb_at, sigma, tilted=heb_at < 64)
+    target = batch.heatmaps(heb_at, sigma, "lr" if heb_at < 64 else "upright").double().numpy()
     with torch.no_grad():
         heatmaps = method.module(batch.lr).heatmaps
     expected = sum(((maps.double().numpy() - target) ** 2).mean() for maps in heatmaps)

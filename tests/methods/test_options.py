@@ -17,19 +17,19 @@ from tests.methods.test_contract import METHODS, tiny
 @pytest.mark.parametrize("name", METHODS)
 def test_unknown_option_is_refused(name: str) -> None:
     known = ", ".join(discover()[name].Options.model_fields) or "none"
-    with pytest.raises(BadInput, match=f"has no option 'no_such_option'; it has {known}$"):
+    with pytest.raises(BadInput, match=f"no_such_option: no such key; known are {known}$"):
         create(name, {"no_such_option": 1})
 
 
 @pytest.mark.parametrize(
     ("name", "option", "line"),
     [
-        ("mtun", {"adversarial": "no"}, "MTUN option adversarial: 'no' is not true or false"),
-        ("mtun", {"epochs": "1"}, "MTUN option epochs: '1' is not a whole number or null"),
-        ("vdsr", {"depth": True}, "VDSR option depth: True is not a whole number"),
-        ("vdsr", {"colour": "grey"}, "VDSR option colour: 'grey' is not 'y' or 'rgb'"),
-        ("vdsr", {"lr": float("nan")}, "VDSR option lr: nan; give a finite number"),
-        ("mtun", {"width": 3}, "MTUN option width: 3; give a multiple of 2"),
+        ("mtun", {"adversarial": "no"}, "MTUN: adversarial: 'no': input should be a valid boolean"),
+        ("mtun", {"epochs": "1"}, "MTUN: epochs: '1': input should be a valid integer"),
+        ("vdsr", {"depth": True}, "VDSR: depth: True: input should be a valid integer"),
+        ("vdsr", {"colour": "grey"}, "VDSR: colour: 'grey': input should be 'y' or 'rgb'"),
+        ("vdsr", {"lr": float("nan")}, "VDSR: lr: nan: input should be a finite number"),
+        ("mtun", {"width": 3}, "MTUN: width: 3: input should be a multiple of 2"),
     ],
 )
 def test_value_of_another_type_is_refused_in_words(name: str, option: dict[str, Any], line: str) -> None:
@@ -46,19 +46,21 @@ def bounds() -> list[tuple[str, str, float, str]]:
             step = next((bound.multiple_of for bound in field.metadata if isinstance(bound, MultipleOf)), 1)
             for bound in field.metadata:
                 if isinstance(bound, Ge):
-                    value = bound.ge - (step if whole else 0.5)
-                    found.append((name, option, value, f"{value}; give at least {bound.ge}"))
+                    value, said = bound.ge - (step if whole else 0.5), f"greater than or equal to {bound.ge}"
                 elif isinstance(bound, Gt):
-                    found.append((name, option, float(bound.gt), f"{float(bound.gt)}; give more than {bound.gt}"))
+                    value, said = float(bound.gt), f"greater than {bound.gt}"
                 elif isinstance(bound, Le):
-                    found.append((name, option, bound.le + 1, f"{bound.le + 1}; give at most {bound.le}"))
+                    value, said = bound.le + 1, f"less than or equal to {bound.le}"
+                else:
+                    continue
+                found.append((name, option, value, f"{value}: input should be {said}"))
     return found
 
 
 @pytest.mark.parametrize(("name", "option", "value", "says"), bounds())
 def test_an_option_out_of_bounds_is_refused(name: str, option: str, value: float, says: str) -> None:
     method = discover()[name]
-    with pytest.raises(BadInput, match=f"^params.yaml: {method.__name__} option {option}: {says}$"):
+    with pytest.raises(BadInput, match=f"^params.yaml: {method.__name__}: {option}: {says}$"):
         method({option: value})
 
 

@@ -9,10 +9,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from benchmark import reference
-from benchmark.reporting.faces import Gallery, on_black
+from benchmark.reporting.faces import Gallery, on_black, overlay
 from benchmark.reporting.figures import figure
 from benchmark.reporting.results import OURS
-from benchmark.reporting.sheet import corpus_sheet, overlay
 
 ROWS = 6
 HEAD, FOOT, LINE = 0.5, 0.3, 0.09  # inches above and below the grid, and of a line there
@@ -23,6 +22,7 @@ COLUMNS = {  # a run each, or one of the pictures in `pictures`
     4: ["LR", "HR", "no_heb_p", "no_heb_pf", "no_heb_pfu", "ours_p", "ours_pf", OURS],
     5: ["LR", "HR", "bicubic", "vdsr", "srgan", "ma", "cbn", "tdae_retrained", OURS],
 }
+PREPARED = ["HR, landmarks", "LR", "LR, true warp", "Heatmaps"]
 TITLES = {1: {"nearest": "NN"}}  # other than the run's label
 TITLES[4] = {
     "no_heb_p": "$L_p$",
@@ -40,6 +40,12 @@ def pictures(column: str, gallery: Gallery, rows: np.ndarray) -> np.ndarray | No
         return gallery.lr(rows)
     if column == "HR":
         return gallery.hr(rows)
+    if column == "HR, landmarks":
+        return gallery.with_landmarks(rows)
+    if column == "LR, true warp":
+        return gallery.upright_lr(rows)
+    if column == "Heatmaps":
+        return overlay(gallery.hr(rows), gallery.true_heatmaps(rows))
     if column == "True heatmaps":
         return on_black(gallery.true_heatmaps(rows))
     if column == "Ours, heatmaps":
@@ -64,8 +70,8 @@ for _number in COLUMNS:
 
 @figure("corpus.png", "Prepared test faces: landmarks, LR face, aligned LR face, component heatmaps.", faces=True)
 def prepared_faces(gallery: Gallery) -> plt.Figure:
-    """Ten test faces spread over yaw."""
-    return corpus_sheet(gallery.pairs)
+    """Test faces as the stage `prepare` leaves them."""
+    return grid({column: column for column in PREPARED}, gallery, gallery.choose(ROWS, seed=0))
 
 
 def grid(columns: dict[str, str], gallery: Gallery, rows: np.ndarray) -> plt.Figure:

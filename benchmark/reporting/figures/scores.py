@@ -12,7 +12,7 @@ from benchmark.reporting.findings import Finding, Pair, estimate
 from benchmark.reporting.heatmaps import BY_LOSSES
 from benchmark.reporting.measures import MEASURES
 from benchmark.reporting.results import Results, ordered_bins
-from benchmark.reporting.scores import Loader
+from benchmark.reporting.scores import loader
 
 
 @figure("paper.png", "The paper's scores (rings) and those measured here (dots), with 95 % intervals over identities.")
@@ -42,7 +42,7 @@ def paper_and_measured(results: Results) -> plt.Figure | None:
 )
 def gain_by_yaw(results: Results) -> plt.Figure | None:
     """The gain of each pair of Table 3 that is measured, in each bin of |yaw|."""
-    scores = Loader(results)("psnr")
+    scores = loader(results)("psnr")
     pairs = {losses: pair for losses, pair in BY_LOSSES.items() if set(pair) <= set(scores.values)}
     if not pairs or scores.yaw_bin is None:
         return None

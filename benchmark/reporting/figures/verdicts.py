@@ -13,7 +13,7 @@ from benchmark.reporting.figures import figure
 from benchmark.reporting.figures.scores import with_bounds
 from benchmark.reporting.heatmaps import BY_LOSSES, gain_by_epochs
 from benchmark.reporting.results import Results
-from benchmark.reporting.scores import Loader
+from benchmark.reporting.scores import loader
 from benchmark.scoring.verdicts import CONFIRMED, REFUTED
 
 COLOURS = {CONFIRMED: "tab:green", REFUTED: "tab:red"}
@@ -23,7 +23,7 @@ SHOWN = (-1.5, 2.5)  # shares of the paper's margin
 @figure("gain.png", "Gain of the heatmap branch in PSNR by epochs, with 95 % intervals; dashed: the paper's gains.")
 def gain(results: Results) -> plt.Figure | None:
     """A line for each recipe and set of losses, next to each other where epochs are the same."""
-    lines = gain_by_epochs(results, Loader(results)("psnr"))
+    lines = gain_by_epochs(results, loader(results)("psnr"))
     if not lines or results.synthetic:
         return None
     drawn, axis = plt.subplots(figsize=(7, 4.2))

@@ -13,7 +13,7 @@ from benchmark import config
 from benchmark.reporting import alignment
 from benchmark.reporting.findings import Pair, estimate
 from benchmark.reporting.results import Results
-from benchmark.reporting.scores import Loader
+from benchmark.reporting.scores import loader
 from datasets.pairs import Pairs
 
 # By run: its options, and the noise of its made-up errors; Ours has 20, which the oracle's run beats.
@@ -64,7 +64,7 @@ def test_scores_are_the_means_of_metrics(aligned: config.Experiment) -> None:
 
 
 def test_ours_is_compared_with_each(aligned: config.Experiment) -> None:
-    load = Loader(Results(aligned))
+    load = loader(Results(aligned))
     loaded = {name: load(name) for name in alignment.SHOWN}
     table, scores = alignment.over(Results(aligned), loaded).set_index(["Ours over", "in"]), loaded["psnr"]
     for title, run in BY_TITLE.items():

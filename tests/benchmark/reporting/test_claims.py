@@ -16,7 +16,7 @@ from benchmark import config
 from benchmark.reporting import claims, claims_page, findings, results
 from benchmark.reporting.findings import Pair
 from benchmark.reporting.results import Results
-from benchmark.reporting.scores import Loader, Scores
+from benchmark.reporting.scores import Scores, loader
 from benchmark.scoring.verdicts import AS_CLAIMED, CONFIRMED, LARGER, NO_MARGIN, REFUTED, SMALLER, UNDECIDED
 from datasets.face import BadInput
 
@@ -47,7 +47,7 @@ def judged(scores: Scores, **claim: object) -> dict:
 
 @pytest.fixture
 def of_toy(toy: config.Experiment) -> list[dict]:
-    return claims.judge(Results(toy), Loader(Results(toy)))
+    return claims.judge(Results(toy), loader(Results(toy)))
 
 
 def test_both_answers_of_one_pair() -> None:
@@ -174,9 +174,9 @@ def test_an_order_needs_every_adjacent_pair() -> None:
 
 def test_rows_are_paired_by_name_and_not_by_place(toy: config.Experiment) -> None:
     path = toy.run("ours").metrics.with_suffix(".csv")
-    before = Loader(Results(toy))("psnr").values["ours"]
+    before = loader(Results(toy))("psnr").values["ours"]
     pd.read_csv(path, dtype={"name": str}).sample(frac=1, random_state=0).to_csv(path, index=False)
-    np.testing.assert_array_equal(Loader(Results(toy))("psnr").values["ours"], before)
+    np.testing.assert_array_equal(loader(Results(toy))("psnr").values["ours"], before)
 
 
 def test_a_missing_run_is_named_and_its_claim_not_measured() -> None:
@@ -187,7 +187,7 @@ def test_a_missing_run_is_named_and_its_claim_not_measured() -> None:
 
 
 def test_files_of_an_experiment(toy: config.Experiment, of_toy: list[dict]) -> None:
-    load = Loader(Results(toy))
+    load = loader(Results(toy))
     claims.write(of_toy, Results(toy), toy.results, load)
     claims_page.write(of_toy, Results(toy), toy.results, load)
     stored = json.loads((toy.results / "claims.json").read_text())
@@ -217,7 +217,7 @@ def test_files_of_an_experiment(toy: config.Experiment, of_toy: list[dict]) -> N
 def test_trainings_of_another_precision_are_a_confound(toy: config.Experiment) -> None:
     path = toy.run("ours").provenance(1)
     path.write_text(json.dumps({"precision": "bfloat16"}))
-    by_id = {claim["id"]: claim for claim in claims.judge(Results(toy), Loader(Results(toy)))}
+    by_id = {claim["id"]: claim for claim in claims.judge(Results(toy), loader(Results(toy)))}
     assert by_id["skip_connection"]["confounds"][-1] == "Trained in float32, except bfloat16: ours, seed 1."
     assert by_id["retraining_tdae"]["confounds"][1:] == []
 
@@ -229,17 +229,17 @@ def test_errors_by_face_are_judged_like_scores(toy: config.Experiment) -> None:
         noise = RNG.normal(0, 0.1, len(table))
         table.assign(rotation_degrees=error + noise).to_csv(path, index=False)
     claim = HEAD | {"measure": "rotation_degrees", "better": "ours", "than": "ours_no_skip", "negligible": 0.1}
-    found = claims.judge_claim(claim, Loader(Results(toy)))
+    found = claims.judge_claim(claim, loader(Results(toy)))
     assert found["tests"][0]["effect"] == pytest.approx(2, abs=0.1)  # less error is better
     assert (found["direction"], found["plan"], found["variants"]) == (CONFIRMED, "yes", [])
-    assert claims.unmeasured(claims.judge_claim(claim | {"measure": "peak_px"}, Loader(Results(toy))))
+    assert claims.unmeasured(claims.judge_claim(claim | {"measure": "peak_px"}, loader(Results(toy))))
 
 
 def test_pilots_are_disclosed_on_real_faces_alone(toy: config.Experiment, of_toy: list[dict]) -> None:
-    assert "22.39 dB" not in claims_page.markdown(of_toy, Results(toy), Loader(Results(toy)))
+    assert "22.39 dB" not in claims_page.markdown(of_toy, Results(toy), loader(Results(toy)))
     experiments.change(Path(), corpora={"celeba": {}})
     real = Results(config.load())
-    page = claims_page.markdown(of_toy, real, Loader(real))
+    page = claims_page.markdown(of_toy, real, loader(real))
     assert page.startswith("# Claims\n\nClaims from the paper's text: ")
     assert "22.39 dB" in page
 
@@ -249,4 +249,4 @@ def test_runs_of_different_faces_are_refused(toy: config.Experiment) -> None:
     table = pd.read_csv(path, dtype={"name": str})
     table[table["name"] != table["name"][0]].to_csv(path, index=False)
     with pytest.raises(BadInput, match=r"bicubic.csv has 12 faces and ours.csv other ones \(11\)"):
-        Loader(Results(toy))("psnr")
+        loader(Results(toy))("psnr")

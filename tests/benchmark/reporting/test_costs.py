@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import experiments
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 from benchmark import config
 from benchmark.reporting import costs, tables
 from benchmark.reporting.results import Results
-
-
-@pytest.fixture(autouse=True)
-def _closed() -> Iterator[None]:
-    yield
-    plt.close("all")
 
 
 def lines(text: str, label: str) -> list[list[str]]:

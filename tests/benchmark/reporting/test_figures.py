@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from PIL import Image
@@ -18,12 +16,6 @@ from benchmark.reporting.figures import face_grids
 from benchmark.reporting.results import Results
 from datasets import pose
 from datasets.face import BadInput
-
-
-@pytest.fixture(autouse=True)
-def _closed() -> Iterator[None]:
-    yield
-    plt.close("all")
 
 
 @pytest.fixture
@@ -88,13 +80,9 @@ def test_faces_of_another_preparation_are_refused(toy: config.Experiment) -> Non
 # Grids
 
 
-def titles(figure: plt.Figure, columns: int) -> list[str]:
-    return [axis.get_title() for axis in figure.axes[:columns]]
-
-
 def test_columns_are_in_the_papers_order_and_absent_runs_are_named(gallery: Gallery) -> None:
     figure = face_grids.draw(1, gallery)
-    assert titles(figure, 5) == ["(a) LR", "(b) HR", "(c) NN", "(f) TDAE†", "(g) Ours"]
+    assert [axis.get_title() for axis in figure.axes[:5]] == ["(a) LR", "(b) HR", "(c) NN", "(f) TDAE†", "(g) Ours"]
     assert len(figure.axes) == 5 * face_grids.ROWS
     assert "No images here of: (d) CBN, (e) TDAE." in figure.texts[0].get_text()
 

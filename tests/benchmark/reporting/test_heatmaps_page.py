@@ -14,7 +14,7 @@ from benchmark import config, upscale
 from benchmark.reporting import heatmaps
 from benchmark.reporting.findings import Finding, Pair, estimate
 from benchmark.reporting.results import Results
-from benchmark.reporting.scores import Loader
+from benchmark.reporting.scores import loader
 from datasets.face import BadInput
 from datasets.pairs import Pairs
 
@@ -48,13 +48,13 @@ def test_runs_stand_beside_the_one_that_differs_in_heatmaps_alone(studied: confi
 
 def test_gains_by_epochs_are_those_of_the_papers_own_branch(studied: config.Experiment) -> None:
     known = Results(studied)
-    psnr = Loader(known)("psnr")
+    psnr = loader(known)("psnr")
     assert heatmaps.standard_pairs(known) == {"ours": "blind"}
     assert heatmaps.gain_by_epochs(known, psnr) == {("tuned", "L_p+f+u"): {4: estimate(Pair("ours", "blind"), psnr)}}
 
 
 def test_gains_are_differences_of_what_was_measured(studied: config.Experiment) -> None:
-    found = heatmaps.gains(Results(studied), Loader(Results(studied))).set_index("Run")
+    found = heatmaps.gains(Results(studied), loader(Results(studied))).set_index("Run")
     assert list(found.index) == ["Ours", "true", "zero"]
     psnr = {
         run: pd.read_csv(studied.run(run).metrics.with_suffix(".csv"))["psnr"].mean()
@@ -70,10 +70,10 @@ def test_gains_are_differences_of_what_was_measured(studied: config.Experiment) 
 
 
 def test_bounds_stand_beside_the_papers_own_estimate(studied: config.Experiment) -> None:
-    table, words = heatmaps.bounds(Results(studied), Loader(Results(studied)))
+    table, words = heatmaps.bounds(Results(studied), loader(Results(studied)))
     row, ssim = table.to_dict("records")  # no landmarks: `recognise` has not run
     assert (row["Compared with"], row["Gain in"], ssim["Gain in"]) == ("blind", "PSNR, dB", "SSIM on Y")
-    gains = heatmaps.gains(Results(studied), Loader(Results(studied))).set_index("Run")["Gain in PSNR, dB [95 %]"]
+    gains = heatmaps.gains(Results(studied), loader(Results(studied))).set_index("Run")["Gain in PSNR, dB [95 %]"]
     assert [row[kind] for kind in ("True", "Estimated", "Empty")] == [gains[run] for run in ("true", "Ours", "zero")]
     gain = {kind: float(text.split()[0]) for kind, text in row.items() if kind not in ("Compared with", "Gain in")}
     assert gain["Headroom"] == pytest.approx(gain["True"] - gain["Estimated"], abs=0.02)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import experiments
@@ -16,13 +15,7 @@ from benchmark import config, reference
 from benchmark.reporting import claims, figures, results
 from benchmark.reporting.figures import scores, training, verdicts
 from benchmark.reporting.results import Results
-from benchmark.reporting.scores import Loader
-
-
-@pytest.fixture(autouse=True)
-def _closed() -> Iterator[None]:
-    yield
-    plt.close("all")
+from benchmark.reporting.scores import loader
 
 
 def test_curves_hold_every_seed_of_table_1s_trained_runs(toy: config.Experiment) -> None:
@@ -97,7 +90,7 @@ def test_the_gain_is_drawn_by_epochs_next_to_the_papers(paired: Results) -> None
 
 
 def test_the_forest_has_a_row_a_pair_as_a_share_of_its_margin(paired: Results) -> None:
-    load = Loader(paired)
+    load = loader(paired)
     claims.write(claims.judge(paired, load), paired, paired.experiment.results, load)
     figure = verdicts.forest(paired)
     assert figure is not None
@@ -111,7 +104,7 @@ def test_the_forest_has_a_row_a_pair_as_a_share_of_its_margin(paired: Results) -
 
 def test_synthetic_faces_have_no_plots_of_verdicts(toy: config.Experiment) -> None:
     known = Results(toy)
-    claims.write(claims.judge(known, Loader(known)), known, toy.results, Loader(known))
+    claims.write(claims.judge(known, loader(known)), known, toy.results, loader(known))
     assert verdicts.gain(known) is None
     assert verdicts.forest(known) is None
 
@@ -129,7 +122,7 @@ def test_all_plots_are_written_with_the_experiment_in_their_title(
     drawn: list[plt.Figure] = []
     monkeypatch.setattr(plt, "close", drawn.append)
     known = Results(toy)
-    claims.write([], known, toy.results, Loader(known))
+    claims.write([], known, toy.results, loader(known))
     written = figures.write(known, Path("plots"))
     assert set(written) == {"paper.png", "curves.png"}  # no run that sees no heatmaps, and synthetic faces
     assert all(Path("plots", file).read_bytes().startswith(b"\x89PNG") for file in written)

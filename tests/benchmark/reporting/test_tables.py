@@ -45,7 +45,6 @@ def write_log(experiment: config.Experiment, run: str, phases: list[str]) -> Non
 def experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> config.Experiment:
     """Runs of the paper's tables, vdsr not measured; and in none of them nearest, ODD and, not measured, planned."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("EXPERIMENT", raising=False)
     methods = {"bicubic": {}, "mtun": {}, "vdsr": {}, "position_patch": {}, "nearest": {}}
     named = {"bicubic": "bicubic", "vdsr": "vdsr", "ma": "position_patch", "ours": "mtun", "nearest": "nearest"}
     runs = {run: {"method": method} for run, method in (named | {ODD: "mtun", "planned": "mtun"}).items()}
@@ -173,6 +172,7 @@ def test_special_characters_are_escaped_once() -> None:
         r"a\_b \& 50 \% of \#1 for \$2 \{x\} \textasciitilde{} y\textasciicircum{}2 \textbackslash{}cmd "
         r"\textsuperscript{\dag}\textsuperscript{\ddag} 3$^\circ$ -- \textless{}z\textgreater{} \textbar{}"
     )
+    assert tables.tex("w/ L_h: L_p+f+u") == r"w/ $\mathcal{L}_{h}$: $\mathcal{L}_{p+f+u}$"
 
 
 def test_latex_names_its_package_and_has_a_caption_of_one_sentence(experiment: config.Experiment) -> None:

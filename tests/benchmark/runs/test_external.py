@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from scored import read
 
 from benchmark import compare, config, evaluate, export, predict, train
 from benchmark.reporting.results import Results
@@ -27,18 +28,10 @@ from benchmark.runs.fingerprint import images_up_to_date, is_scored, is_trained
 from datasets.batch import to_uint8
 from datasets.face import BadInput
 from datasets.pairs import Pairs
+from tests.test_docs import ROOT, blocks
 
-# What the README shows: it imports Pillow alone.
-PROGRAM = """
-import sys
-from collections.abc import Callable
-from pathlib import Path
-from PIL import Image
-lr, sr = map(Path, sys.argv[1:])
-sr.mkdir()
-for path in lr.glob("*.png"):
-    Image.open(path).resize((128, 128), Image.Resampling.BICUBIC).save(sr / path.name)
-"""
+# What the page shows: it imports Pillow alone.
+(PROGRAM,) = [code for code in blocks(ROOT / "docs/your-method.md", "python") if "sys.argv" in code]
 EXPERIMENT = experiments.block(
     "tiny",
     corpus="a fixture",
@@ -54,7 +47,6 @@ EXPERIMENT = experiments.block(
 def project(pairs_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with 24 test faces, which are the training faces, too."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("EXPERIMENT", raising=False)
     experiments.write(tmp_path, EXPERIMENT)
     for side in ("train", "test"):
         shutil.copytree(pairs_folder, f"data/tiny/{side}")
@@ -76,11 +68,6 @@ def run_export(to: str = "out", train: bool = False) -> Path:
 def play_foreign(folder: Path = Path("out/test/lr_oracle")) -> None:
     shutil.rmtree("sr", ignore_errors=True)
     subprocess.run([sys.executable, "-I", "-c", PROGRAM, folder, "sr"], check=True)
-
-
-def read(path: Path) -> np.ndarray:
-    with Image.open(path) as image:
-        return np.array(image)
 
 
 def edit(change: Callable[[np.ndarray], np.ndarray]) -> None:
@@ -214,5 +201,5 @@ def test_absent_folder_is_named(project: Path) -> None:
 
 
 def test_wrong_options_are_named(project: Path) -> None:
-    with pytest.raises(BadInput, match=r"images has no option 'content'; it has folder, trained$"):
+    with pytest.raises(BadInput, match=r"images: content: no such key; known are folder, trained$"):
         external.options_of(change_run({"content": "abc"}))

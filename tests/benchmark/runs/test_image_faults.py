@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from scored import read
 
 from benchmark import export
 from benchmark.runs import external
@@ -21,7 +22,7 @@ from benchmark.runs.alignment import aligned_faces, oracle
 from datasets.batch import to_uint8
 from datasets.face import BadInput
 from datasets.pairs import Pairs
-from tests.benchmark.runs.test_external import PROGRAM, edit, read
+from tests.benchmark.runs.test_external import PROGRAM, edit
 
 
 @pytest.fixture(scope="module")
@@ -64,40 +65,26 @@ def replace_by(kind: Callable[[Path], object]) -> None:
     kind(path)
 
 
-@pytest.mark.parametrize(
-    ("change", "says"),
-    [
-        (lambda: Path("sr/0007.png").unlink(), r"sr: 1 of 24 images missing: 0007.png; it must hold NAME.png"),
-        (lambda: rename("x"), r"24 of 24 images missing: 0000.png, .*0004.png, ...;"),
-        (lambda: Path("sr/log.txt").write_text(""), r"1 of 24 images not of the test set: log.txt;"),
-        (
-            lambda: replace_by(lambda path: Image.new("RGB", (64, 128)).save(path)),
-            r"0007.png: 64 x 128, expected 128 x",
-        ),
-        (lambda: replace_by(Path.touch), r"0007.png: cannot be decoded"),
-        (lambda: replace_by(Path.mkdir), r"sr/0007.png: a folder, not an image;"),
-        (lambda: replace_by(lambda path: path.symlink_to("nowhere.png")), r"sr/0007.png: a link to nothing,"),
-        (lambda: rename("NAME.jpg"), r"found 24 files NAME.jpg: lossy, save PNG files named NAME.png$"),
-        (lambda: rename("NAME.PNG"), r"found 24 files NAME.PNG: rename them to NAME.png$"),
-        (lambda: rename("NAME_out.png"), r"found 24 files NAME_out.png: rename them to NAME.png$"),
-        (lambda: rename("NAME.bmp"), r"found 24 files NAME.bmp: save NAME.png$"),
-        (move_inside, r"found 24 files one folder deeper: give sr/inner$"),
-    ],
-    ids=[
-        "missing",
-        "empty",
-        "extra",
-        "mis-sized",
-        "undecodable",
-        "folder",
-        "link",
-        "jpeg",
-        "PNG",
-        "suffix",
-        "bmp",
-        "deeper",
-    ],
-)
+WRONG_FILES = {
+    "missing": (lambda: Path("sr/0007.png").unlink(), r"sr: 1 of 24 images missing: 0007.png; it must hold NAME.png"),
+    "empty": (lambda: rename("x"), r"24 of 24 images missing: 0000.png, .*0004.png, ...;"),
+    "extra": (lambda: Path("sr/log.txt").write_text(""), r"1 of 24 images not of the test set: log.txt;"),
+    "mis-sized": (
+        lambda: replace_by(lambda path: Image.new("RGB", (64, 128)).save(path)),
+        r"0007.png: 64 x 128, expected 128 x",
+    ),
+    "undecodable": (lambda: replace_by(Path.touch), r"0007.png: cannot be decoded"),
+    "folder": (lambda: replace_by(Path.mkdir), r"sr/0007.png: a folder, not an image;"),
+    "link": (lambda: replace_by(lambda path: path.symlink_to("nowhere.png")), r"sr/0007.png: a link to nothing,"),
+    "jpeg": (lambda: rename("NAME.jpg"), r"found 24 files NAME.jpg: lossy, save PNG files named NAME.png$"),
+    "PNG": (lambda: rename("NAME.PNG"), r"found 24 files NAME.PNG: rename them to NAME.png$"),
+    "suffix": (lambda: rename("NAME_out.png"), r"found 24 files NAME_out.png: rename them to NAME.png$"),
+    "bmp": (lambda: rename("NAME.bmp"), r"found 24 files NAME.bmp: save NAME.png$"),
+    "deeper": (move_inside, r"found 24 files one folder deeper: give sr/inner$"),
+}
+
+
+@pytest.mark.parametrize(("change", "says"), WRONG_FILES.values(), ids=WRONG_FILES)
 def test_wrong_files_are_named_in_one_line(change: Callable[[], object], says: str, taken: Any) -> None:
     change()
     with pytest.raises(BadInput, match=says) as error:
@@ -143,44 +130,28 @@ def gamma(image: np.ndarray) -> np.ndarray:
     return (255 * (image / 255) ** 2.2).astype(np.uint8)
 
 
-@pytest.mark.parametrize(
-    ("change", "says"),
-    [
-        (lambda: edit(lambda image: image // 255), r"no value is above 1: .* without multiplying them by 255"),
-        (lambda: edit(lambda image: image[..., ::-1]), r"BGR order: swapping them raises PSNR by \d+\.\d dB"),
-        (lambda: shuffle(as_text), r"the images seem to be in text order of running numbers \(0, 1, 10, "),
-        (lambda: shuffle(lambda names: names[1:] + names[:1]), "off by one"),
-        (lambda: shuffle(lambda names: names[::-1]), "24 of 24 images seem to be named after other faces"),
-        (lambda: edit(lambda image: np.full_like(image, 128)), "all 24 images show the same picture"),
-        (lambda: edit(gamma), r"linear light: gamma 1/2.2 raises PSNR"),
-        (lambda: edit(lambda image: 127 + image // 2), "values of 0..1 seem to be saved as values of -1..1"),
-        (lambda: edit(crop_and_pad), r"shifted, cropped or padded .* 2 px to the right and 2 px down raises"),
-        (
-            lambda: edit(lambda image: np.pad(image[1:-1, 1:-1], ((1, 1), (1, 1), (0, 0)))),
-            "cropped by a pixel and padded",
-        ),
-        (lambda: shutil.copy("sr/0003.png", "sr/0004.png"), "2 images are the same .*: 0003 = 0004"),
-        (save_alpha, r"1 images are partly transparent \(0002.png, ...\): alpha is ignored"),
-        (lambda: save_16_bits(1), r"24 images have 16 bits, but seem to hold values of 0..255"),
-        (lambda: save_16_bits(257), r"24 images have 16 bits .*: the upper 8 are used"),
-    ],
-    ids=[
-        "0..1",
-        "BGR",
-        "text-order",
-        "off-by-one",
-        "reversed",
-        "blank",
-        "gamma",
-        "-1..1",
-        "shifted",
-        "padded",
-        "twice",
-        "alpha",
-        "dark-16-bit",
-        "16-bit",
-    ],
-)
+MISTAKES = {
+    "0..1": (lambda: edit(lambda image: image // 255), r"no value is above 1: .* without multiplying them by 255"),
+    "BGR": (lambda: edit(lambda image: image[..., ::-1]), r"BGR order: swapping them raises PSNR by \d+\.\d dB"),
+    "text-order": (lambda: shuffle(as_text), r"the images seem to be in text order of running numbers \(0, 1, 10, "),
+    "off-by-one": (lambda: shuffle(lambda names: names[1:] + names[:1]), "off by one"),
+    "reversed": (lambda: shuffle(lambda names: names[::-1]), "24 of 24 images seem to be named after other faces"),
+    "blank": (lambda: edit(lambda image: np.full_like(image, 128)), "all 24 images show the same picture"),
+    "gamma": (lambda: edit(gamma), r"linear light: gamma 1/2.2 raises PSNR"),
+    "-1..1": (lambda: edit(lambda image: 127 + image // 2), "values of 0..1 seem to be saved as values of -1..1"),
+    "shifted": (lambda: edit(crop_and_pad), r"shifted, cropped or padded .* 2 px to the right and 2 px down raises"),
+    "padded": (
+        lambda: edit(lambda image: np.pad(image[1:-1, 1:-1], ((1, 1), (1, 1), (0, 0)))),
+        "cropped by a pixel and padded",
+    ),
+    "twice": (lambda: shutil.copy("sr/0003.png", "sr/0004.png"), "2 images are the same .*: 0003 = 0004"),
+    "alpha": (save_alpha, r"1 images are partly transparent \(0002.png, ...\): alpha is ignored"),
+    "dark-16-bit": (lambda: save_16_bits(1), r"24 images have 16 bits, but seem to hold values of 0..255"),
+    "16-bit": (lambda: save_16_bits(257), r"24 images have 16 bits .*: the upper 8 are used"),
+}
+
+
+@pytest.mark.parametrize(("change", "says"), MISTAKES.values(), ids=MISTAKES)
 def test_likely_mistakes_are_named(change: Callable[[], object], says: str, taken: Any) -> None:
     assert taken() == []
     change()

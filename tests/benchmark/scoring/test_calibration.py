@@ -1,8 +1,6 @@
 """Simulated truth, by which the method was chosen: how often intervals hold, and how often effects are seen.
 
-Mean scores by seed and the error over faces are drawn from known variances, many draws at once. The rule of an earlier
-version, kept here alone, fails where the method passes: the least degrees of freedom of any part, and Holm's correction
-for confirming.
+Mean scores by seed and the error over faces are drawn from known variances, many draws at once.
 """
 
 from __future__ import annotations
@@ -12,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 from scipy.special import stdtrit
-from scipy.stats import t
 
 from benchmark.scoring.paired import Effect, Variance, combined, equal_variances
 
@@ -92,7 +89,8 @@ def test_intervals_hold_93_to_97_percent(method: str, case: str) -> None:
     if (method, case) == ("two kinds", "2 seeds"):
         assert holds(two_kinds(draw([2, 2]))) >= 95  # two variances of one degree of freedom each: wider than need be
         return
-    assert 94.5 <= holds(METHODS[method](draw(CASES[case]))) <= 97
+    least = 94.8 if case == "3 seeds" else 94.5  # 95, and two standard errors of the simulation: 0.2
+    assert least <= holds(METHODS[method](draw(CASES[case]))) <= 97
 
 
 @pytest.mark.parametrize("faces", [0.1, 1.0, 3.0])
@@ -113,11 +111,6 @@ def test_satterthwaite_alone_does_not_hold_for_few_seeds() -> None:
     assert holds(Effect(drawn.mean(1), drawn.people[1], seeds)) >= 93
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_nulls_are_decided_in_five_percent(method: str) -> None:
-    assert 100 - holds(METHODS[method](draw([3, 3]))) <= 5.2  # 5, and two standard errors of the simulation: 0.2
-
-
 def test_large_effects_are_seen() -> None:
     """1 dB, seeds 0.1 dB apart, 3 a side, 1,000 faces: in a pair, and over the best of nine others."""
     for method in METHODS.values():
@@ -125,22 +118,4 @@ def test_large_effects_are_seen() -> None:
     drawn = draw([3] * 10, EFFECT)
     assert confirmed(*(two_kinds(drawn, other) for other in range(1, 10))) >= 95
     assert confirmed(one_kind(draw([2, 2, 3], EFFECT))) >= 90  # with 2 seeds a side
-
-
-def old_rule(drawn: Drawn, other: int = 1) -> np.ndarray:
-    """p of no difference by the earlier rule: degrees of freedom are the least of any part."""
-    parts = [(drawn.own(run).value * drawn.share(run), len(drawn.runs[run]) - 1) for run in (0, other)]
-    total = drawn.people[other].value + sum(value for value, _ in parts)
-    return 2 * t.sf(abs(drawn.mean(other)) / np.sqrt(total), min(dof for _, dof in parts))
-
-
-def test_the_old_rule_fails_where_the_method_passes() -> None:
-    drawn = draw([3] * 10, EFFECT)
-    p = np.sort([old_rule(drawn, other) for other in range(1, 10)], axis=0)
-    all_rejected = np.all(p < 0.05 / np.arange(9, 0, -1)[:, None], axis=0)  # Holm
-    assert 100 * np.mean(all_rejected) < 80  # where 95 are asked for
-    # Ours over VDSR, which has two seeds: one degree of freedom, however large the difference.
-    uneven = draw([3, 2], EFFECT)
-    assert 100 * np.mean(old_rule(uneven) < 0.05) < 50
-    assert confirmed(two_kinds(uneven)) >= 90
-    assert 100 * np.mean(old_rule(draw([3, 3])) < 0.05) < 2  # of nulls, where 5 are allowed
+    assert confirmed(two_kinds(draw([3, 2], EFFECT))) >= 90

@@ -15,7 +15,7 @@ from PIL import Image
 from benchmark import config, recognise
 from benchmark.reporting import supplement
 from benchmark.reporting.results import Results
-from benchmark.reporting.scores import Loader
+from benchmark.reporting.scores import loader
 from benchmark.runs.provenance import OF_IMAGES
 from benchmark.scoring import recognition
 from benchmark.scoring.perceptual import TAPS, vgg_distances
@@ -134,7 +134,7 @@ def test_a_run_without_images_is_said_and_a_missing_image_is_named(
     folder = toy.run("nearest").images(0)
     folder.rename(folder.with_name("away"))
     recognise.main(STAGE)
-    assert "nearest seed 0: no images, left out" in capsys.readouterr().out
+    assert "nearest seed 0: no up-to-date images, left out" in capsys.readouterr().out
     before = (toy.results / "recognition/faces.csv").read_bytes()
     for path in toy.run("ours").images(1).glob("*.png"):
         path.unlink()
@@ -146,7 +146,7 @@ def test_a_run_without_images_is_said_and_a_missing_image_is_named(
 def test_images_of_another_training_are_left_out(toy: config.Experiment, capsys: pytest.CaptureFixture[str]) -> None:
     (toy.run("ours").images(0) / OF_IMAGES).write_text('{"fingerprint": "of yesterday"}')
     recognise.main(STAGE)
-    assert "ours seed 0: images of another training than params.yaml asks for, left out" in capsys.readouterr().out
+    assert "ours seed 0: no up-to-date images, left out" in capsys.readouterr().out
 
 
 def test_what_was_recognised_elsewhere_is_kept_with_its_scores(
@@ -181,5 +181,5 @@ def test_the_supplement_and_the_claims_read_it(
     text = supplement.shown(part, supplement.labels(Results(toy)))
     assert text.loc["hr", "Method"] == "HR"
     assert set(text["VGG-19 distance"]) == {"–"}
-    assert Loader(Results(toy))("distance").values["ours"].shape == (6, 2)
+    assert loader(Results(toy))("distance").values["ours"].shape == (6, 2)
     assert "hr" in Results(toy).recognised

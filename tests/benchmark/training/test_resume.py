@@ -1,30 +1,23 @@
-"""What the training loop survives: kills, damage, a time limit, and being spread over processes."""
+"""What the training loop survives: kills, damage and a time limit."""
 
 from __future__ import annotations
 
-import json
 import multiprocessing.context
-import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 import tiny
 import torch
-from safetensors.torch import load_file
 
 from benchmark.training import checkpoint
 from benchmark.training.loop import OutOfTime, Settings
 from datasets.face import BadInput
 
 CPU = torch.device("cpu")
-ROOT = Path(__file__).parents[3]
-EVERY_UPDATE, AT_THE_END = Settings(checkpoint_seconds=0), Settings(checkpoint_seconds=1e9)
+AT_THE_END = Settings(checkpoint_seconds=1e9)
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
 
@@ -94,27 +87,3 @@ def test_stopped_at_any_update_it_ends_bit_equal(tmp_path: Path) -> None:
     tiny.fit(pieces, AT_THE_END, max_updates=updates)  # made already, but for the epoch's end
     tiny.fit(pieces, AT_THE_END).save(pieces)
     tiny.assert_same_run(tmp_path / "whole", pieces)
-
-
-def test_two_processes_follow_the_loss_curve_of_one(tmp_path: Path) -> None:
-    # The batch is the global one. Without what each process does by itself: drawing dropout and, on gloo, normalising
-    # its part of the batch.
-    options = {"dropout": 0.0, "norm": False, "epochs": 4, "batch_size": 8}
-    assert "2 process(es)" in in_processes(2, tmp_path / "several", **options)
-    tiny.fit_and_save(tmp_path / "one", **options)
-    logs = [pd.read_csv(tmp_path / name / "log.csv").drop(columns="phase") for name in ("one", "several")]
-    assert len(logs[0]) == 8
-    np.testing.assert_allclose(logs[1], logs[0], rtol=0, atol=1e-4)
-    a, b = (load_file(tmp_path / name / "weights.safetensors") for name in ("one", "several"))
-    for name in a:
-        torch.testing.assert_close(a[name], b[name], rtol=0, atol=1e-4)
-
-
-def in_processes(number: int, folder: Path, **options: float) -> str:
-    """What tiny's program prints under torchrun, on gloo."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(number)]
-    command += [tiny.__file__, str(folder), json.dumps(options)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    torchrun = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
-    assert torchrun.returncode == 0, torchrun.stderr
-    return torchrun.stdout

@@ -1,0 +1,79 @@
+"""The leaderboard: every row of a folder, checked, beside this suite's own runs (docs/challenge.md)."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from benchmark import cli, config
+from benchmark.compare import score_images
+from benchmark.reporting import paper_tables, tables
+from benchmark.reporting.measures import MEASURES
+from benchmark.reporting.results import Results
+from benchmark.runs import row as rows
+from benchmark.runs.make import alignment_of
+from datasets.face import BadInput
+from datasets.pairs import Pairs
+
+SHOWN = ("psnr", "ssim", "ssim_y")
+SUITE = "this suite"
+
+
+def main(arguments: argparse.Namespace) -> None:
+    experiment = config.load(arguments.experiment)
+    print(tables.markdown(table(experiment, arguments.folder)))
+
+
+def table(experiment: config.Experiment, folder: Path) -> pd.DataFrame:
+    """The leaderboard as text, by PSNR. What was given the true warps stands last and has no rank.
+
+    Raises:
+        BadInput: if there is no row, or names the first one that is not as it should be, in one line.
+    """
+    paths = sorted(folder.glob("*.json"))
+    if not paths:
+        raise BadInput(f"{folder}: no row; `python -m benchmark score` writes one")
+    pairs = Pairs.load(experiment.data / "test")
+    entries = pd.DataFrame([*(submitted(path, experiment, pairs) for path in paths), *own(Results(experiment))])
+    entries = entries.sort_values("psnr", ascending=False, kind="stable")
+    entries = entries.sort_values("align", key=lambda align: align == config.ORACLE, kind="stable")
+    ranked = (entries["align"] != config.ORACLE).cumsum().where(entries["align"] != config.ORACLE)
+    shown = {f"{MEASURES[name].title} ↑": entries[f"{name}_text"] for name in SHOWN}
+    texts = {"Method": entries["method"], "LR faces": entries["align"], **shown, "From": entries["citation"]}
+    return pd.DataFrame({"#": [f"{rank:.0f}" if rank == rank else tables.DASH for rank in ranked], **texts})
+
+
+def submitted(path: Path, experiment: config.Experiment, pairs: Pairs) -> dict[str, object]:
+    """A row's line. Where its images lie beside it (ROW/ for ROW.json) they are scored again."""
+    row = rows.read(path, experiment, pairs)
+    images = path.with_suffix("")
+    if images.is_dir():
+        scores, _ = score_images(images, pairs)
+        rows.require_images(row, path, rows.faces_of(scores, images, pairs))
+    words = f"{row.citation} ({'images scored again' if images.is_dir() else 'scores as submitted'})"
+    return {"method": row.method, "align": row.align, "citation": words, **texts(rows.means(row, pairs))}
+
+
+def own(results: Results) -> list[dict[str, object]]:
+    """The lines of Table 1's measured runs."""
+    labels, lines = paper_tables.rows_of(1)["label"], []
+    for name in labels.index.intersection(list(results.summaries)):
+        summary, run = results.summaries[name], results.experiment.run(name)
+        means = {measure: (summary[measure], *summary[f"{measure}_interval"]) for measure in SHOWN}
+        lines.append({"method": labels[name], "align": alignment_of(run), "citation": SUITE, **texts(means)})
+    return lines
+
+
+def texts(means: dict[str, tuple[float, float, float]]) -> dict[str, object]:
+    """PSNR to sort by, and the text of each measure that is shown."""
+    cells = {f"{name}_text": tables.interval(*means[name], digits=MEASURES[name].digits) for name in SHOWN}
+    return {"psnr": means["psnr"][0], **cells}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    options = cli.stage_parser(__doc__)
+    options.add_argument("folder", type=Path, help="of rows ROW.json that `score` wrote")
+    return options
