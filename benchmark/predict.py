@@ -32,7 +32,7 @@ from methods.interface import Method
 
 SR = (3, degrade.HR, degrade.HR)
 BATCH = 8  # the fastest on a CPU: larger ones leave the caches
-TIMED_BATCHES = 4
+TIMED_BATCHES = 2
 
 
 def main(arguments: argparse.Namespace) -> None:

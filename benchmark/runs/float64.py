@@ -7,27 +7,56 @@ places is one matrix product with a shifted view of the padded image, which noth
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+SMALL = 16  # px: up to this size PyTorch's own are as fast
+
 
 class FastFloat64(TorchFunctionMode):
-    """A context in which convolutions that `convolve` can do are done by it; all other functions are PyTorch's."""
+    """A context in which convolutions that this module can do are done by it; all other functions are PyTorch's."""
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Sequence[type], args: tuple = (), kwargs: dict | None = None
     ) -> Any:
-        if func is torch.conv2d and not kwargs and len(args) == 7:
-            x, weight, bias, stride, padding, dilation, groups = args
-            plain = (
-                x.ndim == 4 and stride == (1, 1) and dilation == (1, 1) and groups == 1 and not isinstance(padding, str)
-            )
-            if plain and x.dtype == torch.float64 and x.device.type == "cpu" and weight.shape[-1] > 1:
-                return convolve(x, weight, bias, padding)
+        if func in (torch.conv2d, torch.conv_transpose2d):
+            layer = (_plain if func is torch.conv2d else _doubling)(*args, **(kwargs or {}))
+            if layer and args[0].dtype == torch.float64 and args[0].device.type == "cpu":
+                return layer()
         return func(*args, **(kwargs or {}))
+
+
+def _plain(
+    x: Tensor, weight: Tensor, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
+) -> Callable[[], Tensor] | None:
+    """`convolve` with the arguments of torch.conv2d; None where PyTorch's own is as fast, or it cannot do that."""
+    usual = _pair(stride) == _pair(dilation) == (1, 1) and groups == 1 and not isinstance(padding, str) and x.ndim == 4
+    large = weight.shape[-1] > 1 and x.shape[-1] > SMALL
+    return partial(convolve, x, weight, bias, _pair(padding)) if usual and large else None
+
+
+def _doubling(
+    x: Tensor,
+    weight: Tensor,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: int = 1,
+    dilation: Any = 1,
+) -> Callable[[], Tensor] | None:
+    """`double` with the arguments of torch.conv_transpose2d; None if it cannot do that."""
+    usual = _pair(dilation) == (1, 1) and _pair(output_padding) == (0, 0) and groups == 1 and x.ndim == 4
+    fits = _pair(stride) == (2, 2) and x.shape[-1] >= SMALL
+    return partial(double, x, weight, bias, _pair(padding)) if usual and fits else None
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    return (value, value) if isinstance(value, int) else tuple(value)
 
 
 def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, padding: tuple[int, int]) -> Tensor:
@@ -59,3 +88,22 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, padding: tuple[int,
                 joined_sums.addmm_(factors, joined[:, shift : shift + height * width])
         result.copy_(sums[..., : out.shape[3]])
     return out
+
+
+def double(x: Tensor, weight: Tensor, bias: Tensor | None, padding: tuple[int, int]) -> Tensor:
+    """Convolve transposed with stride 2: each of the four places of an output pixel has a part of the kernel.
+
+    Args:
+        x: (B, C, H, W).
+        weight: (C, O, k, l).
+        bias: (O,), or None.
+        padding: pixels that are cut off above and below, left and right.
+    """
+    height, width = (2 * (size - 1) + k for size, k in zip(x.shape[2:], weight.shape[2:], strict=True))
+    out = x.new_empty(len(x), weight.shape[1], height, width)
+    for row in range(2):
+        for column in range(2):
+            part = weight[:, :, row::2, column::2].flip(2, 3).transpose(0, 1)
+            out[:, :, row::2, column::2] = convolve(x, part, bias, (part.shape[2] - 1, part.shape[3] - 1))
+    above, left = padding
+    return out[:, :, above : height - above, left : width - left].contiguous()

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from benchmark.runs.float64 import FastFloat64, convolve
+from benchmark.runs.float64 import FastFloat64, convolve, double
 
 
 @pytest.mark.parametrize(
@@ -22,13 +22,27 @@ def test_a_convolution_is_pytorchs(kernel: tuple[int, int], padding: tuple[int, 
     torch.testing.assert_close(convolve(x, weight, shift, padding), expected, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("kernel", "padding"), [((4, 4), (1, 1)), ((5, 3), (2, 0)), ((2, 6), (0, 2)), ((7, 7), (3, 3))]
+)
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_transposed_convolution_of_stride_2_is_pytorchs(
+    kernel: tuple[int, int], padding: tuple[int, int], bias: bool
+) -> None:
+    torch.manual_seed(0)
+    x, weight = torch.rand(2, 3, 17, 13, dtype=torch.float64), torch.randn(3, 5, *kernel, dtype=torch.float64)
+    shift = torch.randn(5, dtype=torch.float64) if bias else None
+    expected = F.conv_transpose2d(x, weight, shift, stride=2, padding=padding)
+    torch.testing.assert_close(double(x, weight, shift, padding), expected, rtol=0, atol=1e-12)
+
+
 def test_the_context_does_it_for_plain_float64_layers_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[torch.Size] = []
     monkeypatch.setattr(
         "benchmark.runs.float64.convolve", lambda *given: done.append(given[0].shape) or convolve(*given)
     )
     plain, strided = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(3, 4, 3, stride=2)
-    x = torch.rand(1, 3, 8, 8)
+    x = torch.rand(1, 3, 24, 24)
     with torch.no_grad(), FastFloat64():
         plain(x)
         assert not done
@@ -37,3 +51,18 @@ def test_the_context_does_it_for_plain_float64_layers_alone(monkeypatch: pytest.
         found = plain.double()(x.double())
     assert done == [x.shape]
     torch.testing.assert_close(found, plain(x.double()), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"stride": 1}, {"stride": 3}, {"output_padding": 1}, {"groups": 3}, {"dilation": 2}, {"padding": (2, 0)}],
+    ids=str,
+)
+def test_deconvolutions_of_every_kind_keep_their_values(changes: dict[str, int]) -> None:
+    torch.manual_seed(0)
+    layer = nn.ConvTranspose2d(3, 6, 4, **{"stride": 2, "padding": 1} | changes).double()  # type: ignore[arg-type]
+    x = torch.rand(2, 3, 18, 20, dtype=torch.float64)
+    with torch.no_grad():
+        expected = layer(x)
+        with FastFloat64():
+            torch.testing.assert_close(layer(x), expected, rtol=0, atol=1e-12)
