@@ -13,18 +13,19 @@ PIP := $(BIN)/pip install --disable-pip-version-check
 PYTEST := pytest -n $(JOBS) --dist loadgroup
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
-SHELL := /bin/bash
 
 # Threads that wait for work must not keep the other core busy where several processes share them.
-train test test-fast: export OMP_WAIT_POLICY := PASSIVE
+repro train test test-fast: export OMP_WAIT_POLICY := PASSIVE
 test test-fast: export OMP_NUM_THREADS := 1
 
 .PHONY: repro train test test-fast lint networks environment clean
 
-# After each line of DVC about a stage: how many of all stages that were, and how long the rest takes at their mean speed.
+# `dvc repro` alone does all of this, a stage at a time; what the launcher has made side by side it finds done.
 repro: networks
-	@set -o pipefail; dvc repro | tee /dev/stderr | grep -i --line-buffered "stage '" | tqdm \
-	    --total $$(dvc stage list --name-only | wc -l) --bar_format $$'{n_fmt} of {total_fmt} stages, about {remaining} left\n' > /dev/null
+	dvc repro prepare
+	python -m benchmark launch --images
+	dvc commit --force --quiet train predict
+	dvc repro
 
 # A killed training resumes when the command is given again.
 train: environment

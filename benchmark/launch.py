@@ -20,7 +20,7 @@ from submitit.core.utils import FailedJobError
 
 from benchmark import cli, config
 from benchmark.runs import external
-from benchmark.runs.fingerprint import is_scored, is_trained
+from benchmark.runs.fingerprint import images_up_to_date, is_scored, is_trained
 from benchmark.runs.make import foundations, make_method, options_of
 from benchmark.training.executor import executor_of, slots_of
 from datasets.face import BadInput, require_folder
@@ -38,6 +38,7 @@ class Task:
     run: config.Run
     seed: int
     retrain: bool = False
+    images: bool = False
     state: str = ""
 
     @property
@@ -48,7 +49,9 @@ class Task:
         """Whether nothing is left to do."""
         if self.state == DONE or self.retrain:
             return self.state == DONE
-        return is_trained(self.run, self.seed) if self.run.pretrained else is_scored(self.run, self.seed)
+        if self.run.pretrained:
+            return is_trained(self.run, self.seed)
+        return is_scored(self.run, self.seed) and (not self.images or images_up_to_date(self.run, self.seed))
 
     def needs(self) -> list[str]:
         """Names of the tasks that must be done before."""
@@ -78,7 +81,11 @@ class Work:
         if status or not self.scores:
             return status
         with FileLock(FOLDER / f"{self.experiment}-{self.run}.lock"):  # seeds of a run share a metrics file
-            return self.stage("predict", "--device", self.device) or self.stage("evaluate")
+            return self.stage("predict", "--device", self.device) or (0 if self.is_scored() else self.stage("evaluate"))
+
+    def is_scored(self) -> bool:
+        """Whether the scores need not be computed again."""
+        return not self.train_options and is_scored(config.load(self.experiment).run(self.run), self.seed)
 
     def stage(self, name: str, *options: str) -> int:
         """Exit status of a stage, run in this process: importing PyTorch again would take seconds."""
@@ -107,7 +114,8 @@ def tasks_of(experiment: config.Experiment, args: argparse.Namespace) -> list[Ta
     chosen = [(run, seed) for run in runs for seed in run.seeds if args.seed in (None, seed)]
     if not chosen:
         raise BadInput(f"--seed {args.seed}: no such run has it; see `seeds` and training.seeds in {config.PARAMS}")
-    tasks = {(t := Task(run, seed, args.retrain)).name: t for run, seed in sorted(chosen, key=lambda c: c[1])}
+    ordered = sorted(chosen, key=lambda pair: pair[1])
+    tasks = {(t := Task(run, seed, args.retrain, args.images)).name: t for run, seed in ordered}
     below = [Task(*pair) for task in tasks.values() for pair in foundations(task.run, task.seed)]
     return [*({t.name: t for t in below if t.name not in tasks}).values(), *tasks.values()]
 
@@ -125,6 +133,7 @@ def run_all(
     for task in tasks:  # asked once: the answers read files, and from here on a task's state tells
         task.state = DONE if task.is_done() else ""
     waiting, free = [task for task in tasks if task.state != DONE], list(slots)
+    began, todo = time.time(), len(waiting)
     running: Running = {}
     try:
         while waiting or running:
@@ -132,7 +141,7 @@ def run_all(
                 task, job, slot = running.pop(name)
                 free.append(slot)
                 task.state = state_of(task, job)
-                say(f"{task.name}: {task.state}")
+                say(f"{task.name}: {task.state}; {progress(began, len(waiting) + len(running), todo)}")
             for task in list(waiting):
                 needed = needs[task.name]
                 late = time.time() + START_UP > deadline
@@ -149,6 +158,12 @@ def run_all(
     finally:
         for _, job, _ in running.values():
             job.cancel()
+
+
+def progress(began: float, left: int, todo: int) -> str:
+    """How many tasks are done, and how long the rest takes at their mean speed."""
+    minutes, seconds = divmod(round((time.time() - began) * left / (todo - left)), 60)
+    return f"{todo - left} of {todo}, about {minutes}:{seconds:02} left"
 
 
 def submitted(executor: submitit.Executor, work: Work) -> submitit.Job[int]:
@@ -213,6 +228,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--seed", type=int, help="this seed (default: all)")
     options.add_argument("--jobs", type=int, help="trainings at a time (default: one per GPU, or as CPU threads allow)")
     options.add_argument("--seconds", type=float, help="save and stop after so many seconds; scoring is not cut short")
+    options.add_argument("--images", action="store_true", help="make missing SR images also of runs that have scores")
     options.add_argument("--retrain", action="store_true", help="train and score also what is up to date")
     options.add_argument("--cluster", choices=("local", "slurm"), default="local", help="where the jobs run")
     options.add_argument("--minutes", type=int, default=240, help="SLURM: time limit of a job, which then queues again")
