@@ -17,7 +17,7 @@ from benchmark.scoring.metrics import COLUMNS
 from benchmark.scoring.statistics import summarise
 from datasets.images import decode
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(params=accepted.experiments())

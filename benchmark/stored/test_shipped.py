@@ -20,7 +20,7 @@ from benchmark.training.loop import first_log
 from datasets.pairs import Pairs
 from methods.trained import TrainedMethod
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 DEMO = config.load("demo", ROOT / config.PARAMS)
 RUNS = [DEMO.run(name) for name in [*DEMO.pretrained, *DEMO.runs]]
 TRAINED = [run.name for run in RUNS if issubclass(class_of(run), TrainedMethod)]
