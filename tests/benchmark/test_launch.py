@@ -50,6 +50,21 @@ def test_scores_suffice_where_weights_are_gone(launched: Launched, tmp_path: Pat
     assert "starts" not in again.stdout
 
 
+def test_missing_images_of_a_scored_run_are_made_on_demand(launched: Launched, tmp_path: Path) -> None:
+    folder = tmp_path / "images"
+    subprocess.run(["cp", "-r", launched[0], folder], check=True)
+    results = folder / "results/small"
+    before = {path.name: path.read_bytes() for path in (results / "sr/vdsr/seed0").glob("*.png")}
+    scores = (results / "metrics/vdsr.csv").stat().st_mtime_ns
+    shutil.rmtree(results / "sr/vdsr")
+    again = small.command(folder, *LAUNCH, "--only", "vdsr", "bicubic", "--images")
+    done = [line for line in again.stdout.splitlines() if "done" in line]
+    assert [line.split(":")[0] for line in done] == ["vdsr-seed0", "vdsr-seed1"]
+    assert done[-1].endswith("2 of 2, about 0:00 left")
+    assert {path.name: path.read_bytes() for path in (results / "sr/vdsr/seed0").glob("*.png")} == before
+    assert (results / "metrics/vdsr.csv").stat().st_mtime_ns == scores
+
+
 def test_changed_option_retrains_its_run_alone(launched: Launched, tmp_path: Path) -> None:
     folder = tmp_path / "changed"
     subprocess.run(["cp", "-r", launched[0], folder], check=True)
@@ -80,6 +95,12 @@ def test_time_limit_saves_and_says_so(tmp_path: Path) -> None:
     assert done.returncode == cli.OUT_OF_TIME
     assert "time is up; the same command resumes" in done.stdout
     assert list((folder / "work").glob("small-long-0-*/checkpoint.pt"))
+
+
+def test_time_that_is_left_follows_from_the_mean_speed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time", lambda: 1060.0)
+    assert launch.progress(1000.0, left=4, todo=10) == "6 of 10, about 0:40 left"
+    assert launch.progress(0.0, left=1, todo=2) == "1 of 2, about 17:40 left"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
