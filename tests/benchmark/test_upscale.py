@@ -21,6 +21,8 @@ from datasets.batch import to_float, to_uint8
 from datasets.face import BadInput, Face
 from datasets.portrait.drawing import draw
 
+pytestmark = pytest.mark.slow
+
 SKY = (120, 150, 190)
 SIDE = 260  # of a drawn face in a photograph
 PLACES = ((20, 30), (310, 60), (600, 20))

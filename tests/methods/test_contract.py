@@ -17,6 +17,8 @@ from datasets.face import BadInput
 from methods.interface import Method, create, discover
 from methods.trained import TrainedMethod
 
+pytestmark = pytest.mark.slow
+
 METHODS = list(discover())
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 
@@ -48,7 +50,8 @@ CASES |= {
 }
 
 
-@pytest.fixture(scope="module", params=CASES)
+# One process fits a case and does all its tests.
+@pytest.fixture(scope="module", params=[pytest.param(case, marks=pytest.mark.xdist_group(case)) for case in CASES])
 def fitted(request: pytest.FixtureRequest, fit_briefly) -> Method:
     name, options = CASES[request.param]
     return fit_briefly(create(name, options))

@@ -18,6 +18,8 @@ from benchmark.reporting.claims import answer
 from benchmark.reporting.scores import Scores
 from benchmark.scoring.verdicts import CONFIRMED, LARGER, REFUTED, SMALLER, UNDECIDED
 
+pytestmark = pytest.mark.slow
+
 DRAWS = 200
 WRONG = int(binom.ppf(0.99, DRAWS, 0.05))  # of so many draws, as far as 5 % may go by chance
 BETWEEN_SEEDS, OF_A_TRUNK, OF_A_RUN, LEFT = 0.10, 0.8, 0.8, 0.4  # dB, the trunk's a share of the variance of seeds

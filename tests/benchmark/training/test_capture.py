@@ -18,7 +18,7 @@ from methods.stn0.method import STN0
 from methods.trained import TrainedMethod
 
 CPU = torch.device("cpu")
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.slow]
 REFUSED = {"aten::lift_fresh", "aten::_local_scalar_dense"}
 TRAINED = [name for name, method in discover().items() if issubclass(method, TrainedMethod)]
 CASES = [(name, {}) for name in TRAINED] + [("mtun", {"stacks": 0, "heatmaps": "true"}), ("mtun", {"heb_at": 16})]
