@@ -7,7 +7,6 @@ seeds.
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -71,8 +70,7 @@ def of_folder(experiment: config.Experiment, folder: Path, second: str) -> pd.Da
     if not path.is_file():
         raise BadInput(f"{path}: missing; name a run that has scores")
     scores, mistakes = score_images(folder, Pairs.load(experiment.data / "test"))
-    for line in mistakes:
-        print(f"WARNING: {folder}: {line}", file=sys.stderr)
+    external.warn(folder, mistakes)
     theirs, ours = (part.groupby("name")[list(COLUMNS)].mean() for part in (scores, read_rows(path)))
     if set(theirs.index) != set(ours.index):
         raise BadInput(f"{path}: of other faces than {experiment.data}/test; evaluate {second} again")

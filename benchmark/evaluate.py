@@ -74,8 +74,7 @@ def write(run: config.Run, rows: pd.DataFrame, estimates: dict[str, Any], facts:
     with cli.whole_file(run.metrics.with_suffix(".csv")) as part:
         rows.to_csv(part, index=False)
     for path, content in ((run.metrics, means), (run.facts, rest | {"estimates": estimates} | facts)):
-        with cli.whole_file(path) as part:
-            part.write_text(json.dumps(content, indent=1) + "\n")
+        cli.write_text(path, json.dumps(content, indent=1) + "\n")
     print(f"{run.name}: PSNR {summary['psnr']:.2f} dB, SSIM {summary['ssim']:.3f} over {summary['faces']} faces")
 
 

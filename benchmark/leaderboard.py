@@ -8,12 +8,12 @@ from pathlib import Path
 import pandas as pd
 
 from benchmark import cli, config
-from benchmark.compare import score_images
 from benchmark.reporting import paper_tables, tables
 from benchmark.reporting.measures import MEASURES
 from benchmark.reporting.results import Results
 from benchmark.runs import row as rows
 from benchmark.runs.make import alignment_of
+from benchmark.submit import scored
 from datasets.face import BadInput
 from datasets.pairs import Pairs
 
@@ -37,12 +37,12 @@ def table(experiment: config.Experiment, folder: Path) -> pd.DataFrame:
         raise BadInput(f"{folder}: no row; `python -m benchmark score` writes one")
     pairs = Pairs.load(experiment.data / "test")
     entries = pd.DataFrame([*(submitted(path, experiment, pairs) for path in paths), *own(Results(experiment))])
-    entries = entries.sort_values("psnr", ascending=False, kind="stable")
-    entries = entries.sort_values("align", key=lambda align: align == config.ORACLE, kind="stable")
-    ranked = (entries["align"] != config.ORACLE).cumsum().where(entries["align"] != config.ORACLE)
+    entries["oracle"] = entries["align"] == config.ORACLE
+    entries = entries.sort_values(["oracle", "psnr"], ascending=[True, False], kind="stable")
+    ranks = [tables.DASH if oracle else str(rank) for rank, oracle in enumerate(entries["oracle"], 1)]
     shown = {f"{MEASURES[name].title} ↑": entries[f"{name}_text"] for name in SHOWN}
-    texts = {"Method": entries["method"], "LR faces": entries["align"], **shown, "From": entries["citation"]}
-    return pd.DataFrame({"#": [f"{rank:.0f}" if rank == rank else tables.DASH for rank in ranked], **texts})
+    described = {"Method": entries["method"], "LR faces": entries["align"], **shown, "From": entries["citation"]}
+    return pd.DataFrame({"#": ranks, **described})
 
 
 def submitted(path: Path, experiment: config.Experiment, pairs: Pairs) -> dict[str, object]:
@@ -50,8 +50,7 @@ def submitted(path: Path, experiment: config.Experiment, pairs: Pairs) -> dict[s
     row = rows.read(path, experiment, pairs)
     images = path.with_suffix("")
     if images.is_dir():
-        scores, _ = score_images(images, pairs)
-        rows.require_images(row, path, rows.faces_of(scores, images, pairs))
+        rows.require_images(row, path, scored(images, pairs))
     words = f"{row.citation} ({'images scored again' if images.is_dir() else 'scores as submitted'})"
     return {"method": row.method, "align": row.align, "citation": words, **texts(rows.means(row, pairs))}
 

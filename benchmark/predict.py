@@ -69,8 +69,8 @@ def predict_seeds(run: config.Run, seeds: list[int], pairs: Pairs, device_name: 
             mark_images(folder, run, seed)
     choose_device(device_name, experiment.params.training.threads)  # timed with as many threads as it was trained with
     seconds = measure_latency(method.to(device), lr[: TIMED_BATCHES * BATCH].float(), pairs)
-    with cli.whole_file(run.predict_provenance) as part:
-        part.write_text(json.dumps({"seconds_a_face": seconds, **machine(device)}, indent=1) + "\n")
+    record = {"seconds_a_face": seconds, **machine(device)}
+    cli.write_text(run.predict_provenance, json.dumps(record, indent=1) + "\n")
 
 
 def predict(method: Method, lr: Tensor, pairs: Pairs, folder: Path, label: str) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import get_args
 
 from benchmark import cli, config
 from benchmark.compare import score_images
+from benchmark.reporting import tables
 from benchmark.reporting.measures import MEASURES
+from benchmark.runs import external
 from benchmark.runs import row as rows
 from benchmark.runs.provenance import data_hash
 from datasets.pairs import Pairs
@@ -18,9 +19,6 @@ from datasets.pairs import Pairs
 def main(arguments: argparse.Namespace) -> None:
     experiment = config.load(arguments.experiment)
     pairs = Pairs.load(experiment.data / "test")
-    scores, mistakes = score_images(arguments.folder, pairs)
-    for line in mistakes:
-        print(f"WARNING: {arguments.folder}: {line}", file=sys.stderr)
     row = rows.Row(
         protocol=rows.PROTOCOL,
         experiment=experiment.name,
@@ -28,14 +26,19 @@ def main(arguments: argparse.Namespace) -> None:
         method=arguments.method,
         citation=arguments.citation,
         align=arguments.align,
-        faces=rows.faces_of(scores, arguments.folder, pairs),
+        faces=scored(arguments.folder, pairs),
     ).signed()
-    with cli.whole_file(arguments.to) as part:
-        part.write_text(row.model_dump_json(indent=1) + "\n")
-    for name, (mean, low, high) in rows.means(row, pairs).items():
-        digits = MEASURES[name].digits
-        print(f"{MEASURES[name].title}: {mean:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]")
+    cli.write_text(arguments.to, row.model_dump_json(indent=1) + "\n")
+    for name, bounds in rows.means(row, pairs).items():
+        print(f"{MEASURES[name].title}: {tables.interval(*bounds, digits=MEASURES[name].digits)}")
     print(f"{arguments.to}: {len(row.faces)} faces")
+
+
+def scored(folder: Path, pairs: Pairs) -> list[rows.Face]:
+    """Score the images of a folder; likely mistakes in them are printed."""
+    scores, mistakes = score_images(folder, pairs)
+    external.warn(folder, mistakes)
+    return rows.faces_of(scores, folder, pairs)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -75,3 +75,19 @@ class DeviceFaces:
         else:
             lr = degrade.degrade(hr, warp)
         return Batch(hr, lr, warp, landmarks, self.component[rows], rows, mirror)
+
+
+def is_complete(landmarks: Tensor) -> Tensor:
+    """Whether a face has all 68 landmarks: (B, 68, 2), NaN where one is absent, to (B,) bool."""
+    return landmarks.isfinite().all(2).all(1)
+
+
+def in_order(landmarks: Tensor, mirror: Tensor) -> Tensor:
+    """Give complete mirrored faces (B, 68, 2) iBUG's order back: a batch mirrors positions only, so the jaw runs left.
+
+    Args:
+        landmarks: of complete faces and of others, which stay as they are.
+        mirror: components.MIRROR on the device of `landmarks`, since indexing with a list copies it there each time.
+    """
+    mirrored = is_complete(landmarks) & (landmarks[:, 0, 0] > landmarks[:, 16, 0])
+    return torch.where(mirrored[:, None, None], landmarks[:, mirror], landmarks)

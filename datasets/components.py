@@ -4,6 +4,12 @@ import numpy as np
 
 COMPONENTS = ("eyes", "nose", "mouth", "chin")
 POINTS = 68
+# The landmark that takes each one's place in a mirrored face (iBUG's order).
+MIRROR = [
+    *range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1),
+    45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40,
+    *range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1), *range(67, 64, -1),
+]  # fmt: skip
 
 # First and last landmark of each component, counted from 0; brows belong to none.
 _RANGES = {

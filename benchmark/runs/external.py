@@ -100,9 +100,14 @@ def import_seed(run: config.Run, seed: int, pairs: Pairs, target: Path) -> None:
     """Take over one seed's images; likely mistakes are printed, and kept for the facts of the scores."""
     source = options_of(run).of(seed)
     mistakes = import_images(source, pairs, target)
-    for line in mistakes:
-        print(f"WARNING: {source}: {line}", file=sys.stderr)
+    warn(source, mistakes)
     (target / WARNINGS).write_text(json.dumps(mistakes, indent=1) + "\n")
+
+
+def warn(folder: Path, mistakes: Sequence[str]) -> None:
+    """Print likely mistakes in the images of a folder."""
+    for line in mistakes:
+        print(f"WARNING: {folder}: {line}", file=sys.stderr)
 
 
 def import_images(folder: Path, pairs: Pairs, target: Path) -> list[str]:

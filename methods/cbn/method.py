@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
-from datasets.batch import Batch
+from datasets.batch import Batch, is_complete
 from datasets.components import COMPONENTS, POINTS
 from datasets.degrade import HR, resize
 from datasets.pairs import Pairs
@@ -36,7 +36,7 @@ class Options(options.Options):
 
 def landmark_error(landmarks: Tensor, target: Tensor) -> Tensor:
     """Mean squared error, in box coordinates, over the faces that have all 68 landmarks; 0 where none has."""
-    known = target.isfinite().all(2).all(1)
+    known = is_complete(target)
     error = (landmarks - target.nan_to_num()) * (2 / HR)
     return (error**2).mean((1, 2)).mul(known).sum() / known.sum().clamp(min=1)
 

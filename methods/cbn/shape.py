@@ -6,15 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from datasets.components import COMPONENTS, POINTS, component_of
+from datasets import batch
+from datasets.components import COMPONENTS, MIRROR, POINTS, component_of
 from datasets.face import BadInput
-
-# The landmark that takes each one's place in a mirrored face (iBUG's order).
-MIRROR = [
-    *range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1),
-    45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40,
-    *range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1), *range(67, 64, -1),
-]  # fmt: skip
+from datasets.heatmaps import kernels
 
 
 def groups() -> Tensor:
@@ -29,9 +24,7 @@ def masks(points: Tensor, group: Tensor, size: int, sigma: float) -> Tensor:
     Gaussians of `sigma` pixels of a 64 px map, added up and bent towards 1: smooth, so that a loss on the image reaches
     the landmarks, and a product of two thin matrices rather than a map for each landmark.
     """
-    centre = (points + 0.5) * (size / 128) - 0.5
-    axis = torch.arange(size, dtype=points.dtype, device=points.device)
-    kernel = torch.exp(-((axis - centre[..., None]) ** 2) / (2 * (sigma * size / 64) ** 2))
+    kernel = kernels(points, size, sigma * size / 64)
     rows = group[None, :, None, :] * kernel[:, :, 1].transpose(1, 2)[:, None]
     return 1 - torch.exp(-(rows @ kernel[:, None, :, 0]))
 
@@ -73,8 +66,7 @@ class ShapeBasis(nn.Module):
 
     def in_order(self, landmarks: Tensor) -> Tensor:
         """Give mirrored faces (B, 68, 2) iBUG's order back: a batch mirrors positions only, so the jaw runs left."""
-        mirrored = landmarks[:, 0, 0] > landmarks[:, 16, 0]
-        return torch.where(mirrored[:, None, None], landmarks[:, self.mirror], landmarks)
+        return batch.in_order(landmarks, self.mirror)
 
     def forward(self, coefficients: Tensor) -> Tensor:
         """Landmarks (B, 68, 2) in pixels of the 128 px crop, from coefficients (B, K)."""

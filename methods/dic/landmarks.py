@@ -7,8 +7,9 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from datasets.components import COMPONENTS, candidates
-from methods.cbn.shape import MIRROR
+from datasets import batch
+from datasets.components import COMPONENTS, MIRROR, candidates
+from datasets.heatmaps import kernels
 
 SIZE = 32  # px of a map
 FLOOR = 0.05  # a map whose maximum is lower is not raised to 1 (authors' code, merge_heatmap_5)
@@ -26,18 +27,9 @@ def _mirror(device: torch.device) -> Tensor:
     return torch.tensor(MIRROR, device=device)
 
 
-def is_complete(landmarks: Tensor) -> Tensor:
-    """Whether a face has all 68 landmarks: (B, 68, 2), NaN where one is absent, to (B,) bool."""
-    return landmarks.isfinite().all(2).all(1)
-
-
 def in_order(landmarks: Tensor) -> Tensor:
-    """Restore iBUG's order in mirrored faces (B, 68, 2): a batch mirrors positions only, so the jaw runs left.
-
-    Faces with 39 points stay as they are.
-    """
-    mirrored = is_complete(landmarks) & (landmarks[:, 0, 0] > landmarks[:, 16, 0])
-    return torch.where(mirrored[:, None, None], landmarks[:, _mirror(landmarks.device)], landmarks)
+    """Restore iBUG's order in mirrored faces (B, 68, 2); faces with 39 points stay as they are."""
+    return batch.in_order(landmarks, _mirror(landmarks.device))
 
 
 def landmark_maps(landmarks: Tensor, sigma: float) -> Tensor:
@@ -47,9 +39,7 @@ def landmark_maps(landmarks: Tensor, sigma: float) -> Tensor:
         landmarks: NaN where absent, which makes a map of zeros.
         sigma: standard deviation in pixels of a 64 px map.
     """
-    centre = (torch.nan_to_num(landmarks) + 0.5) * (SIZE / 128) - 0.5
-    axis = torch.arange(SIZE, dtype=landmarks.dtype, device=landmarks.device)
-    kernel = torch.exp(-((axis - centre[..., None]) ** 2) / (2 * (sigma * SIZE / 64) ** 2))
+    kernel = kernels(torch.nan_to_num(landmarks), SIZE, sigma * SIZE / 64)
     known = landmarks.isfinite().all(2)
     return kernel[:, :, 1, :, None] * kernel[:, :, 0, None, :] * known[..., None, None]
 
@@ -63,7 +53,7 @@ def grouped(maps: Tensor, points: int = 68) -> Tensor:
 def true_groups(landmarks: Tensor, sigma: float) -> Tensor:
     """The groups (B, 5, 32, 32) of a perfect alignment branch, from landmarks (B, 68, 2) of 68 or 39 points."""
     maps = landmark_maps(in_order(landmarks), sigma)
-    complete = is_complete(landmarks)[:, None, None, None]
+    complete = batch.is_complete(landmarks)[:, None, None, None]
     return torch.where(complete, grouped(maps, 68), grouped(maps, 39))
 
 

@@ -11,12 +11,12 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
-from datasets.batch import Batch
+from datasets.batch import Batch, is_complete
 from datasets.components import POINTS
 from datasets.face import BadInput
 from datasets.pairs import Pairs
 from methods import options
-from methods.dic.landmarks import components, in_order, is_complete, landmark_maps, true_groups
+from methods.dic.landmarks import components, in_order, landmark_maps, true_groups
 from methods.dic.model import DICNet
 from methods.interface import Context, check_lr
 from methods.layers import evaluating
@@ -74,8 +74,6 @@ def with_68_points(pairs: Pairs) -> np.ndarray:
 class DIC(TrainedMethod):
     """Deep iterative collaboration (Ma et al., CVPR 2020): each SR face gives landmarks, which guide the next one."""
 
-    VERSION = 1
-    wants = "aligned"
     Options = Options
     module: DICNet
 

@@ -33,7 +33,6 @@ class Options(options.Options):
 class SPARNet(TrainedMethod):
     """Spatial attention residual network: features of key face structures are amplified, without extra labels."""
 
-    wants = "aligned"
     Options = Options
     module: SPARNetwork
 

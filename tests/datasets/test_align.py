@@ -9,10 +9,10 @@ from PIL import Image
 from raw_faces import blobs, project, pts
 
 from datasets import align
+from datasets.components import MIRROR
 from datasets.crop import Crop, crop_face
 from datasets.face import BadInput, Entry
 from datasets.portrait.head import mean_landmarks
-from methods.cbn.shape import MIRROR
 
 
 @pytest.mark.parametrize("points", [2, 3, 5])

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from datasets.components import MIRROR
 from datasets.portrait.drawing import CELEBA_POINTS, draw
 from datasets.portrait.head import mean_landmarks, pose_matrix
 from datasets.portrait.render import TEXELS, Sheet, rasterise
-from methods.cbn.shape import MIRROR
 
 
 def test_mean_landmarks_are_symmetric_and_have_celebas_proportions():

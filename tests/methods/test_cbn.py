@@ -10,12 +10,13 @@ import pytest
 import torch
 
 from datasets.batch import Batch
+from datasets.components import MIRROR
 from datasets.face import BadInput
 from datasets.pairs import Pairs
 from methods.cbn import CBN
 from methods.cbn.method import landmark_error
 from methods.cbn.model import BiNetwork, Cascades, Locator, branch, gated
-from methods.cbn.shape import MIRROR, ShapeBasis, groups, masks
+from methods.cbn.shape import ShapeBasis, groups, masks
 from methods.interface import Context
 from methods.layers import count
 

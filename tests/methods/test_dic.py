@@ -10,13 +10,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from datasets.batch import Batch
+from datasets.batch import Batch, is_complete
 from datasets.components import COMPONENTS, POINTS
 from datasets.face import BadInput
 from datasets.heatmaps import heatmaps
 from datasets.pairs import Pairs
 from methods.dic import DIC, TINY
-from methods.dic.landmarks import GROUPS, components, grouped, in_order, is_complete, landmark_maps, true_groups
+from methods.dic.landmarks import GROUPS, components, grouped, in_order, landmark_maps, true_groups
 from methods.dic.method import landmark_loss, pixel_loss, with_68_points
 from methods.dic.model import DICNet
 from methods.dic.recovery import Fusion
