@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import sys
-
-from benchmark import cli
-from benchmark.reporting import manual
 
 COMMANDS = {
     "corpus": "get the experiment's corpora, verified",
@@ -32,10 +30,14 @@ def usage() -> str:
 
 
 def main(arguments: list[str]) -> None:
+    from benchmark import cli  # here, so that `checked` sees a package that is missing
+
     if not arguments or arguments[0] in ("-h", "--help"):
         print(usage())
         return
     if arguments == ["--manual"]:
+        from benchmark.reporting import manual
+
         print(manual.page(COMMANDS), end="")
         return
     if arguments[0] not in COMMANDS:
@@ -47,5 +49,17 @@ def main(arguments: list[str]) -> None:
     cli.run(command.main, parser, arguments[1:])
 
 
+def checked(arguments: list[str]) -> None:
+    """`main`, with a line in place of a traceback where the environment is not active, and few lines in a log file."""
+    os.environ.setdefault("TQDM_MININTERVAL", "0.5" if sys.stderr.isatty() else "30")  # seconds; before tqdm's import
+    try:
+        main(arguments)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] in ("benchmark", "datasets", "methods"):
+            raise
+        print(f"error: no package {error.name}; `make environment`, then `source .venv/bin/activate`", file=sys.stderr)
+        sys.exit(2)
+
+
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    checked(sys.argv[1:])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import errno
+import os
 import shutil
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -16,13 +17,18 @@ from datasets.face import BadInput
 
 INTERRUPTED = 130  # exit status, as shells have it for Ctrl-C
 OUT_OF_TIME = 75  # exit status: nothing failed, run the same command again
-_FULL = {errno.ENOSPC: "disk", errno.EDQUOT: "quota"}
+REFUSED = {  # by the system, for reasons that a user can mend
+    errno.ENOSPC: "the disk is full; free some space and run the command again",
+    errno.EDQUOT: "the quota is full; free some space and run the command again",
+    errno.EACCES: "no permission; run the command in a copy of the repository that you may write to",
+    errno.EROFS: "a read-only disk; run the command in a copy of the repository that you may write to",
+}
 
 
 def run(
     main: Callable[[argparse.Namespace], None], parser: argparse.ArgumentParser, arguments: list[str] | None = None
 ) -> None:
-    """Parse, run `main`, and exit: 2 with a line for bad input or a full disk, 130 at Ctrl-C, a traceback for a bug."""
+    """Parse, run `main`, and exit: 2 with a line for bad input or REFUSED, 130 at Ctrl-C, a traceback for a bug."""
     try:
         main(parser.parse_args(arguments))
     except BadInput as error:
@@ -30,11 +36,13 @@ def run(
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         sys.exit(INTERRUPTED)
+    except BrokenPipeError:  # the reader, such as `head`, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python flushes at its end
+        sys.exit(1)
     except OSError as error:
-        if error.errno not in _FULL:
+        if error.errno not in REFUSED:
             raise
-        what = _FULL[error.errno]
-        sys.exit(_fail(f"{error.filename or what}: the {what} is full; free some space and run the stage again"))
+        sys.exit(_fail(f"{error.filename or 'writing'}: {REFUSED[error.errno]}"))
 
 
 def _fail(line: str) -> int:

@@ -101,9 +101,7 @@ def table(results: Results, first: str, second: str) -> pd.DataFrame:
                 f"{run.metrics}: missing; "
                 f"run `python -m benchmark launch --experiment {experiment.name} --only {run.name}` first"
             )
-    tables = {measure: results.tables(measure) for measure in MEASURES}
-    # Without VGG-19's weights no run has its distance, without `recognise` none has a landmark error.
-    known = [measure for measure, runs in tables.items() if any(part[measure].notna().any() for part in runs.values())]
+    known = [measure for measure in MEASURES if {first, second} & results.tables(measure).keys()]
     pair, load = Pair(first, second), loader(results)
     rows = [_row(pair, MEASURES[name], load(name)) for name in known]
     return pd.DataFrame(rows)

@@ -18,7 +18,7 @@ class _Block(BaseModel):
 class Prepare(_Block):
     """Options of stage `prepare`."""
 
-    annotator: str = Field(description="what finds landmarks of faces that come without")
+    annotator: Literal["dlib", "fan"] = Field(description="what finds landmarks of faces that come without")
     test_fraction: float = Field(gt=0, lt=1, description="of identities")
     validation_fraction: float = Field(ge=0, lt=1, description="of training identities")
     seed: int = Field(ge=0)
@@ -48,7 +48,7 @@ class Predict(_Block):
     """Options of stage `predict`."""
 
     precision: Literal["float32", "float64"] = Field(
-        default="float32", description="float64: the same images on every processor, several times as slow"
+        description="float64: the same images on every processor, several times as slow"
     )
 
 
@@ -75,7 +75,7 @@ class ExperimentParams(_Block):
     prepare: Prepare
     recognise: Recognise
     training: Training
-    predict: Predict = Predict()
+    predict: Predict
     methods: dict[str, dict[str, Any] | None] = Field(description="options of each method, which a run may override")
     pretrained: dict[str, RunItem] = Field(description="STN_0 and trunks: runs that other runs build on")
     runs: dict[str, RunItem]

@@ -20,11 +20,12 @@ from datasets.pairs import Pairs
 from methods.interface import Context, Method
 
 FILE = "weights.safetensors"  # in a folder of weights
+Schedule = Literal["exponential", "cosine", "step"]
 
 
 @dataclass(frozen=True)
 class Optimiser:
-    """An optimiser and its learning rate over a phase; another schedule is another branch of `rate`.
+    """An optimiser and its learning rate over a phase; another Schedule is another branch of `rate`.
 
     kind: "rmsprop" (alpha, eps), "adam" (betas, eps) or "sgd" (momentum); weight_decay is for any kind.
     schedule: "exponential", times `decay` every epoch, never below `floor`; "cosine", to 0 over the phase; "step",
@@ -36,7 +37,7 @@ class Optimiser:
     lr: float = 1e-3
     decay: float = 1.0
     floor: float = 0.0
-    schedule: Literal["exponential", "cosine", "step"] = "exponential"
+    schedule: Schedule = "exponential"
     step_epochs: int = 10
     step_factor: float = 0.1
     warmup: tuple[tuple[int, float], ...] = ()

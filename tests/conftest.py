@@ -17,7 +17,7 @@ from datasets.pairs import ARRAYS, Pairs
 from methods.interface import Context, Method
 from methods.trained import TrainedMethod
 
-N, VALIDATION = 24, 4
+N = 24
 CPU = torch.device("cpu")
 PROFILE = np.r_[0:12, 17:21, 27:33, 36:41, 48:60]  # 39 of the 68 points in the order of Menpo's profiles
 
@@ -39,9 +39,9 @@ def template() -> np.ndarray:
     return np.concatenate([chin, *brows, nose, *eyes, mouth])
 
 
-def _smooth(n: int, size: int, rng: np.random.Generator) -> Tensor:
-    """Random colours at `size` x `size`, blown up smoothly: (n, 3, 128, 128) in about [0, 1]."""
-    return degrade.resize(torch.from_numpy(rng.random((n, 3, size, size), np.float32)), 128)
+def _smooth(size: int, rng: np.random.Generator) -> Tensor:
+    """Random colours at `size` x `size`, blown up smoothly: (N, 3, 128, 128) in about [0, 1]."""
+    return degrade.resize(torch.from_numpy(rng.random((N, 3, size, size), np.float32)), 128)
 
 
 def _spots(landmarks: np.ndarray, radius: float) -> Tensor:
@@ -51,43 +51,38 @@ def _spots(landmarks: np.ndarray, radius: float) -> Tensor:
     return torch.from_numpy(np.einsum("npy,npx->npyx", kernel[:, :, 1], kernel[:, :, 0]).max(1)[:, None]).float()
 
 
-def make_pairs(n: int = N, seed: int = 0, validation: int = VALIDATION) -> Pairs:
-    """n smooth coloured faces with dark eyes, nose and mouth and a light chin; each fourth is a profile of 39 points.
+@pytest.fixture(scope="session")
+def pairs() -> Pairs:
+    """24 smooth coloured faces with dark eyes, nose and mouth and a light chin; each fourth is a profile of 39 points.
 
-    Two faces a person; the last `validation` faces are the fold. The LR faces have random warps.
+    Two faces a person; the last four faces are the validation fold. The LR faces have random warps.
     """
-    rng = np.random.default_rng(seed)
-    spread = 1 + rng.uniform(-0.06, 0.06, (n, 1, 2))
-    points = (template() - 64) * spread + 64 + rng.normal(0, 1.5, (n, 1, 2)) + rng.normal(0, 0.5, (n, 68, 2))
-    image = 0.35 + 0.3 * _smooth(n, 2, rng) + 0.25 * _smooth(n, 6, rng)
+    rng = np.random.default_rng(0)
+    spread = 1 + rng.uniform(-0.06, 0.06, (N, 1, 2))
+    points = (template() - 64) * spread + 64 + rng.normal(0, 1.5, (N, 1, 2)) + rng.normal(0, 0.5, (N, 68, 2))
+    image = 0.35 + 0.3 * _smooth(2, rng) + 0.25 * _smooth(6, rng)
     image = image * (1 - 0.7 * _spots(points[:, np.r_[17:27, 31:68]], 3)) + 0.15 * _spots(points[:, :17], 5)
     hr = degrade.quantise(image)
-    warp = degrade.sample_warps(n, torch.Generator().manual_seed(seed))
+    warp = degrade.sample_warps(N, torch.Generator().manual_seed(0))
 
-    profile = np.arange(n) % 4 == 3
+    profile = np.arange(N) % 4 == 3
     landmarks = points.astype(np.float32)
     landmarks[profile, :39] = landmarks[profile][:, PROFILE]
     landmarks[profile, 39:] = np.nan
     faces = pd.DataFrame(
         {
-            "name": [f"{i:04d}" for i in range(n)],
+            "name": [f"{i:04d}" for i in range(N)],
             "corpus": "fixture",
             "source": "fixture",
-            "person": [f"p{i // 2}" for i in range(n)],
-            "photo": [f"f{i}" for i in range(n)],
+            "person": [f"p{i // 2}" for i in range(N)],
+            "photo": [f"f{i}" for i in range(N)],
             "points": np.where(profile, 39, 68),
-            "yaw": np.where(profile, 60.0, rng.uniform(-15, 15, n)),
-            "validation": (np.arange(n) >= n - validation).astype(int),
+            "yaw": np.where(profile, 60.0, rng.uniform(-15, 15, N)),
+            "validation": (np.arange(N) >= N - 4).astype(int),
         }
     )
     lr = to_uint8(degrade.degrade(hr, warp)).numpy()
     return Pairs(to_uint8(hr).numpy(), lr, warp.numpy(), landmarks, ~np.isnan(landmarks[..., 0]), faces)
-
-
-@pytest.fixture(scope="session")
-def pairs() -> Pairs:
-    """24 synthetic faces in memory, four of them the validation fold."""
-    return make_pairs()
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ resumed from a checkpoint draws what the unbroken one would have drawn.
 from __future__ import annotations
 
 import math
-import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -112,8 +111,7 @@ def _start(run: Run, settings: Settings) -> tqdm:
         done += (state.epoch * run.updates() + state.update) * run.batch_size()
     if run.context.device.type == "cpu":
         print(f"no GPU: training on the CPU, {torch.get_num_threads()} thread(s)", flush=True)
-    interval = 0.5 if sys.stderr.isatty() else 30  # seconds
-    return tqdm(total=sum(images), initial=done, unit="image", unit_scale=True, mininterval=interval)
+    return tqdm(total=sum(images), initial=done, unit="image", unit_scale=True)
 
 
 def _make_step(run: Run, settings: Settings) -> Step:

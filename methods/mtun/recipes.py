@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from methods.trained import Schedule
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -12,7 +14,7 @@ class Recipe:
 
     optimiser: Literal["rmsprop", "adam"] = "rmsprop"
     lr: float = 1e-3
-    schedule: Literal["exponential", "cosine"] = "exponential"
+    schedule: Schedule = "exponential"
     decay: float = 0.99
     floor: float = 0.0
     warmup: tuple[tuple[int, float], ...] = ()

@@ -15,7 +15,7 @@ from methods import options
 from methods.interface import Context, check_lr
 from methods.layers import evaluating
 from methods.sparnet.model import SPARNetwork
-from methods.trained import Optimiser, Phase, TrainedMethod
+from methods.trained import Optimiser, Phase, Schedule, TrainedMethod
 
 
 class Options(options.Options):
@@ -27,7 +27,7 @@ class Options(options.Options):
     epochs: int = Field(20, ge=1)
     batch_size: int = Field(32, ge=1)
     lr: float = Field(2e-4, gt=0, description="learning rate")
-    schedule: Literal["constant", "cosine"] = Field("constant", description="of the learning rate; cosine: to 0")
+    schedule: Schedule = Field("exponential", description="of the learning rate; exponential: constant here")
 
 
 class SPARNet(TrainedMethod):
@@ -49,9 +49,7 @@ class SPARNet(TrainedMethod):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(context.seed)
             self.module = self._network().to(self.device)
-        adam = Optimiser(
-            "adam", o.lr, schedule="cosine" if o.schedule == "cosine" else "exponential", betas=(0.9, 0.99)
-        )
+        adam = Optimiser("adam", o.lr, schedule=o.schedule, betas=(0.9, 0.99))
         return [Phase("pixel", o.epochs, o.batch_size, self.module, adam, self.loss)]
 
     def loss(self, batch: Batch, epoch: int) -> tuple[dict[str, Tensor], None]:

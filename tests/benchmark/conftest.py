@@ -10,11 +10,14 @@ from pathlib import Path
 import experiments
 import made_up
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
+import tiny
 import torch
 from scored import BLOCK
 
-from benchmark import config
+from benchmark import config, report
+from benchmark.reporting.results import Results
 from datasets.pairs import Pairs
 
 os.environ.pop("EXPERIMENT", None)  # tests have experiments of their own
@@ -39,6 +42,23 @@ def toy(made_up_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return config.load()
 
 
+@pytest.fixture(scope="session")
+def reported_root(made_up_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the made-up experiment and its tables and claims; tests leave those as they are."""
+    root = shutil.copytree(made_up_root, tmp_path_factory.mktemp("reported") / "project")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        report.write_text(Results(config.load()), config.load().results)
+    return root
+
+
+@pytest.fixture
+def reported(reported_root: Path, monkeypatch: pytest.MonkeyPatch) -> Results:
+    """Its results, where that folder is the working directory."""
+    monkeypatch.chdir(reported_root)
+    return Results(config.load())
+
+
 @pytest.fixture(autouse=True)
 def _closed() -> Iterator[None]:
     yield
@@ -55,11 +75,11 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture
-def experiment(pairs_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> config.Experiment:
-    """An experiment in the working directory with 24 test faces and nothing else."""
+def experiment(pairs: Pairs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> config.Experiment:
+    """An experiment in the working directory with 12 test faces and nothing else."""
     monkeypatch.chdir(tmp_path)
     experiments.write(tmp_path, BLOCK)
-    shutil.copytree(pairs_folder, "data/tiny/test")
+    tiny.write_pairs(pairs[np.arange(12)], Path("data/tiny/test"))
     Path("data/tiny/manifest.json").write_text('{"hash": "abc"}')
     return config.load()
 

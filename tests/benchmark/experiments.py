@@ -13,6 +13,7 @@ _BLOCK: dict[str, Any] = {
     "corpora": {"synthetic": {"faces": 40, "seed": 0}},
     "prepare": {"annotator": "dlib", "test_fraction": 0.3, "validation_fraction": 0.2, "seed": 0},
     "recognise": {"count": 4, "seed": 0},
+    "predict": {"precision": "float32"},
     "training": {"recipe": "tuned", "seeds": 2, "vgg": None, "threads": 1, "precision": "float32"},
     "methods": {},
     "pretrained": {"stn0": {"method": "stn0", "epochs": 1, "batch_size": 8}},

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import experiments
 import numpy as np
 import pandas as pd
+import pytest
 import tiny
 import torch
 from PIL import Image
@@ -22,20 +26,21 @@ from datasets.batch import DeviceFaces
 from datasets.pairs import ARRAYS, Pairs
 
 FACES = 12
-# A run's method and options, its number of seeds, and the noise (standard deviation of 255) that stands for its errors.
-RUNS: dict[str, tuple[dict[str, Any], int, float]] = {
-    "bicubic": ({"method": "bicubic"}, 1, 60.0),
-    "nearest": ({"method": "nearest"}, 1, 80.0),
-    "tdae_retrained": ({"method": "tdae"}, 1, 40.0),
-    "ours_no_skip": ({"method": "mtun", "skip": False, "seeds": 2}, 2, 30.0),
-    "ours": ({"method": "mtun", "seeds": 2}, 2, 20.0),
+Runs = dict[str, tuple[dict[str, Any], float | None]]
+# A run's method and options, and the noise (standard deviation of 255) that stands for its errors; None: not measured.
+RUNS: Runs = {
+    "bicubic": ({"method": "bicubic"}, 60.0),
+    "nearest": ({"method": "nearest"}, 80.0),
+    "tdae_retrained": ({"method": "tdae"}, 40.0),
+    "ours_no_skip": ({"method": "mtun", "skip": False, "seeds": 2}, 30.0),
+    "ours": ({"method": "mtun", "seeds": 2}, 20.0),
 }
 BLOCK = experiments.block(
     "toy",
     corpora={"synthetic": {"faces": FACES}},
     recognise={"count": 6, "seed": 0},
     methods={"bicubic": {}, "nearest": {}, "tdae": {}, "mtun": {"width": 4}},
-    runs={name: item for name, (item, _, _) in RUNS.items()},
+    runs={name: item for name, (item, _) in RUNS.items()},
 )
 
 
@@ -50,14 +55,40 @@ def make(root: Path, pairs: Pairs) -> config.Experiment:
         *(getattr(faces, name) for name in ARRAYS), faces=faces.faces.assign(yaw=yaw, source=source, validation=0)
     )
     tiny.write_pairs(faces, experiment.data / "test")
-    for name, (_, seeds, noise) in RUNS.items():
-        run = experiment.run(name)
-        for seed in range(seeds):
-            write_images(run, seed, faces, noise)
-            write_log(run, seed)
-        write_metrics(run, faces)
-        write_provenance(run)
+    measure(experiment, RUNS)
+    for name in RUNS:
+        write_provenance(experiment.run(name))
     return experiment
+
+
+def extended(made: Path, root: Path, runs: Runs, **changes: Any) -> Path:
+    """A copy of the made-up experiment at `root` with more runs, and with other changes of params.yaml."""
+    shutil.copytree(made, root)
+    experiments.change(root, runs={name: item for name, (item, _) in runs.items()}, **changes)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        measure(config.load(), runs)
+    return root
+
+
+def measure(experiment: config.Experiment, runs: Runs) -> None:
+    """Images, logs and metrics of these runs."""
+    faces = Pairs.load(experiment.data / "test")
+    for name, (_, noise) in runs.items():
+        if noise is not None:
+            run = experiment.run(name)
+            for seed in run.seeds:
+                write_images(run, seed, faces, noise)
+                write_log(run, seed)
+            write_metrics(run, faces)
+
+
+@contextmanager
+def edited(path: Path) -> Iterator[dict[str, Any]]:
+    """The object in a JSON file, which is written back as it is changed."""
+    content = json.loads(path.read_text())
+    yield content
+    path.write_text(json.dumps(content))
 
 
 def write_images(run: config.Run, seed: int, pairs: Pairs, noise: float) -> None:

@@ -15,6 +15,7 @@ import tiny
 from methods.vdsr import TINY
 
 ROOT = Path(__file__).parents[2]
+PROGRAM = (sys.executable, "-m", "benchmark")
 BLOCK = experiments.block(
     "small",
     methods={"bicubic": {}, "position_patch": {}, "vdsr": TINY, "stn0": {"epochs": 1, "batch_size": 8}},
@@ -40,27 +41,21 @@ def make_project(folder: Path) -> Path:
 
 def run(folder: Path, *arguments: str, code: Path = ROOT) -> str:
     """What `python -m benchmark ARGUMENTS` prints in the folder, on the code at `code`; it must succeed."""
-    done = subprocess.run(
-        _call(arguments), cwd=folder, env=_environment(code), capture_output=True, text=True, check=False
-    )
+    done = command(folder, *arguments, env=_environment(code))
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 def command(folder: Path, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run `python -m benchmark ARGUMENTS` in the folder."""
-    return subprocess.run(
-        _call(arguments), cwd=folder, env=_environment(), capture_output=True, text=True, check=False, **options
-    )
+    given = {"cwd": folder, "env": _environment(), "capture_output": True, "text": True, "check": False} | options
+    return subprocess.run([*PROGRAM, *arguments], **given)
 
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     """Start the same, and go on."""
-    return subprocess.Popen(_call(arguments), cwd=folder, env=_environment(), stdout=subprocess.PIPE, text=True)
-
-
-def _call(arguments: tuple[str, ...]) -> list[str]:
-    return [sys.executable, "-m", "benchmark", *arguments]
+    call = [*PROGRAM, *arguments]
+    return subprocess.Popen(call, cwd=folder, env=_environment(), stdout=subprocess.PIPE, text=True)
 
 
 def _environment(code: Path = ROOT) -> dict[str, str]:

@@ -19,8 +19,9 @@ def numbers(text: str) -> list[float]:
     return [float(number) for number in re.findall(r"[+-]?\d+\.\d+", text)]
 
 
-def table(experiment: config.Experiment, first: str, second: str) -> pd.DataFrame:
-    return compare.table(Results(experiment), first, second)
+def psnr(experiment: config.Experiment, first: str, second: str) -> pd.Series:
+    """The row of PSNR of a comparison."""
+    return compare.table(Results(experiment), first, second).set_index("").loc["PSNR, dB ↑"]
 
 
 def column(experiment: config.Experiment, run: str) -> np.ndarray:
@@ -33,16 +34,13 @@ def strangers(toy: config.Experiment) -> config.Experiment:
     """The made-up experiment, no two faces of which are one person's."""
     for run in toy.runs:
         path = toy.run(run).metrics.with_suffix(".csv")
-        if path.exists():
-            table = pd.read_csv(path, dtype={"name": str})
-            table.assign(person=table["name"]).to_csv(path, index=False)
+        table = pd.read_csv(path, dtype={"name": str})
+        table.assign(person=table["name"]).to_csv(path, index=False)
     return toy
 
 
 def test_runs_that_draw_nothing_are_compared_by_a_paired_t_test(strangers: config.Experiment) -> None:
-    toy = strangers
-    row = table(toy, "bicubic", "nearest").set_index("").loc["PSNR, dB ↑"]
-    a, b = column(toy, "bicubic"), column(toy, "nearest")
+    row, a, b = psnr(strangers, "bicubic", "nearest"), column(strangers, "bicubic"), column(strangers, "nearest")
     wanted = stats.ttest_rel(a, b)
     interval = wanted.confidence_interval()
     assert numbers(row["difference [95 %]"]) == pytest.approx([(a - b).mean(), interval.low, interval.high], abs=0.005)
@@ -52,10 +50,9 @@ def test_runs_that_draw_nothing_are_compared_by_a_paired_t_test(strangers: confi
 
 
 def test_seeds_widen_the_interval_of_a_trained_network(strangers: config.Experiment) -> None:
-    toy = strangers
-    row = table(toy, "ours", "bicubic").set_index("").loc["PSNR, dB ↑"]
+    row = psnr(strangers, "ours", "bicubic")
     _, low, high = numbers(row["difference [95 %]"])
-    alone = stats.ttest_rel(column(toy, "ours"), column(toy, "bicubic")).confidence_interval()
+    alone = stats.ttest_rel(column(strangers, "ours"), column(strangers, "bicubic")).confidence_interval()
     assert high - low > alone.high - alone.low
     assert row["faces; seeds"] == "12; 2 and 1"
 
@@ -67,29 +64,25 @@ def test_images_from_elsewhere_are_a_trained_network_unless_they_say_otherwise(t
 
     def p(**options: object) -> str:
         toy.runs["theirs"] = config.RunItem(method="images", folder="sr", **options)
-        return table(toy, "theirs", "bicubic").set_index("").loc["PSNR, dB ↑", "p"]
+        return psnr(toy, "theirs", "bicubic")["p"]
 
     assert p() == "– (one seed: over identities alone)"
     assert re.fullmatch(r"< 0\.001|[01]\.\d{3}", p(trained=False))
 
 
-def test_a_run_without_scores_is_named(toy: config.Experiment) -> None:
+def test_runs_that_cannot_be_compared_are_named(toy: config.Experiment) -> None:
     toy.run("nearest").metrics.unlink()
     with pytest.raises(BadInput, match=r"nearest.json: missing; run .*launch --experiment toy --only nearest"):
-        table(toy, "ours", "nearest")
+        psnr(toy, "ours", "nearest")
     with pytest.raises(BadInput, match="no run 'mine'; it has"):
-        table(toy, "mine", "ours")
+        psnr(toy, "mine", "ours")
     with pytest.raises(BadInput, match="ours, ours: the same run; name two"):
-        table(toy, "ours", "ours")
+        psnr(toy, "ours", "ours")
 
 
 def test_measures_that_no_run_has_are_left_out(toy: config.Experiment) -> None:
-    assert list(table(toy, "ours", "bicubic")[""]) == [
-        "PSNR, dB ↑",
-        "SSIM ↑",
-        "PSNR on Y, dB ↑",
-        "SSIM on Y ↑",
-    ]
+    measures = compare.table(Results(toy), "ours", "bicubic")[""]
+    assert list(measures) == ["PSNR, dB ↑", "SSIM ↑", "PSNR on Y, dB ↑", "SSIM on Y ↑"]
 
 
 @pytest.mark.parametrize(("p", "shown"), [(0.01234, "0.012"), (0.00099, "< 0.001"), (1.0, "1.000"), (None, "–")])

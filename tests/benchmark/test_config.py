@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -51,21 +52,25 @@ def test_run_has_the_experiments_options_and_its_own(params: Path) -> None:
     assert (run.trunk, config.load().run("alone").trunk) == ("trunk", None)
 
 
-def test_alignment_is_the_runs_own_or_the_methods_default(params: Path) -> None:
-    experiment = config.load()
-    assert [make.alignment_of(experiment.run(run)) for run in ("bicubic", "nearest", "ours")] == [
-        "oracle",
-        "stn0",
-        "none",
-    ]
+@pytest.mark.parametrize(
+    ("name", "align", "below"),
+    [("bicubic", "oracle", []), ("nearest", "stn0", [("stn0", 0)]), ("ours", "none", [("trunk", 1)])],
+)
+def test_alignment_is_the_runs_own_or_the_methods_and_a_training_builds_on_stn0_and_its_seeds_trunk(
+    name: str, align: str, below: list[tuple[str, int]], params: Path
+) -> None:
+    run = config.load().run(name)
+    assert make.alignment_of(run) == align
+    assert [(needed.name, seed) for needed, seed in make.foundations(run, 1)] == below
 
 
-def test_foundations_of_a_training_are_its_stn0_and_its_trunk_of_the_same_seed(params: Path) -> None:
-    experiment = config.load()
-    below = {name: make.foundations(experiment.run(name), 1) for name in ("bicubic", "nearest", "ours")}
-    assert below["bicubic"] == []
-    assert [(run.name, seed) for run, seed in below["nearest"]] == [("stn0", 0)]
-    assert [(run.name, seed) for run, seed in below["ours"]] == [("trunk", 1)]
+def test_every_experiment_has_what_the_pipeline_reads() -> None:
+    blocks = yaml.safe_load((ROOT / "params.yaml").read_text())["experiments"]
+    for path in set(re.findall(r"\bexperiment((?:\.[a-z]+)+)", (ROOT / "dvc.yaml").read_text())):
+        for name, value in blocks.items():
+            for key in path.split(".")[1:]:
+                assert key in value, f"{name} lacks {path}, without which DVC refuses its stages"
+                value = value[key]
 
 
 def test_runs_do_not_share_folders(params: Path) -> None:
@@ -84,29 +89,25 @@ def test_wrong_run_is_refused(name: str, says: str, params: Path) -> None:
         config.load().run(name)
 
 
-def test_file_that_is_missing_or_no_yaml_is_one_line(params: Path) -> None:
-    params.write_text("experiment: [a\nb: {")
-    with pytest.raises(BadInput, match=r"params\.yaml: not YAML"):
-        config.load()
+MERGED = "experiments:\n  small: &small {<<: {name: small}, corpus: a}\nexperiment: *small\n"
+LACKS = r"lacks .*experiment.*; `git checkout params\.yaml`"
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "No such file or directory; run from the project's folder"),
+        ("experiment: [a\nb: {", r"params\.yaml: not YAML"),
+        *((content, LACKS) for content in ("", "3", "- a", "experiments: {}\n")),
+        (MERGED + "experiment: *small\n", r"`experiment:` a second time in \"params.yaml\", line 4,"),
+        (MERGED, r"experiments\.small\.corpora: field required"),  # a merged key is none that is repeated
+    ],
+)
+def test_file_of_something_else_says_what_is_wrong(content: str | None, says: str, params: Path) -> None:
     params.unlink()
-    with pytest.raises(BadInput, match="No such file or directory; run from the project's folder"):
-        config.load()
-
-
-def test_repeated_key_is_an_error_and_a_merge_is_none(params: Path) -> None:
-    merged = "experiments:\n  small: &small {<<: {name: small}, corpus: a}\nexperiment: *small\n"
-    params.write_text(merged + "experiment: *small\n")
-    with pytest.raises(BadInput, match=r"`experiment:` a second time in \"params.yaml\", line 4,"):
-        config.load()
-    params.write_text(merged)
-    with pytest.raises(BadInput, match=r"experiments\.small\.corpora: field required"):
-        config.load()
-
-
-@pytest.mark.parametrize("content", ["", "3", "- a", "experiments: {}\n"])
-def test_file_of_something_else_says_what_it_lacks(content: str, params: Path) -> None:
-    params.write_text(content)
-    with pytest.raises(BadInput, match=r"lacks .*experiment.*; `git checkout params\.yaml`"):
+    if content is not None:
+        params.write_text(content)
+    with pytest.raises(BadInput, match=says):
         config.load()
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
+from pathlib import Path
 
 import made_up
 import pytest
 from small import ROOT
 
-from benchmark import config, report
-from benchmark.reporting.results import Results
+from benchmark import config
+
+DVC = (sys.executable, "-m", "dvc")
 
 
 def call(*command: str) -> str:
@@ -21,33 +24,27 @@ def call(*command: str) -> str:
     return done.stdout
 
 
-@pytest.fixture
-def repository(toy: config.Experiment) -> config.Experiment:
-    """The made-up experiment, reported, in a repository of its own with the project's dvc.yaml."""
-    report.write_text(Results(toy), toy.results)
+@pytest.mark.slow
+def test_metrics_are_five_numbers_a_run_and_a_difference_names_what_moved(
+    reported_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(shutil.copytree(reported_root, tmp_path / "project"))
     shutil.copy(ROOT / "dvc.yaml", ".")
     call("git", "init", "-q")
-    call("dvc", "init", "-q")
+    call(*DVC, "init", "-q")
     call("git", "add", "results", "dvc.yaml", "params.yaml", ".dvc")
     call("git", "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "made up")
-    return toy
 
-
-def test_metrics_are_a_table_of_five_numbers_a_run(repository: config.Experiment) -> None:
-    head, *lines = call("dvc", "metrics", "show", "--precision", "6").splitlines()
+    head, *lines = call(*DVC, "metrics", "show", "--precision", "6").splitlines()
     assert head.split() == ["Path", "faces", "psnr", "psnr_y", "ssim", "ssim_y"]
     shown = dict(line.split(maxsplit=1) for line in lines)
     assert set(shown) == {f"results/toy/metrics/{run}.json" for run in made_up.RUNS}
-    stored = json.loads(repository.run("ours").metrics.read_text())
-    numbers = [float(text) for text in shown["results/toy/metrics/ours.json"].split()]
-    assert numbers == [stored[key] for key in ("faces", "psnr", "psnr_y", "ssim", "ssim_y")]
+    path = config.load().run("ours").metrics
+    stored = json.loads(path.read_text())
+    assert [float(text) for text in shown[str(path)].split()] == [stored[key] for key in head.split()[1:]]
     assert max(map(len, lines)) < 100
 
-
-def test_a_difference_names_what_moved_and_nothing_else(repository: config.Experiment) -> None:
-    path = repository.run("ours").metrics
-    stored = json.loads(path.read_text())
     path.write_text(json.dumps(stored | {"psnr": stored["psnr"] + 1}))
-    _, *moved = [line.split() for line in call("dvc", "metrics", "diff").splitlines()]
-    ((file, measure, _, _, change),) = moved
+    _, moved = (line.split() for line in call(*DVC, "metrics", "diff").splitlines())
+    file, measure, _, _, change = moved
     assert (file, measure, float(change)) == (str(path), "psnr", pytest.approx(1))

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import experiments
@@ -20,16 +21,26 @@ from datasets.face import BadInput
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("launch")]  # one project for all
 
 LAUNCH = ("launch", "--device", "cpu")
+SMALL = Path("results/small")
+Launched = tuple[Path, subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
-def launched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+def launched(tmp_path_factory: pytest.TempPathFactory) -> Launched:
     """A project after one call for all its runs, of which one fails."""
     folder = small.make_project(tmp_path_factory.mktemp("launched"))
     return folder, small.command(folder, *LAUNCH, "--jobs", "2")
 
 
-Launched = tuple[Path, subprocess.CompletedProcess[str]]
+@pytest.fixture
+def again(launched: Launched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+    """Launch runs in a copy of that project, the working directory, and say what was printed; it must succeed."""
+    monkeypatch.chdir(shutil.copytree(launched[0], tmp_path / "again"))
+
+    def launch(*arguments: str) -> list[str]:
+        return small.run(Path(), *LAUNCH, "--only", *arguments).splitlines()
+
+    return launch
 
 
 def test_every_run_is_scored_but_the_one_that_fails(launched: Launched) -> None:
@@ -37,54 +48,39 @@ def test_every_run_is_scored_but_the_one_that_fails(launched: Launched) -> None:
     assert done.returncode == 1
     assert "broken-seed0: error: " in done.stdout
     assert done.stderr.strip() == "failed: broken-seed0"
-    scored = {path.name for path in (folder / "results/small/metrics").glob("*.facts.json")}
+    scored = {path.name for path in (folder / SMALL / "metrics").glob("*.facts.json")}
     assert scored == {"vdsr.facts.json", "bicubic.facts.json", "long.facts.json"}
 
 
-def test_scores_suffice_where_weights_are_gone(launched: Launched, tmp_path: Path) -> None:
-    folder = tmp_path / "elsewhere"
-    subprocess.run(["cp", "-r", launched[0], folder], check=True)
-    subprocess.run(["rm", "-r", folder / "results/small/weights", folder / "results/small/sr"], check=True)
-    again = small.command(folder, *LAUNCH, "--only", "vdsr", "long")
-    assert again.returncode == 0
-    assert "starts" not in again.stdout
+def test_scores_suffice_where_weights_are_gone(again: Callable[..., list[str]]) -> None:
+    for made in ("weights", "sr"):
+        shutil.rmtree(SMALL / made)
+    assert not [line for line in again("vdsr", "long") if "starts" in line]
 
 
-def test_missing_images_of_a_scored_run_are_made_on_demand(launched: Launched, tmp_path: Path) -> None:
-    folder = tmp_path / "images"
-    subprocess.run(["cp", "-r", launched[0], folder], check=True)
-    results = folder / "results/small"
-    before = {path.name: path.read_bytes() for path in (results / "sr/vdsr/seed0").glob("*.png")}
-    scores = (results / "metrics/vdsr.csv").stat().st_mtime_ns
-    shutil.rmtree(results / "sr/vdsr")
-    again = small.command(folder, *LAUNCH, "--only", "vdsr", "bicubic", "--images")
-    done = [line for line in again.stdout.splitlines() if "done" in line]
+def test_missing_images_of_a_scored_run_are_made_on_demand(again: Callable[..., list[str]]) -> None:
+    images, scores = SMALL / "sr/vdsr/seed0", SMALL / "metrics/vdsr.csv"
+    before, scored = {path.name: path.read_bytes() for path in images.glob("*.png")}, scores.stat().st_mtime_ns
+    shutil.rmtree(images.parent)
+    done = [line for line in again("vdsr", "bicubic", "--images") if "done" in line]
     assert [line.split(":")[0] for line in done] == ["vdsr-seed0", "vdsr-seed1"]
     assert done[-1].endswith("2 of 2, about 0:00 left")
-    assert {path.name: path.read_bytes() for path in (results / "sr/vdsr/seed0").glob("*.png")} == before
-    assert (results / "metrics/vdsr.csv").stat().st_mtime_ns == scores
+    assert {path.name: path.read_bytes() for path in images.glob("*.png")} == before
+    assert scores.stat().st_mtime_ns == scored
 
 
-def test_changed_option_retrains_its_run_alone(launched: Launched, tmp_path: Path) -> None:
-    folder = tmp_path / "changed"
-    subprocess.run(["cp", "-r", launched[0], folder], check=True)
-    experiments.put(folder, "small", "runs", "long", "epochs", value=1)
-    again = small.command(folder, *LAUNCH, "--only", "vdsr", "long", "bicubic")
-    assert [line.split(":")[0] for line in again.stdout.splitlines() if "starts" in line] == ["long-seed0"]
+def test_changed_option_retrains_its_run_alone(again: Callable[..., list[str]]) -> None:
+    experiments.put(Path(), "small", "runs", "long", "epochs", value=1)
+    starts = [line.split(":")[0] for line in again("vdsr", "long", "bicubic") if "starts" in line]
+    assert starts == ["long-seed0"]
 
 
-def test_images_from_elsewhere_are_scored(launched: Launched, tmp_path: Path) -> None:
-    folder = tmp_path / "theirs"
-    subprocess.run(["cp", "-r", launched[0], folder], check=True)
-    theirs, results = folder / "their_faces", folder / "results/small"
-    theirs.mkdir()
-    for path in (results / "sr/bicubic/seed0").glob("*.png"):
-        shutil.copy(path, theirs)
-    item = {"method": "images", "folder": theirs.name, "align": "stn0"}
-    experiments.put(folder, "small", "runs", "theirs", value=item)
-    done = small.command(folder, *LAUNCH, "--only", "theirs")
-    assert done.returncode == 0, done.stdout + done.stderr
-    scores = [json.loads((results / f"metrics/{name}.json").read_text())["psnr"] for name in ("theirs", "bicubic")]
+def test_images_from_elsewhere_are_scored(again: Callable[..., list[str]]) -> None:
+    shutil.copytree(SMALL / "sr/bicubic/seed0", "their_faces", ignore=shutil.ignore_patterns(".*"))
+    item = {"method": "images", "folder": "their_faces", "align": "stn0"}
+    experiments.put(Path(), "small", "runs", "theirs", value=item)
+    again("theirs")
+    scores = [json.loads((SMALL / f"metrics/{name}.json").read_text())["psnr"] for name in ("theirs", "bicubic")]
     assert scores[0] == scores[1]
 
 
@@ -113,7 +109,7 @@ def test_killed_call_is_taken_up(number: signal.Signals, launched: Launched, tmp
         time.sleep(4)
         process.send_signal(number)
     assert small.command(folder, *LAUNCH, "--only", "long").returncode == 0
-    end, unbroken = (path / "results/small/weights/long/seed0/weights.safetensors" for path in (folder, launched[0]))
+    end, unbroken = (path / SMALL / "weights/long/seed0/weights.safetensors" for path in (folder, launched[0]))
     assert end.read_bytes() == unbroken.read_bytes()
 
 

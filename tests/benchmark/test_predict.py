@@ -59,7 +59,7 @@ def test_predict_makes_the_network_that_was_trained(experiment: config.Experimen
         read(run.images(0) / "0003.png"), to_uint8(again.upscale(lr[3:4].double()))[0].numpy()
     )
     estimates = load_file(run.images(0) / config.ESTIMATES)
-    assert estimates["heatmaps"].shape == (24, 4, 64, 64)
+    assert estimates["heatmaps"].shape == (12, 4, 64, 64)
     assert any(name.startswith("warp_") for name in estimates)
 
 
@@ -79,8 +79,8 @@ def test_inference_is_timed_by_the_processors_clock_on_a_cpu(
     monkeypatch.setattr(predict, "BATCH", 5)
     run_predict("unaligned")
     record = json.loads(experiment.run("unaligned").predict_provenance.read_text())
-    # Of the 24 faces the first four batches of five, after the first one untimed.
-    assert record["seconds_a_face"] == pytest.approx(3.0 * 4 / 20, rel=1e-5)
+    # Of the 12 faces the first two batches of five, after the first one untimed.
+    assert record["seconds_a_face"] == pytest.approx(3.0 * 2 / 10, rel=1e-5)
 
 
 def test_predict_without_stn0_names_what_to_train(experiment: config.Experiment) -> None:
@@ -94,9 +94,7 @@ def test_seeds_not_trained_as_params_say_are_named_and_left_out(
     experiment: config.Experiment, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = change_run("oracle", seeds=4)
-    with pytest.raises(
-        BadInput, match=r"weights/oracle: no seed is trained .*benchmark train --experiment tiny --run oracle"
-    ):
+    with pytest.raises(BadInput, match=r"weights/oracle: no seed is trained .* train --experiment tiny --run oracle"):
         run_predict("oracle")
     for seed in (0, 1, 3):
         store("oracle", seed)

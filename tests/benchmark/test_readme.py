@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
-from benchmark import config, report
+from benchmark import config
 from benchmark.reporting import TEMPLATES, readme
 from benchmark.reporting.readme import MISSING, Quotes
 from benchmark.reporting.results import Results
 from datasets.face import BadInput
-
-
-@pytest.fixture
-def reported(toy: config.Experiment) -> Results:
-    """The made-up experiment with its tables and claims."""
-    report.write_text(Results(toy), toy.results)
-    return Results(toy)
 
 
 def every(results: Results) -> dict[str, Results]:
@@ -68,17 +62,18 @@ def test_no_number_is_typed(template: str) -> None:
 
 
 def test_no_picture_of_a_face(reported: Results) -> None:
-    texts = [readme.render(template, every(reported)) for template in (readme.FINDING, *readme.PAGES.values())]
-    assert all("figures/" not in text for text in texts)
+    for template in (readme.FINDING, *readme.PAGES.values()):
+        assert "figures/" not in readme.render(template, every(reported))
 
 
 def test_only_what_is_between_the_markers_changes(reported: Results) -> None:
+    finding = readme.render(readme.FINDING, every(reported))
     page = f"# Title\n\n{readme.BEGIN}\nTo be replaced.\n{readme.END}\n\nMore.\n"
-    new = readme.filled(page, readme.render(readme.FINDING, every(reported)))
+    new = readme.filled(page, finding)
     assert new.startswith(f"# Title\n\n{readme.BEGIN}\n## Finding")
     assert new.endswith(f"{readme.END}\n\nMore.\n")
     assert "To be replaced" not in new
-    assert readme.filled(new, readme.render(readme.FINDING, every(reported))) == new
+    assert readme.filled(new, finding) == new
 
 
 @pytest.mark.parametrize(
@@ -94,11 +89,13 @@ def test_an_experiment_without_a_report_is_named(toy: config.Experiment) -> None
         readme.render(readme.FINDING, every(Results(toy)))
 
 
-@pytest.mark.parametrize("path", [readme.README, *readme.PAGES])
-def test_check_notices_a_typed_number(reported: Results, path: Path) -> None:
-    readme.README.write_text(f"{readme.BEGIN}\n22.95 dB\n{readme.END}\n")
-    readme.update(every(reported))
-    readme.update(every(reported), check=True)
-    path.write_text(path.read_text().replace(" dB", " dB or so", 1))
-    with pytest.raises(BadInput, match=f"{path}: .*run `python -m benchmark publish readme`"):
+def test_check_notices_a_typed_number(reported: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree("results/toy", tmp_path / "results/toy")
+    monkeypatch.chdir(tmp_path)
+    for path in (readme.README, *readme.PAGES):
+        readme.README.write_text(f"{readme.BEGIN}\n22.95 dB\n{readme.END}\n")
+        readme.update(every(reported))
         readme.update(every(reported), check=True)
+        path.write_text(path.read_text().replace(" dB", " dB or so", 1))
+        with pytest.raises(BadInput, match=f"{path}: .*run `python -m benchmark publish readme`"):
+            readme.update(every(reported), check=True)

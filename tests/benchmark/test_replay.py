@@ -50,8 +50,11 @@ def project(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
 
 
-def replayed(run: str) -> pd.DataFrame:
-    return replay.replay(config.load().run(run), SEED, Pairs.load(Path("data/small/train")))
+def replayed(run: str, **options: Any) -> pd.DataFrame:
+    """The losses of the run, with these options changed, beside the recorded ones."""
+    known = config.load().run(run)
+    other = dataclasses.replace(known, options=known.options | options)
+    return replay.replay(other, SEED, Pairs.load(Path("data/small/train")))
 
 
 @pytest.mark.parametrize(("run", "term"), [("vdsr", "L_p"), ("aligner", "L_w")])
@@ -63,30 +66,15 @@ def test_the_recorded_losses_are_found_again(run: str, term: str) -> None:
     assert table["off"].max() < 1e-5
 
 
-def reversed_seeds(*parts: int) -> int:
-    return seed(*reversed(parts))
-
-
-def reversed_warps(n: int, *rest: Any) -> Any:
-    return sample_warps(n, *rest).flip(0)
-
-
-def slower(*arguments: Any) -> float:
-    return 0.5 * rate(*arguments)
-
-
 seed, sample_warps, rate = loop._seed, degrade.sample_warps, trained.Optimiser.rate
+OTHER_LOOPS = {
+    "order of seeds": ("aligner", loop, "_seed", lambda *parts: seed(*reversed(parts))),
+    "order of data": ("aligner", degrade, "sample_warps", lambda *given: sample_warps(*given).flip(0)),
+    "arithmetic": ("vdsr", trained.Optimiser, "rate", lambda *given: 0.5 * rate(*given)),
+}
 
 
-@pytest.mark.parametrize(
-    ("run", "owner", "name", "changed"),
-    [
-        ("aligner", loop, "_seed", reversed_seeds),
-        ("aligner", degrade, "sample_warps", reversed_warps),
-        ("vdsr", trained.Optimiser, "rate", slower),
-    ],
-    ids=["order of seeds", "order of data", "arithmetic"],
-)
+@pytest.mark.parametrize(("run", "owner", "name", "changed"), OTHER_LOOPS.values(), ids=OTHER_LOOPS)
 def test_another_loop_is_seen(
     run: str, owner: Any, name: str, changed: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,9 +83,7 @@ def test_another_loop_is_seen(
 
 
 def test_another_option_is_seen() -> None:
-    run = config.load().run("vdsr")
-    other = dataclasses.replace(run, options={**run.options, "lr": 0.2})
-    assert not replay.replay(other, SEED, Pairs.load(Path("data/small/train")))["within"].all()
+    assert not replayed("vdsr", lr=0.2)["within"].all()
 
 
 def test_another_record_is_seen() -> None:

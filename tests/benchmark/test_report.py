@@ -14,7 +14,7 @@ import made_up
 import numpy as np
 import pytest
 import yaml
-from small import run
+from small import ROOT, run
 
 from benchmark import config, report
 from benchmark.reporting import accepted, claims, page
@@ -25,7 +25,7 @@ from datasets.face import BadInput
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("report")]  # one report for all
 
-ROOT = Path(__file__).parents[2]
+RESULTS = Path("results/toy")
 TABLES = [f"table{n}.{kind}" for n in (1, 2, 3) for kind in ("csv", "md", "tex")]
 TOY_METHOD = '''"""Grey faces."""
 import torch
@@ -60,12 +60,21 @@ def reported(made_up_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return root
 
 
+def write_report() -> None:
+    """That of the project in the working directory."""
+    report.main(argparse.Namespace(experiment=None))
+
+
+def copied(reported: Path, tmp_path: Path, *without: str) -> Path:
+    """Another project's folder with its files but those of such a name."""
+    return shutil.copytree(reported, tmp_path / "clone", ignore=shutil.ignore_patterns(*without))
+
+
 def test_everything_is_written(reported: Path) -> None:
-    results = reported / "results" / "toy"
+    results = reported / RESULTS
     supplement = [f"supplement.{kind}" for kind in ("csv", "md", "tex")]
-    assert sorted(p.name for p in (results / "tables").iterdir()) == sorted([*TABLES, *supplement, "deviations.md"])
-    pictures = {p.stem for p in (results / "figures").iterdir()}
-    assert pictures == {"corpus", "fig1", "fig3", "fig4", "fig5"}
+    assert {p.name for p in (results / "tables").iterdir()} == {*TABLES, *supplement, "deviations.md"}
+    assert {p.stem for p in (results / "figures").iterdir()} == {"corpus", "fig1", "fig3", "fig4", "fig5"}
     assert {p.stem for p in (results / "plots").iterdir()} == {"paper", "curves"}
     assert (results / "claims.json").exists()
     assert (results / "claims.md").exists()
@@ -73,18 +82,13 @@ def test_everything_is_written(reported: Path) -> None:
 
 
 def test_a_fresh_clone_rebuilds_all_but_the_faces(reported: Path, tmp_path: Path) -> None:
-    root = tmp_path / "clone"
-    shutil.copytree(reported, root, ignore=shutil.ignore_patterns("data", "sr", "weights"))
-    results, before = root / "results" / "toy", reported / "results" / "toy"
-    for made in ("tables", "figures", "plots"):
-        shutil.rmtree(results / made)
-    for made in ("claims.json", "claims.md", "report.html"):
-        (results / made).unlink()
+    made = ("tables", "figures", "plots", "claims.json", "claims.md", "report.html")
+    root = copied(reported, tmp_path, "data", "sr", "weights", *made)
+    results, before = root / RESULTS, reported / RESULTS
     output = run(root, "report")
     assert "figures 1, 3, 4 and 5 and the report's faces are left out" in output
     same = ["claims.json", "claims.md", *(f"tables/{name}" for name in [*TABLES, "supplement.csv", "deviations.md"])]
-    same += [f"plots/{name}.png" for name in ("paper", "curves")]
-    for name in same:
+    for name in [*same, "plots/paper.png", "plots/curves.png"]:
         assert (results / name).read_bytes() == (before / name).read_bytes(), name
     page = (results / "report.html").read_text()
     assert 'id="data"' not in page
@@ -94,35 +98,29 @@ def test_a_fresh_clone_rebuilds_all_but_the_faces(reported: Path, tmp_path: Path
 
 def test_figures_are_not_made_poorer(reported: Path, tmp_path: Path) -> None:
     """Where images of some runs are missing, figures that show them stay."""
-    root = tmp_path / "clone"
-    shutil.copytree(reported, root, ignore=shutil.ignore_patterns("weights"))
-    results = root / "results" / "toy"
-    shutil.rmtree(results / "sr" / "bicubic")
-    output = run(root, "report")
-    assert "no images of bicubic; figures of faces are left as they are" in output
-    for name in ("fig1", "fig5"):
-        assert (results / "figures" / f"{name}.png").read_bytes() == (
-            reported / "results" / "toy" / "figures" / f"{name}.png"
-        ).read_bytes()
-    (results / "figures" / "fig5.png").unlink()  # as in a project that is under way
+    root = copied(reported, tmp_path, "weights")
+    figures = root / RESULTS / "figures"
+    shutil.rmtree(root / RESULTS / "sr/bicubic")
+    assert "no images of bicubic; figures of faces are left as they are" in run(root, "report")
+    for name in ("fig1.png", "fig5.png"):
+        assert (figures / name).read_bytes() == (reported / RESULTS / "figures" / name).read_bytes()
+    (figures / "fig5.png").unlink()  # as in a project that is under way
     assert "figures of faces are left as they are" not in run(root, "report")
-    assert (results / "figures" / "fig5.png").is_file()
+    assert (figures / "fig5.png").is_file()
 
 
 def test_nothing_measured_says_what_to_do(toy: config.Experiment) -> None:
     shutil.rmtree(toy.results)
-    with pytest.raises(
-        BadInput, match=r"results/toy/metrics: no run has been evaluated; run `python -m benchmark launch"
-    ):
-        report.main(argparse.Namespace(experiment=None))
+    with pytest.raises(BadInput, match=r"toy/metrics: no run has been evaluated; run `python -m benchmark launch"):
+        write_report()
 
 
 def test_a_run_that_is_not_evaluated_is_said_and_left_out(
-    toy: config.Experiment, capsys: pytest.CaptureFixture
+    toy: config.Experiment, capsys: pytest.CaptureFixture[str]
 ) -> None:
     toy.run("nearest").metrics.unlink()
     shutil.rmtree(toy.data)
-    report.main(argparse.Namespace(experiment=None))
+    write_report()
     assert "not evaluated, left out: nearest" in capsys.readouterr().out
     assert "| nearest " not in (toy.results / "tables" / "supplement.md").read_text()
 
@@ -134,7 +132,7 @@ def test_a_page_that_shows_faces_is_not_replaced_by_one_without(
     page = toy.results / "report.html"
     page.write_text(f"<html>a page of long ago {shown}</html>")
     shutil.rmtree(toy.data)  # as in a fresh clone
-    report.main(argparse.Namespace(experiment=None))
+    write_report()
     assert ("long ago" in page.read_text()) == bool(shown)
     assert ("report.html: kept, since" in capsys.readouterr().out) == bool(shown)
 
@@ -146,11 +144,7 @@ def test_scores_of_other_settings_are_said_to_be_such(toy: config.Experiment, ca
     (toy.data / "manifest.json").write_text('{"hash": "made up"}')
     changed = config.load()
     wide = ["width 4, now 8"]
-    assert outdated(Results(changed)) == {
-        "nearest": ["align stn0, now none"],
-        "ours_no_skip": wide,
-        "ours": wide,
-    }
+    assert outdated(Results(changed)) == {"nearest": ["align stn0, now none"], "ours_no_skip": wide, "ours": wide}
     (toy.data / "manifest.json").write_text('{"hash": "new"}')
     assert outdated(Results(changed))["bicubic"] == ["other faces than those in data/toy"]
     report.write_text(Results(changed), toy.results)
@@ -159,18 +153,18 @@ def test_scores_of_other_settings_are_said_to_be_such(toy: config.Experiment, ca
 
 
 def test_what_moved_against_accepted_scores_is_printed(
-    toy: config.Experiment, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+    toy: config.Experiment, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.rmtree(toy.data)
     monkeypatch.setattr(accepted, "ACCEPTED", Path("accepted"))
     accepted.accept(Results(toy))
-    report.main(argparse.Namespace(experiment=None))
+    write_report()
     assert "Moved" not in capsys.readouterr().out
     path = Path("accepted/toy.json")
     known = json.loads(path.read_text())
     known["runs"]["ours"]["psnr"] += 0.03
     path.write_text(json.dumps(known))
-    report.main(argparse.Namespace(experiment=None))
+    write_report()
     moved = capsys.readouterr().out.split("Moved against the accepted scores:")[1]
     assert [line.split()[:2] for line in moved.strip().splitlines()[1:]] == [["ours", "psnr"]]
 
@@ -214,12 +208,9 @@ def test_a_folder_and_a_line_put_a_method_everywhere(
     for stage in ("train", "predict", "evaluate"):
         run(root, stage, "--run", "grey", code=code)
     run(root, "report", code=code)
-    results = root / "results" / "toy"
-    tables = [
-        results / "tables" / f"{stem}.{kind}" for stem in ("table1", "supplement") for kind in ("md", "tex", "csv")
-    ]
-    assert all("grey" in path.read_text() for path in tables)
-    assert 'name="method" value="grey"' in (results / "report.html").read_text()
+    for name in [f"{stem}.{kind}" for stem in ("table1", "supplement") for kind in ("md", "tex", "csv")]:
+        assert "grey" in (root / RESULTS / "tables" / name).read_text()
+    assert 'name="method" value="grey"' in (root / RESULTS / "report.html").read_text()
 
     collect = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
     files = ["tests/methods/test_contract.py", "benchmark/test_speed.py"]

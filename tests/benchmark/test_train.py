@@ -26,10 +26,12 @@ from benchmark.runs.make import make_method
 from benchmark.runs.provenance import data_hash
 from benchmark.train import exclusive
 from datasets.face import BadInput
+from datasets.pairs import Pairs
 from methods import interface
+from methods.interface import Context
 from methods.mtun import TINY
 
-CPU = torch.device("cpu")
+CPU, RESULTS = torch.device("cpu"), Path("results/small")
 RUNS = {
     "small": {"method": "tiny", "seeds": 2},
     "authors": {"method": "tiny", "recipe": "authors"},
@@ -37,6 +39,8 @@ RUNS = {
     "bicubic": {"method": "bicubic", "align": "oracle"},
     "ours": {"method": "mtun", "trunk": "trunk", "freeze_trunk": True, "feature": False, "adversarial": False},
 }
+ONCE = {"epochs": 1, "batch_size": 8}
+METHODS = {"bicubic": {}, "stn0": ONCE, "mtun_trunk": {"width": 4, **ONCE}, "mtun": TINY}
 PRETRAINED = {"stn0": {"method": "stn0"}, "trunk": {"method": "mtun_trunk"}}
 
 
@@ -55,14 +59,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def write_params(epochs: int = 1, **training: Any) -> None:
-    once = {"epochs": 1, "batch_size": 8}
-    methods = {
-        "tiny": {"epochs": epochs},
-        "bicubic": {},
-        "stn0": once,
-        "mtun_trunk": {"width": 4, **once},
-        "mtun": TINY,
-    }
+    methods = METHODS | {"tiny": {"epochs": epochs}}
     block = experiments.block("small", methods=methods, pretrained=PRETRAINED, runs=RUNS)
     block["training"] |= {"threads": None, **training}
     experiments.write(Path(), block)
@@ -74,9 +71,16 @@ def train(*arguments: str) -> None:
 
 def outputs(run: str = "small") -> dict[str, bytes]:
     """What training the run's seed 0 puts out, byte for byte."""
-    results = Path("results/small")
-    files = [*(results / f"weights/{run}/seed0").iterdir(), *(results / f"logs/{run}").glob("seed0*")]
+    files = [*(RESULTS / f"weights/{run}/seed0").iterdir(), *(RESULTS / f"logs/{run}").glob("seed0*")]
     return {path.name: path.read_bytes() for path in files}
+
+
+def read(path: str) -> dict[str, Any]:
+    return json.loads((RESULTS / path).read_text())
+
+
+def phases(run: str, seed: int = 0) -> list[str]:
+    return list(pd.read_csv(RESULTS / f"logs/{run}/seed{seed}.csv")["phase"])
 
 
 def forbid_training(patch: pytest.MonkeyPatch) -> None:
@@ -88,24 +92,28 @@ def test_a_run_stores_weights_record_and_log_for_every_seed(project: Path, capsy
     assert "recipe: tuned" in capsys.readouterr().out
     weights = []
     for seed in (0, 1):
-        folder = project / f"results/small/weights/small/seed{seed}"
-        record = json.loads((folder / "config.json").read_text())
-        assert record["options"] == tiny.Options(epochs=1, recipe="tuned").model_dump()
-        training_faces = data_hash(project / "data/small", "train")
-        assert (record["align"], record["seed"], record["data"]) == ("none", seed, training_faces)
-        assert record["parameters"] == sum(p.numel() for p in tiny.Tiny().module.parameters())
-        assert list(pd.read_csv(project / f"results/small/logs/small/seed{seed}.csv")["phase"]) == ["pixels", "play"]
-        provenance = json.loads((project / f"results/small/provenance/small/seed{seed}.json").read_text())
-        assert {phase: len(seconds) for phase, seconds in provenance["epochs"].items()} == {"pixels": 1, "play": 1}
-        total = sum(seconds[0] for seconds in provenance["epochs"].values())
-        assert provenance["seconds"] == pytest.approx(total, abs=0.002)
-        assert provenance["images_per_second"] > 0
-        assert (provenance["device"][:3], provenance["precision"]) == ("CPU", "float32")
+        known, made = read(f"weights/small/seed{seed}/config.json"), read(f"provenance/small/seed{seed}.json")
+        assert known["options"] == tiny.Options(epochs=1, recipe="tuned").model_dump()
+        assert (known["align"], known["seed"], known["data"]) == ("none", seed, data_hash(Path("data/small"), "train"))
+        assert known["parameters"] == sum(p.numel() for p in tiny.Tiny().module.parameters())
+        assert phases("small", seed) == ["pixels", "play"]
+        assert {phase: len(seconds) for phase, seconds in made["epochs"].items()} == {"pixels": 1, "play": 1}
+        assert made["seconds"] == pytest.approx(sum(seconds[0] for seconds in made["epochs"].values()), abs=0.002)
+        assert made["images_per_second"] > 0
+        assert (made["device"][:3], made["precision"]) == ("CPU", "float32")
         method = tiny.Tiny()
-        method.load(folder)
+        method.load(RESULTS / f"weights/small/seed{seed}")
         weights.append(method.module[0].weight)
     assert not torch.equal(*weights)
     assert len(list(project.glob("work/*/samples/*.png"))) == 4
+
+
+def test_closed_form_run_stores_the_same_files(project: Path) -> None:
+    train("--run", "bicubic")
+    assert read("weights/bicubic/seed0/config.json")["align"] == "oracle"
+    made = read("provenance/bicubic/seed0.json")
+    assert made["images_per_second"] is made["precision"] is None
+    assert phases("bicubic") == ["fit"]
 
 
 def test_what_is_up_to_date_is_kept_and_what_is_not_is_trained(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,8 +131,8 @@ def test_what_is_up_to_date_is_kept_and_what_is_not_is_trained(project: Path, mo
 
 
 def test_recipe_of_the_run_wins_over_the_experiments(project: Path) -> None:
-    recipes = {run: make_method(config.load().run(run)).options.recipe for run in ("authors", "small")}
-    assert recipes == {"authors": "authors", "small": "tuned"}
+    assert config.load().params.training.recipe == "tuned"
+    assert make_method(config.load().run("authors")).options.recipe == "authors"
 
 
 def test_time_limit_leaves_with_its_own_status_and_goes_on(project: Path) -> None:
@@ -140,20 +148,18 @@ def test_time_limit_leaves_with_its_own_status_and_goes_on(project: Path) -> Non
 
 
 def test_a_later_seed_that_stops_costs_the_earlier_one_nothing(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fitted = stage.fit_seed
+    fit = tiny.Tiny.fit
 
-    def stop_at_one(run: config.Run, seed: int, *rest: Any) -> None:
-        if seed == 1:
+    def stop_at_one(method: tiny.Tiny, pairs: Pairs, context: Context) -> None:
+        if context.seed == 1:
             raise BadInput("killed")
-        fitted(run, seed, *rest)
+        fit(method, pairs, context)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(stage, "fit_seed", stop_at_one)
-        with pytest.raises(BadInput, match="killed"):
-            train("--run", "small")
-    with monkeypatch.context() as patch:
-        forbid_training(patch)
-        train("--run", "small", "--seed", "0")
+    monkeypatch.setattr(tiny.Tiny, "fit", stop_at_one)
+    with pytest.raises(BadInput, match="killed"):
+        train("--run", "small")
+    forbid_training(monkeypatch)
+    train("--run", "small", "--seed", "0")
 
 
 def test_a_full_device_is_one_line(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,24 +171,14 @@ def test_a_full_device_is_one_line(project: Path, monkeypatch: pytest.MonkeyPatc
         train("--run", "small")
 
 
-def test_closed_form_run_stores_the_same_files(project: Path) -> None:
-    train("--run", "bicubic")
-    record = json.loads((project / "results/small/weights/bicubic/seed0/config.json").read_text())
-    assert record["align"] == "oracle"
-    provenance = json.loads((project / "results/small/provenance/bicubic/seed0.json").read_text())
-    assert provenance["images_per_second"] is provenance["precision"] is None
-    assert list(pd.read_csv(project / "results/small/logs/bicubic/seed0.csv")["phase"]) == ["fit"]
-
-
 @pytest.mark.parametrize(("run", "needed"), [("by_stn0", "stn0"), ("ours", "trunk")])
 def test_what_a_run_builds_on_is_asked_for_and_then_used(project: Path, run: str, needed: str) -> None:
     with pytest.raises(BadInput, match=rf"pretrained/{needed}/seed0: not trained .* --run {needed}` first"):
         train("--run", run)
     train("--run", needed)
-    assert json.loads((project / f"results/small/metrics/{needed}.json").read_text())["faces"] == 6
+    assert read(f"metrics/{needed}.json")["faces"] == 6
     train("--run", run)
-    phases = list(pd.read_csv(project / f"results/small/logs/{run}/seed0.csv")["phase"])
-    assert phases == (["trunk", "mtun"] if run == "ours" else ["pixels", "play"])
+    assert phases(run) == (["trunk", "mtun"] if run == "ours" else ["pixels", "play"])
 
 
 def test_vgg_weights(project: Path) -> None:
@@ -194,18 +190,14 @@ def test_vgg_weights(project: Path) -> None:
         train("--run", "small")
 
 
-def test_number_of_threads_is_the_experiments(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_device_and_number_of_threads(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
     monkeypatch.setattr(torch, "set_num_threads", asked.append)
-    hardware.choose_device("cpu", None)
+    assert hardware.choose_device("cpu", None) == CPU
     assert asked == []
     write_params(threads=3)
     train("--run", "bicubic")
     assert asked == [3]
-
-
-def test_device() -> None:
-    assert hardware.choose_device("cpu") == CPU
     if not torch.cuda.is_available():
         assert hardware.choose_device("auto") == CPU
         with pytest.raises(BadInput, match="no CUDA device"):

@@ -7,12 +7,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import experiments
 import pytest
 import yaml
+from small import ROOT
 
-ROOT = Path(__file__).parents[2]
 SMALL = {"width": 2, "epochs": 1, "batch_size": 4}
 BLOCK = experiments.block(
     "tiny",
@@ -57,15 +58,8 @@ def projects(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
         folder = tmp_path_factory.mktemp("project")
         experiments.write(folder, BLOCK)
         environment = os.environ | {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "", "PYTHONHASHSEED": seed}
-        runs = ",".join([*BLOCK["pretrained"], *BLOCK["runs"]])
-        done = subprocess.run(
-            [sys.executable, "-c", STAGES, runs],
-            cwd=folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        call = [sys.executable, "-c", STAGES, ",".join([*BLOCK["pretrained"], *BLOCK["runs"]])]
+        done = subprocess.run(call, cwd=folder, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr[-3000:]
         folders.append(folder)
     return folders
@@ -94,20 +88,24 @@ def test_every_output_of_dvc_yaml_is_there(projects: list[Path]) -> None:
                 assert (projects[0] / path).exists(), path
 
 
+def read(project: Path, path: str) -> dict[str, Any]:
+    return json.loads((project / "results/tiny" / path).read_text())
+
+
 def test_outputs_hold_nothing_that_provenance_holds(projects: list[Path]) -> None:
-    results = projects[0] / "results/tiny"
     for run in ("bicubic", "ours"):
-        known = json.loads((results / f"provenance/{run}/seed0.json").read_text())
+        known = read(projects[0], f"provenance/{run}/seed0.json")
         assert known["date"].endswith("+00:00")
         assert {"seconds", "device", "threads", "torch", "commit"} <= known.keys()
-        record = json.loads((results / f"weights/{run}/seed0/config.json").read_text())
+        record = read(projects[0], f"weights/{run}/seed0/config.json")
         assert not {"seconds", "device", "torch", "commit", "images_per_second"} & record.keys()
 
 
 def test_runs_of_a_seed_start_from_the_same_trunk(projects: list[Path]) -> None:
-    results = projects[0] / "results/tiny"
-    known = [json.loads((results / f"weights/{r}/config.json").read_text()) for r in ("ours/seed0", "no_heb_p/seed0")]
-    assert known[0]["trunk"] == known[1]["trunk"] is not None
-    assert json.loads((results / "weights/ours/seed1/config.json").read_text())["trunk"] != known[0]["trunk"]
-    logs = [(results / f"logs/{run}/seed0.csv").read_text().splitlines()[1] for run in ("ours", "no_heb_p")]
-    assert {line.split(",")[0] for line in logs} == {"trunk"}
+    folders = ("ours/seed0", "no_heb_p/seed0", "ours/seed1")
+    ours, other, next_seed = (read(projects[0], f"weights/{folder}/config.json")["trunk"] for folder in folders)
+    assert ours == other is not None
+    assert next_seed != ours
+    for run in ("ours", "no_heb_p"):
+        _, first, *_ = (projects[0] / f"results/tiny/logs/{run}/seed0.csv").read_text().splitlines()
+        assert first.startswith("trunk,")

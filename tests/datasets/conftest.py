@@ -11,7 +11,7 @@ from datasets import celeba, menpo
 from datasets.crop import Crop
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def official(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Eight faces of two identities in Menpo's layout, six of three in CelebA's."""
     folder = tmp_path_factory.mktemp("official")
@@ -20,13 +20,11 @@ def official(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def plain(official: Path) -> dict[str, list[Crop]]:
     """Their crops."""
-    return {
-        name: crops(official / name, module.verify(official / name, {}))
-        for name, module in (("menpo", menpo), ("celeba", celeba))
-    }
+    roots = {"menpo": menpo, "celeba": celeba}
+    return {name: crops(official / name, module.verify(official / name, {})) for name, module in roots.items()}
 
 
 @pytest.fixture

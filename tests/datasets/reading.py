@@ -21,7 +21,7 @@ def crops(raw: Path, contents: Contents) -> list[Crop]:
     """All faces of a corpus, none of which may be skipped."""
     found = [crop_face(entry.corpus, raw, entry, "dlib") for entry in contents.faces]
     assert [face.reason for face in found if isinstance(face, Skipped)] == []
-    return [face for face in found if isinstance(face, Crop)]
+    return found
 
 
 def pixels(found: list[Crop]) -> list[bytes]:
@@ -37,9 +37,10 @@ def refusal(raw: Path, entry: Entry) -> str:
 
 
 def write(folder: Path, *names: str) -> None:
-    for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(b"\0\5\x16\7")
+    """Files that hold no image."""
+    for path in (folder / name for name in names):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"\0\5\x16\7")
 
 
 def rewrite(path: Path, change: Callable[[bytes], bytes]) -> None:

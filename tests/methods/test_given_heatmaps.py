@@ -1,6 +1,4 @@
-"""MTUN with given heatmaps: what the decoder sees is the truth about these very faces, or nothing."""
-
-from __future__ import annotations
+"""MTUN and DIC with given heatmaps: what they see is the truth about these very faces, or nothing."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -17,48 +15,78 @@ from benchmark.training.loop import Settings, train
 from datasets.batch import Batch, to_float
 from datasets.face import BadInput
 from datasets.pairs import Pairs
-from methods.interface import Context, Method, create
-from methods.mtun import TINY
+from methods.bicubic import Bicubic
+from methods.interface import Context, create
+from methods.trained import TrainedMethod
+from tests.methods.common import CPU, assert_same, inputs_of, tiny
 
-CPU = torch.device("cpu")
+OPTIONS = {"mtun": {"stacks": 0, "feature": False, "adversarial": False}, "dic": {"width": 0.1}}
 
 
-def test_true_heatmaps_change_the_output_and_empty_ones_do_not(batch: Batch, fit_briefly) -> None:
-    options = TINY | {"stacks": 0}
-    true, zero = (fit_briefly(create("mtun", options | {"heatmaps": kind})) for kind in ("true", "zero"))
-    moved = replace(batch, landmarks=batch.landmarks + 20)
-    faces = []
-    for truth in (batch, moved, batch):
-        faces.append(true.upscale(batch.lr, truth))
-    assert torch.equal(faces[0], faces[2])
-    assert (faces[0] - faces[1]).abs().max() > 1e-3
-    assert not zero.requires_ground_truth
-    with torch.no_grad():
-        handed = true.module.eval()(batch.lr, given=torch.zeros(4, 4, 64, 64)).sr
-        true.module.empty = True
-        assert torch.equal(true.module(batch.lr).sr, handed)
+def made(name: str, heatmaps: str, **options: object) -> TrainedMethod:
+    torch.manual_seed(0)
+    method = create(name, tiny(name) | OPTIONS[name] | {"heatmaps": heatmaps} | options)
+    assert isinstance(method, TrainedMethod)
+    return method
+
+
+@pytest.fixture
+def moved(batch: Batch) -> Batch:
+    """The faces with their landmarks elsewhere."""
+    return replace(batch, landmarks=batch.landmarks + 20)
+
+
+@pytest.mark.parametrize(("name", "least"), [("mtun", 1e-3), ("dic", 1e-5)])
+def test_true_heatmaps_change_every_face(name: str, least: float, batch: Batch, moved: Batch) -> None:
+    true = made(name, "true")
+    one, other, again = (true.upscale(batch.lr, truth) for truth in (batch, moved, batch))
+    assert_same(one, again)
+    assert (one - other).abs().amax((1, 2, 3)).min() > least
+
+
+@pytest.mark.parametrize(("name", "heatmaps"), [("mtun", "zero"), ("dic", "zero"), ("dic", "estimated")])
+def test_other_networks_do_not_see_the_truth(name: str, heatmaps: str, batch: Batch, moved: Batch) -> None:
+    method = made(name, heatmaps)
+    assert not method.requires_ground_truth
+    alone = method.upscale(batch.lr)
+    assert_same(method.upscale(batch.lr, batch), alone)
+    assert_same(method.upscale(batch.lr, moved), alone)
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_empty_heatmaps_are_those_of_faces_without_landmarks(name: str, batch: Batch) -> None:
+    nowhere = replace(
+        batch, landmarks=torch.full_like(batch.landmarks, torch.nan), component=torch.full_like(batch.component, -1)
+    )
+    assert_same(made(name, "zero").upscale(batch.lr), made(name, "true").upscale(batch.lr, nowhere))
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_without_the_truth_it_is_refused(name: str, batch: Batch) -> None:
+    method = made(name, "true")
+    assert method.requires_ground_truth
+    for lr, truth in ((batch.lr, None), (batch.lr[:3], batch)):
+        with pytest.raises(BadInput, match=f"^{name}: the true (heatmaps|landmarks) of these faces are not known"):
+            method.upscale(lr, truth)
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_float64_agrees_with_float32(name: str, batch: Batch) -> None:
+    method = made(name, "true")
+    narrow = method.upscale(batch.lr, batch)
+    wide = method.to("cpu", torch.float64).upscale(batch.lr.double(), batch)
+    torch.testing.assert_close(wide.float(), narrow, rtol=0, atol=1e-4)
 
 
 def test_training_hands_over_the_heatmaps_that_heb_is_trained_on(batch: Batch) -> None:
-    method = create("mtun", TINY | {"stacks": 0, "heatmaps": "true", "sigma": 3.0})
-    [phase], seen = method.phases(Context(CPU)), []
-    method.module.decoder.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[1]))
-    terms, _ = phase.loss(batch, 0)
-    assert torch.equal(seen[0], batch.heatmaps(64, 3.0, "upright"))
-    assert "L_h" not in terms
+    method = made("mtun", "true", sigma=3.0)
+    [phase] = method.phases(Context(CPU))
+    seen = inputs_of(method.module.decoder)
+    assert "L_h" not in phase.loss(batch, 0)[0]
+    assert_same(seen[0][1], batch.heatmaps(64, 3.0, "upright"))
 
 
-def test_without_the_truth_it_is_refused(batch: Batch, fit_briefly) -> None:
-    method = create("mtun", TINY | {"stacks": 0, "heatmaps": "true"})
-    with pytest.raises(BadInput, match="the true heatmaps of these faces are not known"):
-        method.upscale(batch.lr)
-    with pytest.raises(BadInput, match="not known"):
-        method.upscale(batch.lr[:3], batch)
-    with pytest.raises(BadInput, match="set stacks: 0, no heb_at"):
-        create("mtun", {"heatmaps": "true"})
-
-
-class Copy(Method):
+class Copy(Bicubic):
     """Gives back the HR faces of the truth."""
 
     requires_ground_truth = True
@@ -67,10 +95,6 @@ class Copy(Method):
         assert truth is not None
         assert torch.equal(lr, truth.lr)
         return truth.hr
-
-    def fit(self, pairs, context): ...
-    def save(self, folder): ...
-    def load(self, folder): ...
 
 
 def test_predict_hands_over_the_truth_about_each_face(pairs: Pairs, tmp_path: Path) -> None:
@@ -83,6 +107,5 @@ def test_predict_hands_over_the_truth_about_each_face(pairs: Pairs, tmp_path: Pa
 
 def test_the_validation_hands_over_the_truth_too(pairs: Pairs, tmp_path: Path) -> None:
     context = Context(CPU, workdir=tmp_path, log=tmp_path / "log.csv")
-    method = create("mtun", TINY | {"stacks": 0, "heatmaps": "true", "random_vgg_width": 4})
-    train(method, pairs, context, Settings())
-    assert pd.read_csv(tmp_path / "log.csv")["val_psnr"].notna().all()
+    train(made("mtun", "true"), pairs, context, Settings())
+    assert pd.read_csv(context.log)["val_psnr"].notna().all()

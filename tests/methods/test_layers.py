@@ -1,6 +1,4 @@
-"""The shared blocks against known answers, and VGG-19 against torchvision's own layers."""
-
-from __future__ import annotations
+"""The shared blocks against known answers and PyTorch's own layers."""
 
 import math
 
@@ -16,29 +14,27 @@ from methods.layers import (
     AT_32,
     PAPER_64,
     STN,
+    WARP_UNITS,
     Discriminator,
     DoublingConv2d,
+    L_w,
     PlainDropout2d,
     Residual,
     count,
     evaluating,
-    freeze_bias,
     locnet,
 )
+from tests.methods.common import assert_same, assert_same_layer
 
 WARP = torch.tensor([[0.4, 0.9, 0.08, -0.05], [-0.7, 0.8, -0.1, 0.02]])
 
 
-def fixed_stn(channels: int, size: int, warp: Tensor, **options) -> STN:
-    """An STN that answers `warp` (4,) whatever it sees."""
-    stn = STN(locnet(channels, size, AT_16), **options)
+def fixed_stn(warp: Tensor, **options) -> STN:
+    """An STN of 16 px that answers `warp` (4,) whatever it sees."""
+    stn = STN(locnet(3, 16, AT_16), **options)
     with torch.no_grad():
         stn.locnet[-1].bias.copy_(warp)
     return stn
-
-
-def test_the_discriminator_has_the_published_parameters() -> None:
-    assert count(Discriminator()) == 6_859_425
 
 
 def test_locnet_refuses_layers_that_leave_nothing() -> None:
@@ -54,35 +50,28 @@ def test_stn_starts_as_the_identity() -> None:
     assert STN(locnet(3, 16, AT_16), rotation=1.0)(image)[1].tolist() == [[1, 1, 0, 0]] * 2
 
 
+@pytest.mark.parametrize("half", [False, True])
 @pytest.mark.parametrize("known", WARP)
-def test_stn_undoes_a_warp_exactly_as_the_oracle_does(known: Tensor) -> None:
+def test_stn_undoes_a_warp_in_full_precision_exactly_as_the_oracle_does(known: Tensor, half: bool) -> None:
     image, features = torch.rand(2, 3, 16, 16), torch.rand(2, 5, 16, 16)
-    turned, warp = fixed_stn(3, 16, known)(image, features)
-    torch.testing.assert_close(warp, known.expand(2, 4))
-    torch.testing.assert_close(turned, degrade.resample(features, known.expand(2, 4)), rtol=0, atol=0)
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
+        turned, warp = fixed_stn(known)(image, features)
+    torch.testing.assert_close(warp, known.expand(2, 4), rtol=0, atol=1e-7)
+    assert_same(turned, degrade.resample(features, warp))
 
 
 @pytest.mark.parametrize("known", WARP)
 def test_stn_in_corner_units_is_torch_align_corners(known: Tensor) -> None:
     image = torch.rand(1, 3, 16, 16)
-    turned, warp = fixed_stn(3, 16, known, align_corners=True)(image)
+    turned, warp = fixed_stn(known, align_corners=True)(image)
     rotation, scale, tx, ty = known.tolist()
     cos, sin = scale * math.cos(rotation), scale * math.sin(rotation)
     grid = F.affine_grid(torch.tensor([[[cos, -sin, tx], [sin, cos, ty]]]), [1, 3, 16, 16], align_corners=True)
     torch.testing.assert_close(turned, F.grid_sample(image, grid, align_corners=True), rtol=0, atol=1e-5)
-    torch.testing.assert_close(turned, degrade.resample(image, warp), rtol=0, atol=0)  # the warp is in box units
+    assert_same(turned, degrade.resample(image, warp))  # the warp is in box units
 
 
-def test_stn_estimates_and_samples_in_full_precision_under_autocast() -> None:
-    image = torch.rand(1, 3, 16, 16)
-    stn = fixed_stn(3, 16, WARP[0])
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        turned, warp = stn(image)
-    assert turned.dtype == warp.dtype == torch.float32
-    torch.testing.assert_close(warp, WARP[:1], rtol=0, atol=1e-7)
-    torch.testing.assert_close(turned, degrade.resample(image, warp), rtol=0, atol=0)
-
-
+@pytest.mark.slow
 def test_stn_learns_known_rotations_from_the_upright_image_alone() -> None:
     torch.manual_seed(0)
     image = degrade.resize(torch.rand(1, 3, 3, 3, generator=torch.Generator().manual_seed(4)), 32).clamp(0, 1)
@@ -101,6 +90,15 @@ def test_stn_learns_known_rotations_from_the_upright_image_alone() -> None:
     assert error.max() < 2
 
 
+def test_loss_of_the_stn_is_a_mean_of_squares_in_its_units() -> None:
+    target = torch.tensor([[0.1, 0.9, 0.0, 0.05], [0.0, 1.0, 0.0, 0.0]])
+    assert L_w(target, target) == 0
+    for column, unit in enumerate(WARP_UNITS):
+        off = target.clone()
+        off[1, column] -= 2 * unit  # a square of 4 in one of 8 numbers
+        assert L_w(off, target).item() == pytest.approx(0.5)
+
+
 def test_residual_is_the_sum_of_its_published_layers() -> None:
     torch.manual_seed(0)
     block, x = Residual(4, 6), torch.randn(3, 4, 8, 8)
@@ -116,18 +114,8 @@ def test_residual_is_the_sum_of_its_published_layers() -> None:
     assert isinstance(Residual(4, 4).skip, nn.Identity)
 
 
-def test_frozen_bias_does_not_matter_before_a_normalisation() -> None:
-    torch.manual_seed(0)
-    conv, norm = freeze_bias(nn.Conv2d(3, 5, 3)), nn.BatchNorm2d(5)
-    x = torch.randn(2, 3, 8, 8)
-    before = norm(conv(x))
-    with torch.no_grad():
-        conv.bias.normal_()
-    torch.testing.assert_close(norm(conv(x)), before)
-    assert not conv.bias.requires_grad
-
-
 def test_discriminator_gives_a_logit_a_face_and_scales_with_its_width() -> None:
+    assert count(Discriminator()) == 6_859_425  # as published
     critic = Discriminator(width=2).eval()
     faces = torch.rand(3, 3, 128, 128)
     assert critic(faces).shape == (3,)
@@ -158,15 +146,5 @@ def test_evaluating_gives_the_mode_back(training: bool) -> None:
 @pytest.mark.parametrize("kernel", [3, 5])
 def test_doubling_convolution_is_a_convolution_of_the_enlarged_image(kernel: int) -> None:
     torch.manual_seed(0)
-    conv, x = DoublingConv2d(3, 4, kernel), torch.randn(2, 3, 7, 7, requires_grad=True)
     plain = nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(3, 4, kernel, padding=kernel // 2))
-    plain[1].load_state_dict(conv.state_dict())
-    own, expected = conv(x), plain(x)
-    torch.testing.assert_close(own, expected, rtol=0, atol=1e-5)
-    direction = torch.randn_like(expected)
-    gradients = [
-        torch.autograd.grad((out * direction).sum(), [x, *layer.parameters()])
-        for out, layer in ((own, conv), (expected, plain[1]))
-    ]
-    for found, wanted in zip(*gradients, strict=True):
-        torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-4)
+    assert_same_layer(DoublingConv2d(3, 4, kernel), plain, torch.randn(2, 3, 7, 7, requires_grad=True))

@@ -1,21 +1,23 @@
 """VDSR: network, pairs, three steps of x2, luma."""
 
-from __future__ import annotations
+from dataclasses import replace
 
-import dataclasses
-
+import numpy as np
 import pytest
 import torch
 from skimage.color import rgb2ycbcr
-from torch import nn
+from torch import Tensor, nn
 
 from datasets import degrade
+from datasets.batch import Batch
 from methods.interface import Context
 from methods.layers import count
 from methods.vdsr.method import VDSR, random_crops
 from methods.vdsr.model import VDSRNet
+from tests.methods.common import CPU, assert_same, descend
 
 TINY = {"depth": 3, "width": 4, "crop": 128}
+RGB = TINY | {"colour": "rgb"}
 
 
 def still(method: VDSR) -> VDSR:
@@ -25,17 +27,18 @@ def still(method: VDSR) -> VDSR:
     return method
 
 
-def test_network_is_the_originals():
-    network = VDSRNet()
-    convolutions = [m for m in network.body if isinstance(m, nn.Conv2d)]
-    assert len(convolutions) == 20
-    assert {m.kernel_size for m in convolutions} == {(3, 3)}
-    assert count(network) == 664_704  # the 665 K of the literature
+def ycbcr(image: Tensor) -> np.ndarray:
+    """Y of 16 to 235, Cb and Cr by scikit-image, channels last."""
+    return rgb2ycbcr(image.permute(0, 2, 3, 1).numpy())
+
+
+def test_network_is_the_originals() -> None:
+    assert count(VDSRNet()) == 664_704  # the 665 K of the literature
     assert count(VDSRNet(3)) == 664_704 + 2 * 2 * 9 * 64
-    assert isinstance(network.body[-1], nn.Conv2d)  # a residual has both signs
+    assert isinstance(VDSRNet().body[-1], nn.Conv2d)  # a residual has both signs
 
 
-def test_receptive_field_is_41_px():
+def test_receptive_field_is_41_px() -> None:
     image = torch.zeros(1, 1, 61, 61, requires_grad=True)
     network = VDSRNet(width=8)
     for p in network.parameters():
@@ -46,92 +49,76 @@ def test_receptive_field_is_41_px():
     assert reached.max() == 50
 
 
-def test_without_a_residual_it_is_bicubic_three_times():
-    lr = torch.rand(2, 3, 16, 16)
-    expected = lr
+@pytest.mark.parametrize("options", [TINY, RGB])
+def test_without_a_residual_it_is_bicubic_three_times(options: dict) -> None:
+    expected = lr = torch.rand(2, 3, 16, 16)
     for size in (32, 64, 128):
         expected = degrade.resize(expected, size).clamp(0, 1)
-    for colour in ("y", "rgb"):
-        assert torch.equal(still(VDSR({**TINY, "colour": colour})).upscale(lr), expected)
+    assert_same(still(VDSR(options)).upscale(lr), expected)
 
 
-def test_luma_alone_changes():
-    """Y, Cb and Cr by scikit-image: chroma stays that of bicubic interpolation, luma does not."""
+def test_luma_alone_changes() -> None:
+    """Chroma stays that of bicubic interpolation, luma does not."""
     lr = 0.4 + 0.2 * torch.rand(2, 3, 16, 16)  # far from black and white, where clamping would change chroma
     torch.manual_seed(0)
     method = VDSR(TINY)
     method.module.body[-1].weight.data *= 0.05
-    plain = still(VDSR(TINY)).upscale(lr)
     sr = method.upscale(lr)
-    assert sr.min() > 0
-    assert sr.max() < 1
-    before, after = (rgb2ycbcr(x.permute(0, 2, 3, 1).numpy()) for x in (plain, sr))
+    assert 0 < sr.min() < sr.max() < 1
+    change = abs(ycbcr(sr) - ycbcr(still(VDSR(TINY)).upscale(lr)))
     # Chroma must be the bicubic one at every step, not only at the last.
-    assert abs(after[..., 1:] - before[..., 1:]).max() < 0.02
-    assert abs(after[..., 0] - before[..., 0]).max() > 1
+    assert change[..., 1:].max() < 0.02
+    assert change[..., 0].max() > 1
 
 
-def test_luma_is_bt601s():
-    """scikit-image gives luma the range 16 to 235."""
+def test_luma_is_bt601s() -> None:
     image = torch.rand(2, 3, 8, 8)
-    expected = (rgb2ycbcr(image.permute(0, 2, 3, 1).numpy())[..., 0] - 16) / 219
-    assert abs(VDSR(TINY).view(image)[:, 0].numpy() - expected).max() < 1e-5
-    rgb = VDSR({**TINY, "colour": "rgb"})
-    assert torch.equal(rgb.view(image), image)
+    np.testing.assert_allclose(VDSR(TINY).view(image)[:, 0], (ycbcr(image)[..., 0] - 16) / 219, rtol=0, atol=1e-5)
+    assert_same(VDSR(RGB).view(image), image)
 
 
-def test_loss_is_the_error_of_bicubic_where_nothing_is_added(batch):
-    terms, sr = still(VDSR({**TINY, "colour": "rgb"})).loss(batch, 0)
-    expected = 0.0
+def test_loss_is_the_squared_error_of_image_plus_residual(batch: Batch) -> None:
+    """A network that adds half of what bicubic interpolation lacks leaves half of the error."""
+
+    class HalfWay(nn.Module):
+        def forward(self, image: Tensor) -> Tensor:
+            return (degrade.resize(batch.hr, image.shape[-1]).clamp(0, 1) - image) / 2
+
+    method, expected = VDSR(RGB), 0.0
+    method.module = HalfWay()
     for size in (32, 64, 128):
         large, small = degrade.resize(batch.hr, size), degrade.resize(batch.hr, size // 2)
         error = degrade.resize(small.clamp(0, 1), size) - large.clamp(0, 1)
-        expected += error.square().sum().item() / 2 / len(batch.hr)
+        expected += (error / 2).square().sum().item() / 2 / len(batch.hr)
+    terms, sr = method.loss(batch, 0)
     assert sr is None
     assert terms["L_p"].item() == pytest.approx(expected, rel=1e-5)
 
 
-def test_loss_is_zero_for_the_true_residual(batch):
-    """The sum of input and residual is compared, at the right size: a network that knows the answer scores 0."""
-    method = VDSR({**TINY, "colour": "rgb"})
-
-    class Knows(nn.Module):
-        def forward(self, image):
-            return degrade.resize(batch.hr, image.shape[-1]).clamp(0, 1) - image
-
-    method.module = Knows()
-    assert method.loss(batch, 0)[0]["L_p"].item() == pytest.approx(0, abs=1e-6)
+def test_the_aligned_lr_plays_no_part_in_training(batch: Batch) -> None:
+    method, other = VDSR(TINY), replace(batch, lr=torch.rand_like(batch.lr))
+    assert method.loss(other, 0)[0]["L_p"].item() == method.loss(batch, 0)[0]["L_p"].item()
 
 
-def test_the_aligned_lr_plays_no_part_in_training(batch):
-    method = VDSR(TINY)
-    before = method.loss(batch, 0)[0]["L_p"].item()
-    batch = type(batch)(batch.hr, torch.rand_like(batch.lr), batch.warp, batch.landmarks, batch.component)
-    assert method.loss(batch, 0)[0]["L_p"].item() == before
-
-
-def test_random_crops_cut_the_same_part_of_both_images():
+def test_random_crops_cut_the_same_part_of_both_images() -> None:
     image = torch.arange(5.0 * 2 * 12 * 12).view(1, 5, 2, 12, 12)
     torch.manual_seed(0)
     squares = random_crops(torch.cat([image, image + 10_000]), 7)
     assert squares.shape == (2, 5, 2, 7, 7)
-    assert torch.equal(squares[1] - 10_000, squares[0])
-    corners = set()
+    assert_same(squares[1] - 10_000, squares[0])
     for whole, square in zip(image[0], squares[0], strict=True):
         y, x = divmod(int(square[0, 0, 0] - whole[0, 0, 0]), 12)
-        assert torch.equal(whole[:, y : y + 7, x : x + 7], square)
-        corners.add((y, x))
-    assert len(corners) > 1
+        assert_same(whole[:, y : y + 7, x : x + 7], square)
 
 
-def test_random_crops_reach_every_corner():
+def test_random_crops_reach_every_corner() -> None:
     image = torch.arange(9.0).view(1, 1, 1, 3, 3).expand(1, 200, 1, 3, 3)
     torch.manual_seed(0)
     assert set(random_crops(image, 2)[0, :, 0, 0, 0].int().tolist()) == {0, 1, 3, 4}
 
 
-def test_recipe_is_the_originals():
-    (phase,) = VDSR().phases(Context(device=torch.device("cpu")))
+def test_recipe_is_the_originals() -> None:
+    [phase] = VDSR().phases(Context(CPU))
     o = phase.optimiser
     assert (phase.epochs, phase.batch_size) == (80, 64)
     assert (o.kind, o.lr, o.momentum, o.weight_decay) == ("sgd", 0.1, 0.9, 1e-4)
@@ -140,16 +127,11 @@ def test_recipe_is_the_originals():
 
 
 @pytest.mark.slow
-def test_learns_to_sharpen_edges(batch):
+def test_learns_to_sharpen_edges(batch: Batch) -> None:
     """On patterns of black and white, a hundred steps halve the error of bicubic interpolation, on unseen ones too."""
     torch.manual_seed(0)
     pattern = (degrade.resize(torch.rand(8, 1, 12, 12), 128) > 0.5).float().expand(-1, 3, -1, -1)
-    seen, unseen = (dataclasses.replace(batch, hr=hr) for hr in pattern.chunk(2))
+    seen, unseen = (replace(batch, hr=hr) for hr in pattern.chunk(2))
     method, bicubic = VDSR({"depth": 4, "width": 16, "crop": 128}), still(VDSR(TINY))
-    (phase,) = method.phases(Context(device=torch.device("cpu")))
-    optimiser = torch.optim.Adam(phase.module.parameters(), 3e-3)
-    for _ in range(100):
-        optimiser.zero_grad()
-        phase.loss(seen, 0)[0]["L_p"].backward()
-        optimiser.step()
+    descend(*method.phases(Context(CPU)), seen, updates=100, lr=3e-3)
     assert method.loss(unseen, 0)[0]["L_p"].item() < bicubic.loss(unseen, 0)[0]["L_p"].item() / 2

@@ -1,12 +1,10 @@
 """VGG-19's features against torchvision's own layers, and its weights."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torchvision.models import VGG19_Weights, vgg
 
@@ -25,7 +23,8 @@ def reference_layers(weights: dict[str, Tensor], padded: bool) -> nn.Sequential:
     return layers
 
 
-def some_weights() -> dict[str, Tensor]:
+@pytest.fixture(scope="module")
+def weights() -> dict[str, Tensor]:
     torch.manual_seed(0)
     return {f"features.{name}": w for name, w in vgg.make_layers(vgg.cfgs["E"])[:14].state_dict().items()}
 
@@ -37,11 +36,10 @@ def caffe_input(image: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("padded", [False, True])
-def test_vgg_features_are_torchvisions_layers(padded: bool, tmp_path: Path) -> None:
-    weights, image = some_weights(), torch.rand(1, 3, 128, 128) * 2 - 1
-    path = tmp_path / "vgg.safetensors"
-    save_file(weights, path, {"order": "BGR"})
-    psi = VGGFeatures(path, padded=padded)
+def test_vgg_features_are_torchvisions_layers(padded: bool, weights: dict[str, Tensor], tmp_path: Path) -> None:
+    image = torch.rand(1, 3, 128, 128) * 2 - 1
+    save_file(weights, tmp_path / "vgg.safetensors", {"order": "BGR"})
+    psi = VGGFeatures(tmp_path / "vgg.safetensors", padded=padded)
     expected = reference_layers(weights, padded)(caffe_input(image)) / 127.5
     assert expected.shape == ((1, 256, 32, 32) if padded else (1, 256, 25, 25))
     torch.testing.assert_close(psi(image), expected)
@@ -53,16 +51,14 @@ def test_vgg_features_are_torchvisions_layers(padded: bool, tmp_path: Path) -> N
 @pytest.mark.skipif(not CAFFE.is_file(), reason=f"no {CAFFE}")
 def test_caffe_weights_tell_a_face_from_its_channels_swapped(pairs) -> None:
     """The published weights, read as they are, agree with the reference on a face and depend on the channels' order."""
-    from safetensors.torch import load_file
-
     image = torch.from_numpy(pairs.hr[:1]).permute(0, 3, 1, 2) / 127.5 - 1
     psi, reference = VGGFeatures(CAFFE), reference_layers(load_file(CAFFE), padded=False)
     torch.testing.assert_close(psi(image), reference(caffe_input(image)) / 127.5, rtol=1e-4, atol=1e-4)
     assert (psi(image.flip(1)) - psi(image)).abs().mean() > 0.05 * psi(image).abs().mean()
 
 
-def test_torchvision_weights_see_standardised_rgb(monkeypatch: pytest.MonkeyPatch) -> None:
-    weights, image = some_weights(), torch.rand(1, 3, 64, 64)
+def test_torchvision_weights_see_standardised_rgb(weights: dict[str, Tensor], monkeypatch: pytest.MonkeyPatch) -> None:
+    image = torch.rand(1, 3, 64, 64)
     monkeypatch.setattr(VGG19_Weights, "get_state_dict", lambda *_, **__: weights)
     psi = VGGFeatures(TORCHVISION, padded=True)
     assert "torchvision" in psi.source
@@ -90,8 +86,7 @@ def test_random_vgg_follows_its_seed_alone() -> None:
     assert first.source == "random, width 64, seed 5"
 
 
-def test_unfit_vgg_files_are_refused_in_one_line(tmp_path: Path) -> None:
-    weights = some_weights()
+def test_unfit_vgg_files_are_refused_in_one_line(weights: dict[str, Tensor], tmp_path: Path) -> None:
     save_file(weights, tmp_path / "rgb.safetensors", {"order": "RGB"})
     save_file({"features.0.weight": weights["features.0.weight"]}, tmp_path / "part.safetensors", {"order": "BGR"})
     (tmp_path / "text.safetensors").write_text("no weights at all")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-import experiments
 import numpy as np
 import pandas as pd
 import pytest
+from judging import EACH, FACES, HEAD, RNG, always, answers, judged, of_mtun, run
 
 from benchmark import config
 from benchmark.reporting import claims, claims_page, findings, results
@@ -20,34 +21,20 @@ from benchmark.reporting.scores import Scores, loader
 from benchmark.scoring.verdicts import AS_CLAIMED, CONFIRMED, LARGER, NO_MARGIN, REFUTED, SMALLER, UNDECIDED
 from datasets.face import BadInput
 
-RNG = np.random.default_rng(3)
-FACES = 400
-EACH = np.arange(FACES)  # whose face each is: somebody else's
-HEAD = {"id": "x", "says": "s", "section": "4", "quote": "q", "measure": "psnr"}
+
+@pytest.fixture(scope="module")
+def of_toy(root: Path) -> list[dict]:
+    """The claims as judged on the made-up experiment."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        known = Results(config.load())
+        return claims.judge(known, loader(known))
 
 
-def run(mean: float, seeds: int = 3, between: float = 0.05) -> np.ndarray:
-    """Scores (FACES, seeds) about `mean`: seeds an even `between` apart, faces alike in all runs but for noise."""
-    face = np.random.default_rng(0).normal(0, 3, (FACES, 1))
-    return mean + face + between * (np.arange(seeds) - (seeds - 1) / 2) + RNG.normal(0, 0.3, (FACES, seeds))
-
-
-def of_mtun(**values: np.ndarray) -> Scores:
-    """Scores of runs that are all trained by one method."""
-    return Scores(values, EACH, dict.fromkeys(values, "mtun"))
-
-
-def always(scores: Scores) -> Callable[[str], Scores]:
-    return lambda _: scores
-
-
-def judged(scores: Scores, **claim: object) -> dict:
-    return claims.answer(HEAD | claim, scores)
-
-
-@pytest.fixture
-def of_toy(toy: config.Experiment) -> list[dict]:
-    return claims.judge(Results(toy), loader(Results(toy)))
+def rewrite(experiment: config.Experiment, name: str, change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+    """Replace the scores of a run by face."""
+    path = experiment.run(name).metrics.with_suffix(".csv")
+    change(pd.read_csv(path, dtype={"name": str})).to_csv(path, index=False)
 
 
 def test_both_answers_of_one_pair() -> None:
@@ -57,8 +44,7 @@ def test_both_answers_of_one_pair() -> None:
         assert (found["direction"], found["size"], found["reason"]) == (CONFIRMED, size, "")
     (test,) = found["tests"]
     assert (test["faces"], test["seeds"]) == (FACES, (3, 3))
-    found = judged(scores, better="b", than="a")
-    assert (found["direction"], found["size"]) == (REFUTED, NO_MARGIN)
+    assert answers(scores, better="b", than="a") == (REFUTED, NO_MARGIN)
     assert judged(scores, better="b", than="a", measure="nme")["direction"] == CONFIRMED  # less is better
 
 
@@ -90,7 +76,7 @@ def test_size_allows_for_one_training_a_side() -> None:
 def test_a_gain_at_large_yaw_is_asked_against_every_other_bin() -> None:
     bins = np.repeat(["0-15", "15-45", "45-90"], [200, 100, 100])
     gain = np.where(bins == "45-90", 0.5, 0.1)[:, None]
-    scores = Scores({"a": run(20) + gain, "b": run(20)}, EACH, dict.fromkeys("ab", "mtun"), yaw_bin=bins)
+    scores = replace(of_mtun(a=run(20) + gain, b=run(20)), yaw_bin=bins)
     found = judged(scores, better="a", than="b", yaw="45-90")
     assert [test["bins"] for test in found["tests"]] == [("45-90", "0-15"), ("45-90", "15-45")]
     difference = scores.values["a"].mean(1) - scores.values["b"].mean(1)
@@ -107,27 +93,24 @@ def test_a_gain_at_large_yaw_is_asked_against_every_other_bin() -> None:
 def test_a_claim_that_changes_with_the_channel_or_black_borders_says_so() -> None:
     black = np.where(EACH < 100, 50.0, 0.0)
     better = run(20) + np.where(black > 20, 4.0, -0.5)[:, None]
-    kinds = dict.fromkeys("ab", "mtun")
-    rgb = Scores({"a": better, "b": run(20)}, EACH, kinds, black=black)
-    luma = Scores({"a": run(20), "b": run(20)}, EACH, kinds, black=black)
+    rgb = replace(of_mtun(a=better, b=run(20)), black=black)
+    luma = replace(of_mtun(a=run(20), b=run(20)), black=black)
     found = claims.judge_claim(HEAD | {"better": "a", "than": "b"}, {"psnr": rgb, "psnr_y": luma}.__getitem__)
-    answers = {variant["short"]: (variant["direction"], variant["changes"]) for variant in found["variants"]}
+    changed = {variant["short"]: (variant["direction"], variant["changes"]) for variant in found["variants"]}
     assert found["direction"] == CONFIRMED
-    assert answers == {"Y": (UNDECIDED, True), "black borders": (REFUTED, True)}
+    assert changed == {"Y": (UNDECIDED, True), "black borders": (REFUTED, True)}
     assert claims_page.changes(found) == "Y; black borders"
     assert "the 100 faces that are over 20 % black" in found["variants"][1]["title"]
 
 
-def test_claims_are_counted_by_whose_they_are(toy: config.Experiment, of_toy: list[dict]) -> None:
-    summary = claims_page.summary(of_toy, Results(toy))
+def test_claims_are_counted_by_whose_they_are(known: Results, of_toy: list[dict]) -> None:
+    summary = claims_page.summary(of_toy, known)
     for part in ("the paper's text", "its tables alone", "the suite's own measures"):
         counted = summary.split(f"from {part}: ")[1].split(";")[0]
         assert sum(int(n) for n in re.findall(r"\d+", counted)) == sum(claim["place"] == part for claim in of_toy)
-    own = {**of_toy[0], "id": "own", "place": claims.place({"section": "ours to show", "measure": "psnr"})}
-    assert (
-        claims_page.summary([*of_toy, own], Results(toy))
-        == f"{summary}; from your own list: 1 {of_toy[0]['direction']}"
-    )
+    own = of_toy[0] | {"place": claims.place({"section": "ours to show", "measure": "psnr"})}
+    of_all = claims_page.summary([*of_toy, own], known)
+    assert of_all == f"{summary}; from your own list: 1 {own['direction']}"
     assert claims.place({"section": "5", "measure": "nme"}) == claims.OWN
 
 
@@ -164,19 +147,22 @@ def test_without_one_of_the_others_nothing_is_best() -> None:
     assert judged(of_mtun(a=run(19), b=run(20)), **claim)["direction"] == REFUTED
 
 
-def test_an_order_needs_every_adjacent_pair() -> None:
-    means = {"a": 21.0, "b": 20.5, "c": 20.0}
-    scores = of_mtun(**{name: run(mean, 3, 0.02) for name, mean in means.items()})
-    assert judged(scores, order=["a", "b", "c"])["direction"] == CONFIRMED
-    assert judged(scores, order=["a", "c", "b"])["direction"] == REFUTED
-    assert judged(scores, order=["a", "b", "c"])["size"] == NO_MARGIN
+def test_an_order_needs_every_adjacent_pair_and_has_no_size() -> None:
+    scores = of_mtun(a=run(21, 3, 0.02), b=run(20.5, 3, 0.02), c=run(20, 3, 0.02))
+    assert answers(scores, order=["a", "b", "c"]) == (CONFIRMED, NO_MARGIN)
+    assert answers(scores, order=["a", "c", "b"]) == (REFUTED, NO_MARGIN)
 
 
 def test_rows_are_paired_by_name_and_not_by_place(toy: config.Experiment) -> None:
-    path = toy.run("ours").metrics.with_suffix(".csv")
     before = loader(Results(toy))("psnr").values["ours"]
-    pd.read_csv(path, dtype={"name": str}).sample(frac=1, random_state=0).to_csv(path, index=False)
+    rewrite(toy, "ours", lambda table: table.sample(frac=1, random_state=0))
     np.testing.assert_array_equal(loader(Results(toy))("psnr").values["ours"], before)
+
+
+def test_runs_of_different_faces_are_refused(toy: config.Experiment) -> None:
+    rewrite(toy, "ours", lambda table: table[table["name"] != table["name"][0]])
+    with pytest.raises(BadInput, match=r"bicubic.csv has 12 faces and ours.csv other ones \(11\)"):
+        loader(Results(toy))("psnr")
 
 
 def test_a_missing_run_is_named_and_its_claim_not_measured() -> None:
@@ -186,67 +172,58 @@ def test_a_missing_run_is_named_and_its_claim_not_measured() -> None:
     assert claims.count([claim]) == {CONFIRMED: 0, REFUTED: 0, UNDECIDED: 0}
 
 
-def test_files_of_an_experiment(toy: config.Experiment, of_toy: list[dict]) -> None:
-    load = loader(Results(toy))
-    claims.write(of_toy, Results(toy), toy.results, load)
-    claims_page.write(of_toy, Results(toy), toy.results, load)
-    stored = json.loads((toy.results / "claims.json").read_text())
-    by_id = {c["id"]: c for c in stored["claims"]}
-    skip = by_id["skip_connection"]["tests"][0]
-    psnr = results.by_face(Results(toy).rows, "psnr").mean()
+def test_json_of_an_experiment(known: Results, of_toy: list[dict], tmp_path: Path) -> None:
+    claims.write(of_toy, known, tmp_path, loader(known))
+    stored = json.loads((tmp_path / "claims.json").read_text())
+    claim = next(claim for claim in stored["claims"] if claim["id"] == "skip_connection")
+    (skip,) = claim["tests"]
+    psnr = results.by_face(known.rows, "psnr").mean()
     assert skip["effect"] == pytest.approx(psnr["ours"] - psnr["ours_no_skip"], abs=1e-5)
     assert skip["low"] <= skip["effect"] <= skip["high"]
-    assert (skip["faces"], skip["seeds"], skip["direction"]) == (12, [2, 2], CONFIRMED)
-    assert by_id["skip_connection"]["size"] == LARGER
+    assert (skip["faces"], skip["seeds"], skip["direction"], claim["size"]) == (12, [2, 2], CONFIRMED, LARGER)
     assert "depth" in stored["not_measured"]
     assert sum(stored["directions"].values()) + len(stored["not_measured"]) == len(claims.read())
     assert stored["drawn"]
-    page = (toy.results / "claims.md").read_text()
+
+
+def test_page_of_an_experiment(known: Results, of_toy: list[dict], tmp_path: Path) -> None:
+    claims_page.write(of_toy, known, tmp_path, loader(known))
+    page = (tmp_path / "claims.md").read_text()
     assert page.startswith("# Claims\n\nOn synthetic faces, which neither support nor refute the paper, claims from ")
     assert "## depth" not in page
+    assert "22.39 dB" not in page  # of the pilots, which had real faces
     assert "- The more stacked hourglasses, the better: no PSNR, dB, of ours_s1, ours_s2, ours_s3." in page
     assert "Not measured: CBN, Ma et al., Ours‡, SRGAN, TDAE, VDSR." in page
-    assert page.index("| Section | Claim |") < page.index("Not judged:") < page.index("## best_psnr")
-    assert page.index("## best_psnr") < page.index("## How it is judged")
-    psnr = [results.seed_grid(table, "psnr").mean() for run, table in Results(toy).rows.items() if "ours" in run]
+    places = [
+        page.index(f"\n{part}") for part in ("| Section | Claim |", "Not judged:", "## best_psnr", "## How it is")
+    ]
+    assert places == sorted(places)
+    psnr = [results.seed_grid(known.rows[run], "psnr").mean() for run in ("ours_no_skip", "ours")]
     pooled, own = np.sqrt(np.mean([seeds.var(ddof=1) for seeds in psnr])), [seeds.std(ddof=1) for seeds in psnr]
     line = f"seeds of PSNR, dB: mtun pooled {pooled:.3f}, 2 d.f. (Ours† {own[0]:.3f}, Ours {own[1]:.3f})."
     assert line in page
 
 
+def test_the_page_of_real_faces_discloses_the_pilots(known: Results, of_toy: list[dict]) -> None:
+    known.experiment.params.corpora["celeba"] = {}
+    page = claims_page.markdown(of_toy, known, loader(known))
+    assert page.startswith("# Claims\n\nClaims from the paper's text: ")
+    assert "22.39 dB" in page
+
+
 def test_trainings_of_another_precision_are_a_confound(toy: config.Experiment) -> None:
-    path = toy.run("ours").provenance(1)
-    path.write_text(json.dumps({"precision": "bfloat16"}))
+    toy.run("ours").provenance(1).write_text(json.dumps({"precision": "bfloat16"}))
     by_id = {claim["id"]: claim for claim in claims.judge(Results(toy), loader(Results(toy)))}
     assert by_id["skip_connection"]["confounds"][-1] == "Trained in float32, except bfloat16: ours, seed 1."
     assert by_id["retraining_tdae"]["confounds"][1:] == []
 
 
 def test_errors_by_face_are_judged_like_scores(toy: config.Experiment) -> None:
-    for run, error in (("ours", 1.0), ("ours_no_skip", 3.0)):
-        path = toy.run(run).metrics.with_suffix(".csv")
-        table = pd.read_csv(path, dtype={"name": str}).drop(columns="peak_px", errors="ignore")
-        noise = RNG.normal(0, 0.1, len(table))
-        table.assign(rotation_degrees=error + noise).to_csv(path, index=False)
+    for name, error in (("ours", 1.0), ("ours_no_skip", 3.0)):
+        noisy = error + RNG.normal(0, 0.1, 24)
+        rewrite(toy, name, lambda table, e=noisy: table.assign(rotation_degrees=e))
     claim = HEAD | {"measure": "rotation_degrees", "better": "ours", "than": "ours_no_skip", "negligible": 0.1}
     found = claims.judge_claim(claim, loader(Results(toy)))
     assert found["tests"][0]["effect"] == pytest.approx(2, abs=0.1)  # less error is better
     assert (found["direction"], found["plan"], found["variants"]) == (CONFIRMED, "yes", [])
     assert claims.unmeasured(claims.judge_claim(claim | {"measure": "peak_px"}, loader(Results(toy))))
-
-
-def test_pilots_are_disclosed_on_real_faces_alone(toy: config.Experiment, of_toy: list[dict]) -> None:
-    assert "22.39 dB" not in claims_page.markdown(of_toy, Results(toy), loader(Results(toy)))
-    experiments.change(Path(), corpora={"celeba": {}})
-    real = Results(config.load())
-    page = claims_page.markdown(of_toy, real, loader(real))
-    assert page.startswith("# Claims\n\nClaims from the paper's text: ")
-    assert "22.39 dB" in page
-
-
-def test_runs_of_different_faces_are_refused(toy: config.Experiment) -> None:
-    path = toy.run("ours").metrics.with_suffix(".csv")
-    table = pd.read_csv(path, dtype={"name": str})
-    table[table["name"] != table["name"][0]].to_csv(path, index=False)
-    with pytest.raises(BadInput, match=r"bicubic.csv has 12 faces and ours.csv other ones \(11\)"):
-        loader(Results(toy))("psnr")

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import experiments
 import pytest
+from judging import EACH, HEAD, always, judged, of_mtun, run
 
 from benchmark import config
 from benchmark.reporting import claims, claims_page
 from benchmark.reporting.results import Results
 from benchmark.reporting.scores import Scores
 from benchmark.scoring.verdicts import CONFIRMED, REFUTED, UNDECIDED
-from tests.benchmark.reporting.test_claims import EACH, HEAD, always, judged, of_mtun, run
 
 
 def test_one_seed_borrows_the_variance_of_other_runs_of_its_kind_alone() -> None:
@@ -37,12 +36,10 @@ def test_runs_whose_variances_differ_are_not_pooled() -> None:
 
 def test_runs_that_share_trunks_are_compared_trunk_by_trunk() -> None:
     trunks = {"a": ["x", "y", "z"], "b": ["y", "z"], "c": ["x", "other"], "d": [None, None]}
-    of_trunk = {"x": 0.0, "y": 0.5, "z": -0.4, "other": 0.1, None: 0.0}
+    of_trunk = {"x": 0.0, "y": 0.5, "z": -0.4, "other": 0.1}
     values = {
-        name: run(20 + (name == "a"), len(seeds), 0) + [of_trunk[seed] for seed in seeds]
-        for name, seeds in trunks.items()
+        name: run(20 + (name == "a"), len(trunks[name]), 0) + [of_trunk[t] for t in trunks[name]] for name in "abc"
     }
-    del values["d"]
     scores = Scores(values, EACH, dict.fromkeys("abcd", "mtun"), trunks)
     found = judged(scores, better="a", than="b")
     (test,) = found["tests"]
@@ -64,40 +61,35 @@ def test_trunks_that_many_runs_share_are_seen_once() -> None:
     assert judged(apart, better="a0", than="b")["tests"][0]["dof"] == pytest.approx(10)
 
 
-def test_trunks_are_known_by_the_trainings_records(toy: config.Experiment) -> None:
-    path = toy.run("ours").facts
-    facts = json.loads(path.read_text())
-    facts["training"][0]["trunk"], facts["training"][1]["trunk"] = "abc", None
-    path.write_text(json.dumps(facts))
-    assert Results(toy).trunks["ours"] == {0: ("abc", 0), 1: None}
-    assert Results(toy).trunks["bicubic"] == {0: None}
-
-
-def test_what_trains_with_an_adversary_is_of_another_kind(toy: config.Experiment) -> None:
-    plain, published = {"method": "mtun", "adversarial": False}, {"method": "mtun", "recipe": "paper"}
-    experiments.change(Path(), runs={"plain": plain, "as_published": published})
-    kinds = Results(config.load()).kinds
-    assert (kinds["ours"], kinds["plain"]) == ("mtun", "mtun without L_U")
-    assert kinds["as_published"] == "mtun, recipe paper"
+def test_trunks_are_known_by_the_trainings_records(known: Results) -> None:
+    first, second = known.summaries["ours"]["training"]
+    first["trunk"], second["trunk"] = "abc", None
+    assert known.trunks["ours"] == {0: ("abc", 0), 1: None}
+    assert known.trunks["bicubic"] == {0: None}
 
 
 def test_one_seed_everywhere_leaves_trained_networks_undecided_and_says_so() -> None:
     values = {"a": run(25, 1), "b": run(20, 1), "bicubic": run(19, 1), "ma": run(21, 1)}
     scores = Scores(values, EACH, {"a": "mtun", "b": "tdae"})
-    for better, than in (("a", "b"), ("a", "bicubic"), ("bicubic", "b")):
+    for better, than, trained in (("a", "b", "a, b"), ("a", "bicubic", "a"), ("bicubic", "b", "b")):
         found = judged(scores, better=better, than=than, by=5.0)
         assert (found["direction"], found["size"]) == (UNDECIDED, UNDECIDED)
-        assert found["reason"] == f"one seed of {', '.join(run for run in (better, than) if run != 'bicubic')}"
+        assert found["reason"] == f"one seed of {trained}"
         assert found["tests"][0]["p_none"] is None
     assert judged(scores, better="ma", than="bicubic")["direction"] == CONFIRMED
     assert judged(scores, better="bicubic", than="ma")["direction"] == REFUTED
 
 
-def test_trained_runs_are_known_by_their_method(toy: config.Experiment) -> None:
-    assert Results(toy).kinds == {"tdae_retrained": "tdae", "ours_no_skip": "mtun", "ours": "mtun"}
-    theirs = {"theirs": {"method": "images"}, "enlarged": {"method": "images", "trained": False}}
-    experiments.change(Path(), runs={**theirs, "elsewhere": {"method": "foreign"}})
-    kinds = Results(config.load()).kinds
-    assert set(kinds) == {"tdae_retrained", "ours_no_skip", "ours", "theirs", "elsewhere"}
-    assert kinds["theirs"] == "theirs"  # a method of its own
-    assert kinds["elsewhere"] == "foreign"
+def test_kinds_are_of_trained_runs_by_method_recipe_and_adversary(toy: config.Experiment) -> None:
+    measured = {"tdae_retrained": "tdae", "ours_no_skip": "mtun", "ours": "mtun"}
+    assert Results(toy).kinds == measured
+    items = {
+        "plain": {"method": "mtun", "adversarial": False},
+        "as_published": {"method": "mtun", "recipe": "paper"},
+        "theirs": {"method": "images"},  # a method of its own
+        "enlarged": {"method": "images", "trained": False},
+        "elsewhere": {"method": "foreign"},
+    }
+    experiments.change(Path(), runs=items)
+    more = {"plain": "mtun without L_U", "as_published": "mtun, recipe paper", "theirs": "theirs"}
+    assert Results(config.load()).kinds == measured | more | {"elsewhere": "foreign"}

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from benchmark import config
 from benchmark.reporting import deviations
+from benchmark.reporting.results import Results
 from datasets.face import BadInput
 from methods.interface import discover, names
 from methods.mtun.recipes import RECIPES
@@ -31,10 +31,10 @@ def keys(tree: Any) -> Iterator[str]:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"why": None}, r"entry 2 \(biases\): why: field required"),
-        ({"author": "none"}, r"entry 2 \(biases\): author: no such key; known are point, paper"),
-        ({"here": False}, r"entry 2 \(biases\): here: False: input should be a valid string"),
-        ({"paper": ""}, r"entry 2 \(biases\): paper: '': string should have at least 1 character"),
+        ({"why": None}, r"why: field required"),
+        ({"author": "none"}, r"author: no such key; known are point, paper"),
+        ({"here": False}, r"here: False: input should be a valid string"),
+        ({"paper": ""}, r"paper: '': string should have at least 1 character"),
     ],
 )
 def test_an_entry_that_is_not_whole_is_refused_by_file_and_number(
@@ -43,7 +43,7 @@ def test_an_entry_that_is_not_whole_is_refused_by_file_and_number(
     path = tmp_path / "deviations.yaml"
     changed = {key: value for key, value in (ENTRY | change).items() if value is not None}
     path.write_text(yaml.safe_dump([ENTRY, changed]))
-    with pytest.raises(BadInput, match=f"^{re.escape(str(path))}: {message}"):
+    with pytest.raises(BadInput, match=rf"^{re.escape(str(path))}: entry 2 \(biases\): {message}"):
         deviations.read(path)
 
 
@@ -60,24 +60,28 @@ def test_entries_name_options_that_there_are_and_differ(name: str) -> None:
         assert set(named) <= allowed, entry.point
 
 
-def test_page_holds_every_entry_of_the_methods_that_have_runs(toy: config.Experiment) -> None:
-    sections = {text.splitlines()[0].lower(): text for text in deviations.page(toy, {}).split("\n## ")[1:]}
-    used = {run.method for run in (toy.runs | toy.pretrained).values()} | {"protocol"}
+def test_page_holds_every_entry_of_the_methods_that_have_runs_and_warns_of_other_settings(known: Results) -> None:
+    experiment, outdated = known.experiment, {"bicubic": ["width 32, now 16", "align none, now stn0"]}
+    warning = "**Scores that were computed with other settings than today's:**"
+    lines = deviations.page(experiment, outdated).splitlines()
+    assert lines[lines.index(warning) + 2] == "- bicubic: width 32, now 16; align none, now stn0"
+    page = deviations.page(experiment, {})
+    assert warning not in page
+    sections = {text.splitlines()[0].lower(): text for text in page.split("\n## ")[1:]}
+    used = {run.method for run in (experiment.runs | experiment.pretrained).values()} | {"protocol"}
     assert {"mtun", "stn0"} < used < {*FILES}
     for name, path in FILES.items():
         lines = [line for line in sections.get(name, "").splitlines() if line.startswith("- ")]
         assert lines == ([entry.line() for entry in deviations.read(path)] if name in used else []), name
 
 
-def test_a_new_method_brings_its_own_section(
-    toy: config.Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_new_method_brings_its_own_section(known: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "vdsr").mkdir()
     (tmp_path / "vdsr" / "deviations.yaml").write_text(yaml.safe_dump([ENTRY | {"authors": "some."}]))
     monkeypatch.setattr(deviations, "METHODS", tmp_path)
     line = "- **Biases.** *Paper:* not stated. *Authors' code:* some. *Here:* none. *Why:* because."
-    assert line in "\n".join(deviations.section(toy, "vdsr")).splitlines()
-    assert deviations.section(toy, "bicubic") == []
+    assert line in deviations.section(known.experiment, "vdsr")
+    assert deviations.section(known.experiment, "bicubic") == []
 
 
 def test_recipes_are_shown_where_they_differ() -> None:
@@ -88,18 +92,10 @@ def test_recipes_are_shown_where_they_differ() -> None:
     assert deviations.recipe_table("vdsr").empty
 
 
-def test_page_warns_of_scores_of_other_settings(toy: config.Experiment) -> None:
-    warning = "**Scores that were computed with other settings than today's:**"
-    assert warning not in deviations.page(toy, {})
-    lines = deviations.page(toy, {"bicubic": ["width 32, now 16", "align none, now stn0"]}).splitlines()
-    assert lines[lines.index(warning) + 2] == "- bicubic: width 32, now 16; align none, now stn0"
-
-
-def test_what_an_experiment_sets_is_shown_with_its_default(toy: config.Experiment) -> None:
-    toy.params.methods.clear()
-    toy.params.methods.update(mtun={"epochs": 3, "width": 32, "lr": 0.5}, srgan={"blocks": 2}, bicubic=None)
-    tuned = RECIPES["tuned"]
-    # By the recipe; the width is the default.
-    assert deviations.settings(toy, "mtun") == [f"`epochs` 3 ({tuned.epochs})", f"`lr` 0.5 ({tuned.lr:g})"]
-    assert deviations.settings(toy, "srgan") == ["`blocks` 2 (16)"]
-    assert deviations.settings(toy, "bicubic") == []
+def test_what_an_experiment_sets_is_shown_with_its_default(known: Results) -> None:
+    options, tuned = known.experiment.params.methods, RECIPES["tuned"]
+    options |= {"mtun": {"epochs": 3, "width": 32, "lr": 0.5}, "srgan": {"blocks": 2}, "bicubic": None}
+    # Of mtun by the recipe; its width is the default.
+    of_mtun = [f"`epochs` 3 ({tuned.epochs})", f"`lr` 0.5 ({tuned.lr:g})"]
+    for name, shown in (("mtun", of_mtun), ("srgan", ["`blocks` 2 (16)"]), ("bicubic", [])):
+        assert deviations.settings(known.experiment, name) == shown

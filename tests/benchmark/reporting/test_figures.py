@@ -1,38 +1,37 @@
-"""Figures of faces: faces by rule, the paper's columns in order, what is absent named, each with its PSNR."""
+"""Figures: of faces, chosen by rule, in the paper's columns, each with its PSNR; and plots of the measured numbers."""
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
+import experiments
+import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
 from benchmark import config, reference
-from benchmark.reporting import figures
+from benchmark.reporting import claims, figures, results
 from benchmark.reporting.faces import Gallery, spread
-from benchmark.reporting.figures import face_grids
+from benchmark.reporting.figures import face_grids, scores, training, verdicts
 from benchmark.reporting.results import Results
+from benchmark.reporting.scores import loader
 from datasets import pose
 from datasets.face import BadInput
 
 
 @pytest.fixture
-def gallery(toy: config.Experiment) -> Gallery:
+def gallery(known: Results) -> Gallery:
     """The pictures of the made-up experiment."""
-    found = Gallery.load(Results(toy))
-    assert found is not None
-    return found
+    return Gallery.load(known)
 
 
-# Faces
-
-
-def test_chosen_faces_spread_over_pose_and_difficulty() -> None:
+def test_chosen_faces_spread_over_pose_and_difficulty_and_follow_from_the_seed() -> None:
     rng = np.random.default_rng(0)
     yaw, psnr = rng.normal(0, 25, 400), rng.normal(22, 2, 400)
-    rows = spread(yaw, psnr, 12, seed=1)
+    rows, again, other = (spread(yaw, psnr, 12, seed) for seed in (1, 1, 2))
+    assert rows.tolist() == again.tolist() != other.tolist()
     assert len(set(rows)) == 12
     bins = [pose.bin_of(v) for v in yaw[rows]]
     assert {b: bins.count(b) for b in bins} == {"0-15": 3, "15-30": 3, "30-45": 3, "45-90": 3}
@@ -45,13 +44,6 @@ def test_chosen_faces_spread_over_pose_and_difficulty() -> None:
         assert hard <= low + 0.2
 
 
-def test_the_choice_follows_from_the_seed_alone() -> None:
-    rng = np.random.default_rng(0)
-    yaw, psnr = rng.normal(0, 25, 100), rng.normal(22, 2, 100)
-    once, again, other = (spread(yaw, psnr, 6, seed) for seed in (1, 1, 2))
-    assert once.tolist() == again.tolist() != other.tolist()
-
-
 @pytest.mark.parametrize("count", [1, 5, 11, 30])
 def test_any_count_up_to_all_faces_is_given_once_each(count: int) -> None:
     yaw = np.array([0.0] * 9 + [80.0, -50.0])
@@ -60,9 +52,9 @@ def test_any_count_up_to_all_faces_is_given_once_each(count: int) -> None:
 
 
 def test_difficulty_is_the_mean_psnr_of_the_same_face_over_the_papers_runs(gallery: Gallery) -> None:
-    known = gallery.results.rows
-    tables = {run: known[run] for run in known if run in reference.paper().index}
-    assert 1 < len(tables) < len(known)
+    measured = gallery.results.rows
+    tables = {run: measured[run] for run in measured if run in reference.paper().index}
+    assert 1 < len(tables) < len(measured)
     for row in (0, 7):
         name = gallery.pairs.faces["name"].iloc[row]
         means = [table.loc[table["name"] == name, "psnr"].mean() for table in tables.values()]
@@ -77,40 +69,29 @@ def test_faces_of_another_preparation_are_refused(toy: config.Experiment) -> Non
         Gallery.load(Results(toy))
 
 
-# Grids
-
-
-def test_columns_are_in_the_papers_order_and_absent_runs_are_named(gallery: Gallery) -> None:
-    figure = face_grids.draw(1, gallery)
-    assert [axis.get_title() for axis in figure.axes[:5]] == ["(a) LR", "(b) HR", "(c) NN", "(f) TDAE†", "(g) Ours"]
-    assert len(figure.axes) == 5 * face_grids.ROWS
-    assert "No images here of: (d) CBN, (e) TDAE." in figure.texts[0].get_text()
-
-
 def test_every_figure_has_the_papers_columns() -> None:
     assert {number: len(columns) for number, columns in face_grids.COLUMNS.items()} == {1: 7, 3: 5, 4: 8, 5: 9}
     assert face_grids.COLUMNS[4][2:] == ["no_heb_p", "no_heb_pf", "no_heb_pfu", "ours_p", "ours_pf", "ours"]
     assert face_grids.COLUMNS[5][2:] == ["bicubic", "vdsr", "srgan", "ma", "cbn", "tdae_retrained", "ours"]
 
 
-def test_a_grid_shows_the_images_of_the_chosen_faces_with_their_psnr(gallery: Gallery) -> None:
+def test_a_grid_has_titled_images_of_the_chosen_faces_with_their_psnr_and_names_absent_runs(gallery: Gallery) -> None:
     figure = face_grids.draw(1, gallery)
-    scores = gallery.results.rows["ours"].query("seed == 0").set_index("name")["psnr"]
-    for i, row in enumerate(gallery.choose(face_grids.ROWS, seed=1)):
+    grid = np.reshape(figure.axes, (face_grids.ROWS, 5))
+    assert [axis.get_title() for axis in grid[0]] == ["(a) LR", "(b) HR", "(c) NN", "(f) TDAE†", "(g) Ours"]
+    assert "No images here of: (d) CBN, (e) TDAE." in figure.texts[0].get_text()
+    psnr = gallery.results.rows["ours"].query("seed == 0").set_index("name")["psnr"]
+    for axes, row in zip(grid, gallery.choose(face_grids.ROWS, seed=1), strict=True):
         name = gallery.pairs.faces["name"].iloc[row]
-        axes = figure.axes[5 * i : 5 * i + 5]
-        drawn = [axis.get_images()[0].get_array() for axis in axes]
-        assert np.array_equal(drawn[0], gallery.pairs.lr[row])
-        assert np.array_equal(drawn[1], gallery.pairs.hr[row])
-        assert np.array_equal(drawn[4], np.array(Image.open(gallery.images("ours") / f"{name}.png")))
-        said = [[text.get_text() for text in axis.texts] for axis in axes]
-        assert said[:2] == [[], []]
-        assert said[4] == [f"{scores[name]:.1f}"]
+        sr = np.array(Image.open(gallery.images("ours") / f"{name}.png"))
+        for axis, image in zip(axes[[0, 1, 4]], (gallery.pairs.lr[row], gallery.pairs.hr[row], sr), strict=True):
+            np.testing.assert_array_equal(axis.get_images()[0].get_array(), image)
+        said = [[text.get_text() for text in axis.texts] for axis in axes[[0, 1, 4]]]
+        assert said == [[], [], [f"{psnr[name]:.1f}"]]
 
 
 def test_true_heatmaps_colour_each_component_where_its_landmarks_are(gallery: Gallery) -> None:
     drawn = face_grids.pictures("True heatmaps", gallery, np.array([0]))
-    assert drawn is not None
     picture, points, component = drawn[0], gallery.pairs.landmarks[0], gallery.pairs.component[0]
     mouth, eye = (points[component == c][0].round().astype(int) for c in (2, 0))
     assert picture[mouth[1], mouth[0]].argmax() == 0  # red
@@ -118,11 +99,112 @@ def test_true_heatmaps_colour_each_component_where_its_landmarks_are(gallery: Ga
     assert picture[2, 2].max() == 0
 
 
-def test_files_are_written_and_a_missing_image_is_named(gallery: Gallery) -> None:
-    written = figures.write(gallery, Path("figures"))
-    assert sorted(written) == ["corpus.png", "fig1.png", "fig3.png", "fig4.png", "fig5.png"]
-    assert sorted(path.name for path in Path("figures").iterdir()) == sorted(written)
-    shutil.rmtree(gallery.images("ours"))
-    gallery.images("ours").mkdir()
+def test_a_missing_image_is_named(toy: config.Experiment) -> None:
+    gallery = Gallery.load(Results(toy))
+    for path in gallery.images("ours").glob("*.png"):
+        path.unlink()
     with pytest.raises(BadInput, match=r"sr/ours/seed0/\d+.png: missing; run .* --run ours"):
-        face_grids.draw(5, gallery)
+        face_grids.pictures("ours", gallery, np.array([0]))
+
+
+def judge(known: Results) -> None:
+    """Write claims.json."""
+    load = loader(known)
+    claims.write(claims.judge(known, load), known, known.experiment.results, load)
+
+
+def test_curves_hold_every_seed_of_table_1s_trained_runs(known: Results) -> None:
+    (axis,) = training.curves(known).axes  # no run sees no heatmaps
+    assert len(axis.lines) == 6  # of the four runs that Table 1 has, two have two seeds
+    assert axis.lines[-1].get_ydata().tolist() == [17, 18, 19, 20]
+    assert [text.get_text() for text in axis.get_legend().get_texts()] == ["Bicubic", "TDAE†", "Ours†", "Ours"]
+    assert {line.get_color() for line in axis.lines[-2:]} == {figures.looks(known)["ours"].color}
+
+
+def test_without_several_epochs_there_is_no_curve(known: Results) -> None:
+    known.logs["ours"] = {seed: log[:1] for seed, log in known.logs["ours"].items()}
+    assert list(training.curves_of(known, known.logs)) == ["bicubic", "nearest", "tdae_retrained", "ours_no_skip"]
+    known.logs.clear()
+    assert training.curves(known) is None
+
+
+def test_epochs_of_phases_that_leave_the_result_alone_are_not_drawn() -> None:
+    phases = np.repeat(["front", "decoder", "one", "last"], 2)
+    log = pd.DataFrame({"phase": phases, "val_psnr": [np.nan, np.nan, 11.548, 11.556, 18.0, 19.0, 19.34, 19.35]})
+    assert training.upscaling_epochs(log).tolist() == [18.0, 19.0, 19.34, 19.35]
+
+
+def test_a_run_looks_like_no_other(toy: config.Experiment) -> None:
+    experiments.change(Path(), runs={f"more {i}": {"method": "mtun"} for i in range(40)})
+    more = config.load()
+    looks = figures.looks(Results(more))
+    assert set(looks) == {*reference.paper().index, *more.runs}
+    assert len({(look.color, look.marker) for look in looks.values()}) == len(looks)
+
+
+@pytest.fixture
+def paired(toy: config.Experiment) -> Results:
+    """The made-up experiment as one of real faces, where Ours† stands for the run without heatmaps."""
+    for path in toy.results.rglob("ours_no_skip*"):
+        path.rename(path.with_name(path.name.replace("ours_no_skip", "no_heb_pfu")))
+    runs = {"ours_no_skip": {"method": "bicubic"}, "no_heb_pfu": {"method": "mtun", "stacks": 0, "seeds": 2}}
+    experiments.change(Path(), corpora={"lfw": None}, runs=runs)
+    return Results(config.load())
+
+
+def test_the_yaw_plot_draws_the_gain_in_each_bin(paired: Results) -> None:
+    (axis,) = scores.gain_by_yaw(paired).axes
+    (line,) = axis.containers
+    psnr = results.by_face(paired.rows, "psnr")
+    gains = (psnr["ours"] - psnr["no_heb_pfu"]).groupby(paired.faces["yaw_bin"]).mean()
+    assert line.lines[0].get_ydata() == pytest.approx(gains[["0-15", "15-30", "30-45", "45-90"]])
+    assert axis.get_xticklabels()[0].get_text() == "0-15°\n2 faces"
+
+
+def test_the_gain_is_drawn_by_epochs_next_to_the_papers(paired: Results) -> None:
+    (axis,) = verdicts.gain(paired).axes
+    (line,) = axis.containers
+    psnr = results.by_face(paired.rows, "psnr").mean()
+    assert line.lines[0].get_xdata() == pytest.approx([4])
+    assert line.lines[0].get_ydata() == pytest.approx([psnr["ours"] - psnr["no_heb_pfu"]])
+    assert [line.get_ydata()[0] for line in axis.lines if line.get_linestyle() == "--"] == pytest.approx(
+        [1.8, 1.78, 1.59]
+    )
+
+
+def test_the_forest_has_a_row_a_pair_as_a_share_of_its_margin(paired: Results) -> None:
+    judge(paired)
+    (axis,) = verdicts.forest(paired).axes
+    rows = dict(zip([text.get_text() for text in axis.get_yticklabels()], axis.texts, strict=True))
+    assert rows["L_h helps with L_p, L_f and L_U, in PSNR"].get_text().split(": ")[1].startswith("confirmed")
+    claim = paired.claims["second_best"]
+    (share,) = verdicts.shares(claim)
+    assert share["share"] == pytest.approx(min(test["effect"] for test in claim["tests"]) / 1.75)
+
+
+def test_a_row_of_the_paper_that_is_not_measured_is_not_drawn(known: Results) -> None:
+    labels = [text.get_text() for text in scores.paper_and_measured(known).axes[0].get_yticklabels()]
+    assert labels == ["Bicubic", "TDAE†", "Ours†", "Ours", "S4", "w/ L_h: L_p+f+u"]
+
+
+def test_all_plots_are_written_with_the_experiment_in_their_title(
+    toy: config.Experiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[plt.Figure] = []
+    monkeypatch.setattr(plt, "close", drawn.append)
+    judge(Results(toy))
+    written = figures.write(Results(toy), Path("plots"))
+    assert set(written) == {"paper.png", "curves.png"}  # no run that sees no heatmaps, and no verdicts of drawn faces
+    assert all(Path("plots", file).read_bytes().startswith(b"\x89PNG") for file in written)
+    assert {figure.get_suptitle() for figure in drawn} == {"Experiment toy; Ours: width 4, 4 epochs"}
+
+
+def test_one_function_is_a_new_plot(known: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figures, "FIGURES", {})
+
+    @figures.figure("mine.png", "Mine.")
+    def mine(known: Results) -> plt.Figure:
+        return plt.figure()
+
+    assert figures.write(known, tmp_path) == {"mine.png": "Mine."}
+    assert (tmp_path / "mine.png").is_file()

@@ -6,6 +6,7 @@ Nothing of benchmark.scoring or benchmark.reporting is used, and the files are r
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,7 @@ import pytest
 from scipy import stats
 
 RESULTS = Path(__file__).parents[3] / "results" / "standin-cpu"
-# Runs by kind: one method, with L_U or without, under the experiment's own recipe.
-KINDS = {"tdae": ["tdae", "tdae_retrained"], "cbn": ["cbn", "cbn_supervised", "cbn_oracle"]}
+TDAE = ["tdae", "tdae_retrained"]  # a kind: runs of one method, under the experiment's own recipe
 
 
 @pytest.fixture(scope="module")
@@ -24,20 +24,20 @@ def published() -> dict[str, dict]:
     return {claim["id"]: claim for claim in judged}
 
 
+@cache
+def rows(run: str) -> pd.DataFrame:
+    return pd.read_csv(RESULTS / "metrics" / f"{run}.csv", dtype={"name": str, "person": str})
+
+
 def grid(run: str, measure: str) -> pd.DataFrame:
     """Scores of a run: a row a face, a column a seed."""
-    table = pd.read_csv(RESULTS / "metrics" / f"{run}.csv", dtype={"name": str})
-    return table.pivot(index="name", columns="seed", values=measure)
-
-
-def identities(measured: pd.DataFrame) -> pd.Series:
-    table = pd.read_csv(RESULTS / "metrics" / "bicubic.csv", dtype={"name": str, "person": str})
-    return table.set_index("name")["person"].loc[measured.index]
+    return rows(run).pivot(index="name", columns="seed", values=measure)
 
 
 def over_identities(gaps: pd.Series) -> tuple[float, float]:
     """Variance of the mean and degrees of freedom: the sandwich of a regression on a constant, clusters by hand."""
-    by_person = (gaps - gaps.mean()).groupby(identities(gaps.to_frame())).agg(["sum", "size"])
+    people = rows("bicubic").set_index("name")["person"].loc[gaps.index]
+    by_person = (gaps - gaps.mean()).groupby(people).agg(["sum", "size"])
     groups = len(by_person)
     variance = groups / (groups - 1) * (by_person["sum"] ** 2).sum() / len(gaps) ** 2
     return variance, len(gaps) ** 2 / (by_person["size"] ** 2).sum() - 1
@@ -49,19 +49,19 @@ def half_width(parts: list[tuple[float, float]]) -> float:
     return sum(variance * stats.t(dof).ppf(0.975) for variance, dof in parts) / total**0.5
 
 
-def check(claim: dict, than: str, gaps: pd.Series, seeds: tuple[float, float] | None) -> None:
+def check(claim: dict, than: str, gaps: pd.Series, *seeds: tuple[float, float]) -> None:
     """The pair's published difference and interval are these, to 1e-6."""
     (test,) = [test for test in claim["tests"] if test["than"] == than]
-    mean, reach = gaps.mean(), half_width([over_identities(gaps), *([seeds] if seeds else [])])
+    mean, reach = gaps.mean(), half_width([over_identities(gaps), *seeds])
     found = [test["effect"], test["low"], test["high"]]
     assert found == pytest.approx([mean, mean - reach, mean + reach], abs=1e-6)
 
 
+@cache
 def trunk_of(run: str, seed: int) -> str:
     """The losses of a training's pretraining, as the log has them."""
     log = pd.read_csv(RESULTS / "logs" / run / f"seed{seed}.csv", dtype=str)
-    front = log[log["phase"] == "front"]
-    return " ".join(front["L_w"])
+    return " ".join(log.loc[log["phase"] == "front", "L_w"])
 
 
 def within_trunks(kind: list[str], measure: str) -> tuple[float, float]:
@@ -81,13 +81,12 @@ def within_trunks(kind: list[str], measure: str) -> tuple[float, float]:
 
 def kind_of(without_adversary: bool) -> list[str]:
     """Measured runs of MTUN under the experiment's own recipe, with L_U or without."""
-    found = []
-    for path in sorted((RESULTS / "metrics").glob("*.facts.json")):
-        facts = json.loads(path.read_text())
-        options = facts["training"][0]["options"] if facts["training"] else {}
-        if facts["method"] == "mtun" and options["recipe"] == "tuned" and options["adversarial"] != without_adversary:
-            found.append(facts["run"])
-    return found
+    facts = [json.loads(path.read_text()) for path in sorted((RESULTS / "metrics").glob("*.facts.json"))]
+    options = {
+        one["run"]: one["training"][0]["options"] for one in facts if one["method"] == "mtun" and one["training"]
+    }
+    tuned = {run: known["adversarial"] for run, known in options.items() if known["recipe"] == "tuned"}
+    return [run for run, adversarial in tuned.items() if adversarial != without_adversary]
 
 
 def may_pool(kind: list[str], measure: str) -> bool:
@@ -95,9 +94,16 @@ def may_pool(kind: list[str], measure: str) -> bool:
     return stats.bartlett(*[seeds for seeds in means if len(seeds) > 1]).pvalue >= 0.25
 
 
+def between_seeds(runs: list[str], measure: str) -> tuple[float, float]:
+    """The variance that runs of several seeds have in common, and its degrees of freedom."""
+    several = [seeds for run in runs if len(seeds := grid(run, measure).mean()) > 1]
+    dof = sum(len(seeds) - 1 for seeds in several)
+    return sum(((seeds - seeds.mean()) ** 2).sum() for seeds in several) / dof, dof
+
+
 def test_what_draws_no_random_numbers(published: dict[str, dict]) -> None:
     gaps = (grid("bicubic", "psnr") - grid("ma", "psnr"))[0]
-    check(published["table1_order"], "ma", gaps, None)
+    check(published["table1_order"], "ma", gaps)
 
 
 @pytest.mark.parametrize(
@@ -113,27 +119,22 @@ def test_runs_that_share_their_trunks(published: dict[str, dict], name: str, bet
 
 
 def test_two_runs_of_one_kind_without_trunks(published: dict[str, dict]) -> None:
-    a, b = grid("tdae_retrained", "psnr"), grid("tdae", "psnr")
-    assert may_pool(KINDS["tdae"], "psnr")
-    means = [run.mean() for run in (a, b)]
-    squares = sum(((seeds - seeds.mean()) ** 2).sum() for seeds in means)
-    dof = sum(len(seeds) - 1 for seeds in means)
-    seeds = squares / dof * (1 / a.shape[1] + 1 / b.shape[1])
-    check(published["retraining_tdae"], "tdae", a.mean(axis=1) - b.mean(axis=1), (seeds, dof))
+    a, b = (grid(run, "psnr") for run in TDAE[::-1])
+    assert may_pool(TDAE, "psnr")
+    variance, dof = between_seeds(TDAE, "psnr")
+    seeds = (variance * (1 / a.shape[1] + 1 / b.shape[1]), dof)
+    check(published["retraining_tdae"], "tdae", a.mean(axis=1) - b.mean(axis=1), seeds)
 
 
 def test_runs_of_two_kinds(published: dict[str, dict]) -> None:
     """Ours over TDAE† in SSIM on Y: Welch and Satterthwaite over each one's own variance, or its kind's."""
-    parts = []
-    for run, kind in (("ours", kind_of(without_adversary=False)), ("tdae_retrained", KINDS["tdae"])):
-        means = {name: grid(name, "ssim_y").mean() for name in kind}
-        several = {name: seeds for name, seeds in means.items() if len(seeds) > 1}
-        chosen = several if may_pool(kind, "ssim_y") else {run: several[run]}
-        assert run != "ours" or len(chosen) == 1, "pooled runs that share trunks need their trunks' degrees of freedom"
-        dof = sum(len(seeds) - 1 for seeds in chosen.values())
-        variance = sum(seeds.var(ddof=1) * (len(seeds) - 1) for seeds in chosen.values()) / dof
-        parts.append((variance / len(means[run]), dof))
+    kinds = {"ours": kind_of(without_adversary=False), "tdae_retrained": TDAE}
+    chosen = {run: kind if may_pool(kind, "ssim_y") else [run] for run, kind in kinds.items()}
+    assert chosen["ours"] == ["ours"], "pooled runs that share trunks need their trunks' degrees of freedom"
+    ours, tdae = (grid(run, "ssim_y") for run in kinds)
+    of_runs = [between_seeds(runs, "ssim_y") for runs in chosen.values()]
+    parts = [(value / run.shape[1], dof) for (value, dof), run in zip(of_runs, (ours, tdae), strict=True)]
     total = sum(variance for variance, _ in parts)
     welch = total**2 / sum(variance**2 / dof for variance, dof in parts)
-    gaps = grid("ours", "ssim_y").mean(axis=1) - grid("tdae_retrained", "ssim_y").mean(axis=1)
+    gaps = ours.mean(axis=1) - tdae.mean(axis=1)
     check(published["retrained_tdae_inferior"], "tdae_retrained", gaps, (total, welch))

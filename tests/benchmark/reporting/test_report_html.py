@@ -6,6 +6,7 @@ import argparse
 import re
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not in
 from selenium.webdriver.common.action_chains import ActionChains  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
+from selenium.webdriver.remote.webelement import WebElement  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -60,18 +62,22 @@ def browser(chromium: webdriver.Chrome, page: Path) -> Iterator[webdriver.Chrome
     assert chromium.get_log("browser") == []
 
 
-def column(browser: webdriver.Chrome, table: int, place: int) -> list[str]:
-    script = """return [...document.querySelectorAll('table.sortable')[arguments[0]].tBodies[0].rows]
-                .map(row => row.cells[arguments[1]].textContent)"""
-    return browser.execute_script(script, table, place)
+def column(browser: webdriver.Chrome, place: int) -> list[str]:
+    """The cells of a column of the first table."""
+    script = """return [...document.querySelector('table.sortable').tBodies[0].rows]
+                .map(row => row.cells[arguments[0]].textContent)"""
+    return browser.execute_script(script, place)
+
+
+def centred(browser: webdriver.Chrome, element: WebElement) -> WebElement:
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
+    return element
 
 
 def checkbox(browser: webdriver.Chrome, name: str, value: str) -> None:
     """Click the label of a checkbox, as a reader would."""
     box = browser.find_element(By.CSS_SELECTOR, f"input[name={name}][value='{value}']")
-    label = box.find_element(By.XPATH, "./..")
-    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", label)
-    label.click()
+    centred(browser, box.find_element(By.XPATH, "./..")).click()
 
 
 def shown(browser: webdriver.Chrome) -> list[list[str]]:
@@ -81,26 +87,23 @@ def shown(browser: webdriver.Chrome) -> list[list[str]]:
 
 
 def test_a_heading_sorts_by_number_both_ways_and_keeps_what_is_missing_last(browser: webdriver.Chrome) -> None:
-    head = browser.find_elements(By.CSS_SELECTOR, "table.sortable")[0].find_elements(By.CSS_SELECTOR, "th button")
-    before = column(browser, 0, 0)
-    head[4].click()
-    values = column(browser, 0, 4)
-    numbers = [float(v.split()[0]) for v in values if v != "–"]
-    assert numbers == sorted(numbers, reverse=True)
-    assert len(numbers) == 5
-    assert set(values[5:]) == {"–"}
-    assert column(browser, 0, 0)[0] == "Ours"
-    assert head[4].find_element(By.XPATH, "./..").get_attribute("aria-sort") == "descending"
-    head[4].send_keys(Keys.ENTER)
-    assert [float(v.split()[0]) for v in column(browser, 0, 4)[:5]] == sorted(numbers)
-    assert set(column(browser, 0, 4)[5:]) == {"–"}
-    assert sorted(column(browser, 0, 0)) == sorted(before)
+    head = browser.find_elements(By.CSS_SELECTOR, "table.sortable th button")[4]
+    before = sorted(column(browser, 0))
+    for press, order in ((head.click, "descending"), (partial(head.send_keys, Keys.ENTER), "ascending")):
+        press()
+        values = column(browser, 4)
+        numbers = [float(value.split()[0]) for value in values[:5]]
+        assert numbers == sorted(numbers, reverse=order == "descending")
+        assert set(values[5:]) == {"–"}
+        assert head.find_element(By.XPATH, "./..").get_attribute("aria-sort") == order
+        assert (column(browser, 0)[0] == "Ours") == (order == "descending")
+        assert sorted(column(browser, 0)) == before
 
 
 def test_best_and_second_are_marked(browser: webdriver.Chrome) -> None:
-    marked = {mark: browser.find_element(By.CSS_SELECTOR, f"table.sortable td.{mark}") for mark in ("best", "second")}
-    names = {mark: cell.find_element(By.XPATH, "./../td[1]").text for mark, cell in marked.items()}
-    assert names == {"best": "Ours", "second": "Ours†"}
+    for mark, method in (("best", "Ours"), ("second", "Ours†")):
+        cell = browser.find_element(By.CSS_SELECTOR, f"table.sortable td.{mark}")
+        assert cell.find_element(By.XPATH, "./../td[1]").text == method
 
 
 def test_picking_faces_and_methods_fills_the_grid(browser: webdriver.Chrome) -> None:
@@ -114,26 +117,20 @@ def test_picking_faces_and_methods_fills_the_grid(browser: webdriver.Chrome) -> 
     assert not any("TDAE" in caption for row in rows for caption in row)
 
 
-def test_dragging_moves_the_line_between_method_and_hr(browser: webdriver.Chrome) -> None:
+def test_dragging_and_arrow_keys_move_the_line_between_method_and_hr(browser: webdriver.Chrome) -> None:
     slider = browser.find_element(By.CSS_SELECTOR, "#grid input[type=range]")
-    stage = slider.find_element(By.XPATH, "./..")
-    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", stage)
+    assert "face" in slider.get_attribute("aria-label")
+    slider.send_keys(Keys.ARROW_LEFT * 3)
+    assert slider.get_attribute("value") == "47"
+    stage = centred(browser, slider.find_element(By.XPATH, "./.."))
     width = stage.size["width"]
     actions = ActionChains(browser).move_to_element(stage).click_and_hold()
     actions.move_by_offset(int(width * 0.3), 0).release().perform()
     place = float(browser.execute_script("return arguments[0].style.getPropertyValue('--x')", stage).rstrip("%"))
     assert 70 <= place <= 90
-    left = stage.find_element(By.CSS_SELECTOR, "img.left")
     line = stage.find_element(By.CSS_SELECTOR, ".line")
     assert (line.location["x"] - stage.location["x"]) / width == pytest.approx(place / 100, abs=0.03)
-    assert f"{100 - place:g}%" in left.value_of_css_property("clip-path")
-
-
-def test_arrow_keys_move_the_line(browser: webdriver.Chrome) -> None:
-    slider = browser.find_element(By.CSS_SELECTOR, "#grid input[type=range]")
-    slider.send_keys(Keys.ARROW_LEFT * 3)
-    assert slider.get_attribute("value") == "47"
-    assert "face" in slider.get_attribute("aria-label")
+    assert f"{100 - place:g}%" in stage.find_element(By.CSS_SELECTOR, "img.left").value_of_css_property("clip-path")
 
 
 def test_tab_reaches_headings_pickers_and_sliders(browser: webdriver.Chrome) -> None:
@@ -150,31 +147,28 @@ def test_tab_reaches_headings_pickers_and_sliders(browser: webdriver.Chrome) -> 
 
 def test_heatmaps_lie_over_the_faces_of_a_method_that_estimates_them(browser: webdriver.Chrome) -> None:
     assert not browser.find_elements(By.CSS_SELECTOR, ".heatmap")
-    box = browser.find_element(By.ID, "overlay")
-    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", box)
-    box.click()
+    centred(browser, browser.find_element(By.ID, "overlay")).click()
     figures = browser.find_elements(By.CSS_SELECTOR, "#grid .row:first-child .cell")
     counts = {f.text.split()[0]: len(f.find_elements(By.CSS_SELECTOR, ".heatmap")) for f in figures}
     assert counts == {"LR": 0, "Bicubic": 1, "TDAE†": 1, "Ours": 2}
 
 
 def test_claims_can_be_chosen_by_verdict(browser: webdriver.Chrome) -> None:
-    visible = {c.get_attribute("data-verdict") for c in browser.find_elements(By.CSS_SELECTOR, ".claim:not([hidden])")}
-    assert visible == {"confirmed", "undecided"}
+    def visible() -> dict[str, WebElement]:
+        found = browser.find_elements(By.CSS_SELECTOR, ".claim:not([hidden])")
+        return {claim.get_attribute("data-verdict"): claim for claim in found[::-1]}
+
+    assert visible().keys() == {"confirmed", "undecided"}
     checkbox(browser, "verdict", "undecided")
-    claim = browser.find_elements(By.CSS_SELECTOR, ".claim:not([hidden])")
-    assert {c.get_attribute("data-verdict") for c in claim} == {"confirmed"}
-    claim[0].find_element(By.TAG_NAME, "summary").click()
-    assert "Ours over" in claim[0].text
+    assert visible().keys() == {"confirmed"}
+    visible()["confirmed"].find_element(By.TAG_NAME, "summary").click()
+    assert "Ours over" in visible()["confirmed"].text
 
 
-def test_every_picture_loads(browser: webdriver.Chrome) -> None:
-    script = "return [...document.images].filter(i => !(i.complete && i.naturalWidth)).length"
+def test_every_picture_loads_and_nothing_is_asked_of_the_network(browser: webdriver.Chrome, page: Path) -> None:
     assert browser.execute_script("return document.images.length") > 10
-    assert browser.execute_script(script) == 0
-
-
-def test_nothing_is_asked_of_the_network(browser: webdriver.Chrome, page: Path) -> None:
+    broken = "return [...document.images].filter(i => !(i.complete && i.naturalWidth)).length"
+    assert browser.execute_script(broken) == 0
     loaded = browser.execute_script("return performance.getEntriesByType('resource').map(e => e.name)")
     assert [name for name in loaded if not name.startswith("data:")] == []
     assert not re.search(r"""(src|href)=["'](?!data:|#)""", page.read_text())

@@ -11,13 +11,9 @@ from benchmark.runs import alignment
 from datasets import degrade
 from datasets.batch import to_float, to_uint8
 from datasets.face import BadInput
-from methods.interface import Context, create, unaligned
+from methods.interface import unaligned
 
 CPU = torch.device("cpu")
-
-
-def mirrored(lr: torch.Tensor, warp: torch.Tensor | None) -> torch.Tensor:
-    return lr.flip(3)
 
 
 def test_closed_form_methods_get_aligned_pairs() -> None:
@@ -25,7 +21,7 @@ def test_closed_form_methods_get_aligned_pairs() -> None:
     lr, warp = to_float(torch.from_numpy(pairs.lr)), torch.from_numpy(pairs.warp)
     by_truth = alignment.aligned_pairs(pairs, alignment.oracle, CPU)
     assert np.array_equal(by_truth.lr, to_uint8(degrade.align(lr, warp)).numpy())
-    turned = alignment.aligned_pairs(pairs, mirrored, CPU)
+    turned = alignment.aligned_pairs(pairs, lambda lr, warp: lr.flip(3), CPU)
     assert np.array_equal(turned.lr, pairs.lr[:, :, ::-1])
     assert turned.hr is pairs.hr
     assert alignment.aligned_pairs(pairs, unaligned, CPU) is pairs
@@ -34,9 +30,3 @@ def test_closed_form_methods_get_aligned_pairs() -> None:
 def test_a_photograph_has_no_true_warp() -> None:
     with pytest.raises(BadInput, match="known for prepared faces alone"):
         alignment.oracle(torch.rand(1, 3, 16, 16), None)
-
-
-def fitted(pairs):
-    method = create("position_patch")
-    method.fit(pairs, Context(CPU))
-    return method

@@ -9,31 +9,27 @@ from torch import nn
 
 from benchmark.runs.float64 import FastFloat64, convolve, double
 
+# Kernel and padding of convolutions, and of transposed convolutions of stride 2.
+PLAIN = [((3, 3), (1, 1)), ((5, 3), (0, 2)), ((2, 4), (1, 0)), ((7, 7), (3, 3))]
+TRANSPOSED = [((4, 4), (1, 1)), ((5, 3), (2, 0)), ((2, 6), (0, 2)), ((7, 7), (3, 3))]
+
 
 @pytest.mark.parametrize(
-    ("kernel", "padding"), [((3, 3), (1, 1)), ((5, 3), (0, 2)), ((2, 4), (1, 0)), ((7, 7), (3, 3))]
+    ("transposed", "kernel", "padding"), [(False, *sizes) for sizes in PLAIN] + [(True, *sizes) for sizes in TRANSPOSED]
 )
 @pytest.mark.parametrize("bias", [True, False])
-def test_a_convolution_is_pytorchs(kernel: tuple[int, int], padding: tuple[int, int], bias: bool) -> None:
+def test_a_convolution_is_pytorchs(
+    transposed: bool, kernel: tuple[int, int], padding: tuple[int, int], bias: bool
+) -> None:
     torch.manual_seed(0)
     x, weight = torch.rand(2, 3, 17, 13, dtype=torch.float64), torch.randn(5, 3, *kernel, dtype=torch.float64)
     shift = torch.randn(5, dtype=torch.float64) if bias else None
-    expected = F.conv2d(x, weight, shift, padding=padding)
-    torch.testing.assert_close(convolve(x, weight, shift, padding), expected, rtol=0, atol=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("kernel", "padding"), [((4, 4), (1, 1)), ((5, 3), (2, 0)), ((2, 6), (0, 2)), ((7, 7), (3, 3))]
-)
-@pytest.mark.parametrize("bias", [True, False])
-def test_a_transposed_convolution_of_stride_2_is_pytorchs(
-    kernel: tuple[int, int], padding: tuple[int, int], bias: bool
-) -> None:
-    torch.manual_seed(0)
-    x, weight = torch.rand(2, 3, 17, 13, dtype=torch.float64), torch.randn(3, 5, *kernel, dtype=torch.float64)
-    shift = torch.randn(5, dtype=torch.float64) if bias else None
-    expected = F.conv_transpose2d(x, weight, shift, stride=2, padding=padding)
-    torch.testing.assert_close(double(x, weight, shift, padding), expected, rtol=0, atol=1e-12)
+    if transposed:
+        weight = weight.transpose(0, 1)
+        found, expected = double(x, weight, shift, padding), F.conv_transpose2d(x, weight, shift, 2, padding)
+    else:
+        found, expected = convolve(x, weight, shift, padding), F.conv2d(x, weight, shift, 1, padding)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
 
 
 def test_the_context_does_it_for_plain_float64_layers_alone(monkeypatch: pytest.MonkeyPatch) -> None:

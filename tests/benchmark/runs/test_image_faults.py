@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,39 +11,19 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from foreign import edit
 from PIL import Image
 from scored import read
 
-from benchmark import export
 from benchmark.runs import external
-from benchmark.runs.alignment import aligned_faces, oracle
-from datasets.batch import to_uint8
 from datasets.face import BadInput
 from datasets.pairs import Pairs
-from tests.benchmark.runs.test_external import PROGRAM, edit
-
-
-@pytest.fixture(scope="module")
-def upscaled(pairs: Pairs, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """SR faces of the fixture's faces, bicubic ones of aligned LR faces."""
-    folder = tmp_path_factory.mktemp("upscaled")
-    faces = to_uint8(aligned_faces(pairs, oracle, export.CPU)).numpy()
-    export.write_images(faces, list(pairs.faces["name"]), folder / "lr")
-    subprocess.run([sys.executable, "-I", "-c", PROGRAM, folder / "lr", folder / "sr"], check=True)
-    return folder / "sr"
 
 
 @pytest.fixture
-def taken(upscaled: Path, pairs: Pairs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
+def taken(upscaled: Path, pairs: Pairs) -> Callable[[], list[str]]:
     """Import SR faces from the folder `sr`, which holds bicubic ones, and say which mistakes were found."""
-    monkeypatch.chdir(tmp_path)
-    shutil.copytree(upscaled, "sr")
-
-    def take() -> list[str]:
-        shutil.rmtree("taken", ignore_errors=True)
-        return external.import_images(Path("sr"), pairs, Path("taken"))
-
-    return take
+    return lambda: external.import_images(Path("sr"), pairs, Path("taken"))
 
 
 def rename(pattern: str) -> None:
@@ -93,7 +71,8 @@ def test_wrong_files_are_named_in_one_line(change: Callable[[], object], says: s
     assert not Path("taken").exists()
 
 
-def test_what_systems_leave_is_passed_over_and_grey_is_taken(taken: Any) -> None:
+def test_bicubic_and_grey_faces_are_taken_and_what_systems_leave_is_passed_over(taken: Any) -> None:
+    assert taken() == []
     for name in (".DS_Store", "Thumbs.db", "desktop.ini", "._0001.png"):
         (Path("sr") / name).write_bytes(b"\0")
     Image.new("L", (128, 128), 7).save("sr/0001.png")
@@ -153,6 +132,5 @@ MISTAKES = {
 
 @pytest.mark.parametrize(("change", "says"), MISTAKES.values(), ids=MISTAKES)
 def test_likely_mistakes_are_named(change: Callable[[], object], says: str, taken: Any) -> None:
-    assert taken() == []
     change()
     assert re.search(says, "\n".join(taken()))

@@ -24,63 +24,57 @@ def truth(pairs: Pairs, size: int, frame: str = "upright") -> torch.Tensor:
     return heatmaps(points, torch.from_numpy(pairs.component), size, 1.5 * size / 64)
 
 
-def estimates(path: Path, pairs: Pairs, **arrays: torch.Tensor) -> dict:
-    save_file({name: value.contiguous() for name, value in arrays.items()}, path)
-    return score_estimates(path, pairs)
+def scores_of(folder: Path, faces: Pairs, **arrays: torch.Tensor) -> dict:
+    """Scores of arrays as what a run estimated of the faces."""
+    save_file({name: value.contiguous() for name, value in arrays.items()}, folder / config.ESTIMATES)
+    return score_estimates(folder / config.ESTIMATES, faces)
 
 
-def test_perfect_estimates_have_no_error(pairs: Pairs, tmp_path: Path) -> None:
-    path = tmp_path / config.ESTIMATES
-    for size, name in ((64, "heatmaps"), (32, "heatmaps_lr"), (16, "heatmaps_lr")):
-        frame = "lr" if name == "heatmaps_lr" else "upright"
-        scores = estimates(path, pairs, **{name: truth(pairs, size, frame)})
-        assert scores["peak_px"] == pytest.approx(0, abs=1e-3)
-        assert scores["visibility_accuracy"] == 1
-        assert {f"peak_px_{c}" for c in ("eyes", "nose", "mouth", "chin")} < set(scores)
-    scores = estimates(path, pairs, warp_stn=torch.from_numpy(np.array(pairs.warp)))
-    assert scores["warp_stn"] == pytest.approx(
-        {"rotation_degrees": 0, "shift_percent": 0, "scale_percent": 0}, abs=1e-4
-    )
+@pytest.mark.parametrize(("size", "frame"), [(64, "upright"), (32, "lr"), (16, "lr")])
+def test_perfect_heatmaps_have_no_error_in_their_own_frame_alone(
+    pairs: Pairs, tmp_path: Path, size: int, frame: str
+) -> None:
+    name, other = ("heatmaps", "heatmaps_lr") if frame == "upright" else ("heatmaps_lr", "heatmaps")
+    scores = scores_of(tmp_path, pairs, **{name: truth(pairs, size, frame)})
+    assert scores["peak_px"] == pytest.approx(0, abs=1e-3)
+    assert scores["visibility_accuracy"] == 1
+    assert {f"peak_px_{c}" for c in ("eyes", "nose", "mouth", "chin")} < set(scores)
+    assert scores_of(tmp_path, pairs, **{other: truth(pairs, size, frame)})["peak_px"] > 3
+
+
+def test_perfect_warps_have_no_error_and_absent_estimates_no_score(pairs: Pairs, tmp_path: Path) -> None:
+    scores = scores_of(tmp_path, pairs, warp_stn=torch.from_numpy(np.array(pairs.warp)))
+    none = dict.fromkeys(("rotation_degrees", "shift_percent", "scale_percent"), 0)
+    assert scores["warp_stn"] == pytest.approx(none, abs=1e-4)
     assert score_estimates(tmp_path / "none.safetensors", pairs) == {}
 
 
-def test_heatmaps_in_the_wrong_frame_are_off(pairs: Pairs, tmp_path: Path) -> None:
-    assert estimates(tmp_path / "a.safetensors", pairs, heatmaps=truth(pairs, 64, "lr"))["peak_px"] > 3
-    assert estimates(tmp_path / "a.safetensors", pairs, heatmaps_lr=truth(pairs, 64))["peak_px"] > 3
-
-
 def test_shifted_heatmaps_are_off_by_the_shift(pairs: Pairs, tmp_path: Path) -> None:
-    maps = truth(pairs, 64)
-    shifted = torch.roll(maps, (2, 1), (2, 3))
-    inside = [0, 1, 2]  # the chin reaches the border, over which it rolls
-    scores = estimates(tmp_path / "a.safetensors", pairs, heatmaps=shifted)
-    for i in inside:
-        name = ("eyes", "nose", "mouth")[i]
+    scores = scores_of(tmp_path, pairs, heatmaps=torch.roll(truth(pairs, 64), (2, 1), (2, 3)))
+    for name in ("eyes", "nose", "mouth"):  # the chin reaches the border, over which it rolls
         assert scores[f"peak_px_{name}"] == pytest.approx(2 * 5**0.5, abs=0.02)
 
 
 def test_component_that_is_not_called_visible_costs_accuracy(pairs: Pairs, tmp_path: Path) -> None:
     maps = truth(pairs, 64)
     maps[:6, 2] *= 0.4
-    scores = estimates(tmp_path / "a.safetensors", pairs, heatmaps=maps)
+    scores = scores_of(tmp_path, pairs, heatmaps=maps)
     assert scores["visibility_accuracy"] == round(1 - 6 / (24 * 4), 3)
     assert scores["peak_px"] == pytest.approx(0, abs=1e-3)  # where it is, it still says
 
 
 def test_component_that_is_somewhere_is_called_visible(pairs: Pairs, tmp_path: Path) -> None:
     flat = truth(pairs, 64).mean((2, 3), keepdim=True).expand(-1, -1, 64, 64)
-    scores = estimates(tmp_path / "a.safetensors", pairs, heatmaps=flat)
     assert flat.max() < 0.1
-    assert scores["visibility_accuracy"] == 1
+    assert scores_of(tmp_path, pairs, heatmaps=flat)["visibility_accuracy"] == 1
 
 
 def test_hidden_component_that_is_called_visible_costs_accuracy(pairs: Pairs, tmp_path: Path) -> None:
-    maps = truth(pairs, 64)
     visible = np.array(pairs.visible)
     visible[:3, 48:] = False  # the mouth
     hidden = replace(pairs, visible=visible)
-    assert estimates(tmp_path / "a.safetensors", hidden, heatmaps=truth(hidden, 64))["visibility_accuracy"] == 1
-    scores = estimates(tmp_path / "b.safetensors", hidden, heatmaps=maps)
+    assert scores_of(tmp_path, hidden, heatmaps=truth(hidden, 64))["visibility_accuracy"] == 1
+    scores = scores_of(tmp_path, hidden, heatmaps=truth(pairs, 64))
     assert scores["visibility_accuracy"] == scores["visible_share"] == round(1 - 3 / (24 * 4), 3)
 
 
@@ -88,7 +82,7 @@ def test_rows_of_errors_have_the_means_of_the_summary(pairs: Pairs, tmp_path: Pa
     path = tmp_path / config.ESTIMATES
     warp = torch.from_numpy(np.array(pairs.warp)) + torch.linspace(0, 0.3, len(pairs))[:, None]
     maps = truth(pairs, 64).roll(2, dims=3) * torch.linspace(0.5, 1, len(pairs))[:, None, None, None]
-    scores = estimates(path, pairs, heatmaps=maps, warp_stn=warp, warp_other=torch.zeros_like(warp))
+    scores = scores_of(tmp_path, pairs, heatmaps=maps, warp_stn=warp, warp_other=torch.zeros_like(warp))
     rows = error_rows(path, pairs)
     assert list(rows) == ["rotation_degrees", "shift_percent", "scale_percent", "peak_px"]
     for column in list(rows)[:3]:

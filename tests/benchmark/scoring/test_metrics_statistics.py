@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from zipfile import ZipFile
 
 import cv2
 import numpy as np
@@ -31,19 +32,21 @@ def check(image: np.ndarray, reference: np.ndarray) -> None:
 @pytest.mark.parametrize("spread", [3, 60])
 def test_random_pairs_agree_with_scikit_image(shape: tuple[int, ...], spread: int) -> None:
     rng = np.random.default_rng(spread)
-    for _ in range(3):
-        image = rng.integers(0, 256, shape, np.uint8)
-        noisy = np.clip(image + rng.normal(0, spread, shape), 0, 255).astype(np.uint8)
-        check(noisy, image)
-        check(cv2.GaussianBlur(image, (0, 0), 2), image)
-        check(image, np.full_like(image, 17))
+    image = rng.integers(0, 256, shape, np.uint8)
+    noisy = np.clip(image + rng.normal(0, spread, shape), 0, 255).astype(np.uint8)
+    check(noisy, image)
+    check(cv2.GaussianBlur(image, (0, 0), 2), image)
+    check(image, np.full_like(image, 17))
 
 
 @pytest.mark.shared
 @pytest.mark.skipif(not SHARED.is_dir(), reason="needs the real faces of ../shared/faces")
 def test_real_pairs_agree_with_scikit_image(tmp_path: Path) -> None:
-    menpo.get({part: str(SHARED / f"{part}.zip") for part in menpo.PARTS}, tmp_path)
-    for entry in menpo.verify(tmp_path, {}).faces[::700]:
+    for part in menpo.PARTS:
+        with ZipFile(SHARED / f"{part}.zip") as archive:  # an image, its landmarks, the next image
+            chosen = [name for place, name in enumerate(sorted(archive.namelist())) if place % 1400 < 2]
+            archive.extractall(tmp_path, chosen)
+    for entry in menpo.verify(tmp_path, {}).faces:
         face = menpo.read(tmp_path, entry)
         anchors, rows = align.anchor_points(face.landmarks)
         crop = align.warp(face.image, align.similarity(anchors, align.TEMPLATE[rows]))
@@ -53,10 +56,9 @@ def test_real_pairs_agree_with_scikit_image(tmp_path: Path) -> None:
         check(luma(upscaled), luma(crop))
 
 
-def test_known_values() -> None:
+def test_an_image_against_itself() -> None:
     image = np.random.default_rng(0).integers(10, 240, (128, 128, 3), np.uint8)
-    assert psnr(image, image) == float("inf")
-    assert ssim(image, image) == 1
+    assert (psnr(image, image), ssim(image, image)) == (np.inf, 1)
 
 
 @pytest.mark.parametrize(
@@ -74,8 +76,7 @@ def test_interval_is_the_percentile_bootstraps() -> None:
     mean, low, high = mean_interval(values, np.arange(len(values)))
     assert mean == values.mean()
     rng = np.random.default_rng(1)
-    means = values[rng.integers(0, 400, (20_000, 400))].mean(1)
-    expected = np.percentile(means, [2.5, 97.5])
+    expected = np.percentile(values[rng.integers(0, 400, (20_000, 400))].mean(1), [2.5, 97.5])
     # The end points of 2000 resamples scatter by about 0.06 standard errors.
     error = values.std() / 20
     np.testing.assert_allclose([low, high], expected, atol=0.25 * error)

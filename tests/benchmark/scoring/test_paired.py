@@ -20,13 +20,6 @@ from benchmark.scoring.paired import (
 RNG = np.random.default_rng(3)
 
 
-def own(seeds: np.ndarray) -> Variance:
-    """The variance between these means by seed."""
-    found = seed_variance([(seeds, range(len(seeds)))])
-    assert found is not None
-    return found
-
-
 def test_of_faces_alone_it_is_the_paired_t_test() -> None:
     face = RNG.normal(20, 3, 200)
     a, b = face + RNG.normal(0.1, 0.5, 200), face
@@ -37,18 +30,15 @@ def test_of_faces_alone_it_is_the_paired_t_test() -> None:
 
 
 def test_of_seeds_alone_it_is_students_t_test_of_two_samples_or_welchs() -> None:
-    # Faces all alike: what is left are the seeds' means.
     a, b = RNG.normal(20.3, 0.2, 4), RNG.normal(20, 0.9, 3)
-    grids = [np.tile(seeds, (50, 1)) for seeds in (a, b)]
-    pooled = seed_variance([(seeds, [f"{i} {n}" for n in range(len(seeds))]) for i, seeds in enumerate((a, b))])
-    assert pooled is not None
-    seeds = combined([(pooled, 1 / 4 + 1 / 3)])
-    effect, theirs = difference(*grids, np.arange(50), seeds), ttest_ind(a, b)
-    assert (effect.p(0), effect.seeds.dof) == pytest.approx((theirs.pvalue, 5))
-    seeds = combined([(own(a), 1 / 4), (own(b), 1 / 3)])
-    effect, welch = difference(*grids, np.arange(50), seeds), ttest_ind(a, b, equal_var=False)
-    assert (effect.p(0), effect.seeds.dof) == pytest.approx((welch.pvalue, welch.df))
-    assert effect.interval == pytest.approx(welch.confidence_interval())
+    alike = [np.tile(means, (50, 1)) for means in (a, b)]  # in all faces
+    runs = [(a, [f"a{n}" for n in range(4)]), (b, [f"b{n}" for n in range(3)])]
+    pooled = combined([(seed_variance(runs), 1 / 4 + 1 / 3)])
+    apart = combined([(seed_variance([run]), 1 / len(run[0])) for run in runs])
+    for seeds, theirs in ((pooled, ttest_ind(a, b)), (apart, ttest_ind(a, b, equal_var=False))):
+        effect = difference(*alike, np.arange(50), seeds)
+        assert (effect.p(0), effect.seeds.dof) == pytest.approx((theirs.pvalue, theirs.df))
+        assert effect.interval == pytest.approx(theirs.confidence_interval())
 
 
 def test_both_parts_are_combined_by_cochran_and_cox() -> None:
@@ -60,30 +50,17 @@ def test_both_parts_are_combined_by_cochran_and_cox() -> None:
     assert effect.p(0.5) == 1
 
 
-def test_of_blocks_it_is_the_paired_t_test_over_them() -> None:
-    a, b = RNG.normal(20.3, 0.2, 4), RNG.normal(20, 0.2, 4)
-    within = residual_variance([(run, i, y) for run, seeds in (("a", a), ("b", b)) for i, y in enumerate(seeds)])
-    assert within is not None
-    effect = difference(*(np.tile(seeds, (50, 1)) for seeds in (a, b)), np.arange(50), combined([(within, 2 / 4)]))
-    theirs = ttest_rel(a, b)
-    assert (effect.p(0), effect.seeds.dof) == pytest.approx((theirs.pvalue, 3))
-    assert effect.interval == pytest.approx(theirs.confidence_interval())
-
-
 def test_what_runs_and_blocks_leave_is_the_residue_of_a_two_way_layout() -> None:
     scores = RNG.normal(20, 1, (5, 3)) + 10 * RNG.normal(0, 1, (5, 1)) + 10 * RNG.normal(0, 1, 3)
     residue = scores - scores.mean(0) - scores.mean(1, keepdims=True) + scores.mean()
-    cells = [(str(i), j, float(scores[i, j])) for i in range(5) for j in range(3)]
+    cells = [(str(run), block, float(score)) for (run, block), score in np.ndenumerate(scores)]
     found = residual_variance(cells)
-    assert found is not None
     assert (found.value, found.dof) == pytest.approx(((residue**2).sum() / 8, 8))
     # What has a run or a block for itself alone fits wholly.
     again = residual_variance([*cells, ("5", 0, 99.0), ("0", 3, -99.0)])
-    assert again is not None
     assert (again.value, again.dof) == pytest.approx((found.value, 8))
     # Five runs over three shared blocks: the blocks were drawn once, so that two degrees of freedom remain.
     between = seed_variance([(row, range(3)) for row in scores])
-    assert between is not None
     assert (between.value, between.dof) == pytest.approx((scores.var(1, ddof=1).mean(), 2))
 
 
@@ -93,19 +70,17 @@ def test_nothing_is_left_where_no_two_runs_share_two_blocks() -> None:
 
 
 def test_seeds_are_pooled_over_runs_of_several() -> None:
-    seeds = [1.0, 3.0], [5.0, 6.0, 7.0], [9.0]
-    runs = [(np.array(means), [(i, n) for n in range(len(means))]) for i, means in enumerate(seeds)]
+    runs = [(np.array([1.0, 3.0]), "ab"), (np.array([5.0, 6.0, 7.0]), "cde"), (np.array([9.0]), "f")]
     assert seed_variance(runs) == Variance((2 + 2) / 3, 3)
     assert seed_variance(runs[2:]) is None
 
 
 def test_runs_are_pooled_where_bartletts_test_allows_it() -> None:
-    narrow, wide = np.array([1.0, 1.01, 1.02]), np.array([1.0, 3.0, 2.0])
-    assert equal_variances([narrow, narrow + 5])
-    assert not equal_variances([narrow, wide])
-    assert equal_variances([wide])
-    assert equal_variances([np.ones(3), np.ones(2)])
-    assert not equal_variances([np.ones(3), wide])
+    narrow, wide, none = np.array([1.0, 1.01, 1.02]), np.array([1.0, 3.0, 2.0]), np.ones(3)
+    for runs, equal in (([narrow, narrow + 5], True), ([narrow, wide], False), ([wide], True)):
+        assert equal_variances(runs) == equal
+    assert equal_variances([none, np.ones(2)])
+    assert not equal_variances([none, wide])
     assert equal_variances([np.stack([narrow, narrow], 1), np.stack([narrow, wide], 1)]).tolist() == [True, False]
 
 
@@ -113,13 +88,6 @@ def test_a_difference_without_any_variance_is_certain() -> None:
     effect = difference(np.full((5, 1), 2.0), np.full((5, 1), 1.5), np.arange(5))
     assert effect.interval == (0.5, 0.5)
     assert (effect.p(0.5), effect.p(0.4)) == (1, 0)
-
-
-def test_faces_of_one_person_count_as_one() -> None:
-    alike, people = RNG.normal(0.1, 0.5, 40), np.repeat(np.arange(40), 5)
-    once = difference(alike[:, None], np.zeros((40, 1)), np.arange(40))
-    often = difference(alike[people][:, None], np.zeros((200, 1)), people)
-    assert (often.mean, often.people.value, often.people.dof) == pytest.approx((once.mean, once.people.value, 39))
 
 
 def test_a_person_of_many_faces_leaves_few_degrees_of_freedom() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -68,12 +69,13 @@ def test_a_blurred_face_is_less_the_persons(face: Face) -> None:
     image, landmarks = face
     whole = recognition.describe(image, landmarks)
     assert whole.shape == (128,)
-    apart = []
-    for side in (64, 16):
+
+    def apart(side: int) -> float:
         small = Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC)
         blurred = np.asarray(small.resize(image.shape[1::-1], Image.Resampling.BICUBIC))
-        apart.append(np.linalg.norm(recognition.describe(blurred, landmarks) - whole))
-    assert 0 < apart[0] < apart[1]
+        return np.linalg.norm(recognition.describe(blurred, landmarks) - whole)
+
+    assert 0 < apart(64) < apart(16)
 
 
 def test_vgg_distance_is_equation_1_of_lpips_with_weights_of_one() -> None:
@@ -94,15 +96,24 @@ def test_vgg_distance_is_equation_1_of_lpips_with_weights_of_one() -> None:
     assert (vgg_distances(a, a, vgg) == 0).all()
 
 
-@pytest.fixture
-def recognised(toy: config.Experiment) -> pd.DataFrame:
-    """recognition/faces.csv of the made-up experiment."""
-    recognise.main(STAGE)
-    return pd.read_csv(toy.results / "recognition/faces.csv", dtype={"name": str})
+@pytest.fixture(scope="module")
+def made_up_root(made_up_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The made-up experiment, recognised."""
+    root = tmp_path_factory.mktemp("recognised") / "project"
+    shutil.copytree(made_up_root, root)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        recognise.main(STAGE)
+    return root
 
 
-def test_hr_faces_are_themselves_and_noise_takes_a_face_away(toy: config.Experiment, recognised: pd.DataFrame) -> None:
-    of = dict(list(recognised.groupby("run")))
+def recognised(experiment: config.Experiment) -> pd.DataFrame:
+    """recognition/faces.csv."""
+    return pd.read_csv(experiment.results / "recognition/faces.csv", dtype={"name": str})
+
+
+def test_hr_faces_are_themselves_and_noise_takes_a_face_away(toy: config.Experiment) -> None:
+    of = dict(list(recognised(toy).groupby("run")))
     assert set(of) == {"hr", *toy.runs}
     assert (of["hr"]["distance"] == 0).all()
     assert (of["hr"]["rank1"] == 1).all()
@@ -113,28 +124,30 @@ def test_hr_faces_are_themselves_and_noise_takes_a_face_away(toy: config.Experim
     assert facts["faces"] == 9  # of twelve, the others are profiles
 
 
-def test_what_was_seen_once_is_not_looked_at_again(
-    toy: config.Experiment, recognised: pd.DataFrame, capfd: pytest.CaptureFixture[str]
-) -> None:
-    capfd.readouterr()
-    path = toy.run("nearest").images(0) / f"{recognised['name'][0]}.png"
+def test_what_was_seen_once_is_not_looked_at_again(toy: config.Experiment, capfd: pytest.CaptureFixture[str]) -> None:
+    before = recognised(toy)
+    path = toy.run("nearest").images(0) / f"{before['name'][0]}.png"
     pixels = np.asarray(Image.open(path)).copy()
     pixels[:64] = 0
     Image.fromarray(pixels).save(path)
     recognise.main(STAGE)
     assert {line.split(":")[0] for line in capfd.readouterr().err.split("\r") if "face/s" in line} == {"nearest"}
-    again = pd.read_csv(toy.results / "recognition/faces.csv", dtype={"name": str})
-    changed = again.loc[(again != recognised).drop(columns="vgg").any(axis=1), ["run", "name"]].drop_duplicates()
-    assert changed.to_numpy().tolist() == [["nearest", recognised["name"][0]]]
+    again = recognised(toy)
+    changed = again.loc[(again != before).drop(columns="vgg").any(axis=1), ["run", "name"]].drop_duplicates()
+    assert changed.to_numpy().tolist() == [["nearest", before["name"][0]]]
 
 
-def test_a_run_without_images_is_said_and_a_missing_image_is_named(
+def test_what_has_no_images_of_its_training_is_left_out_and_a_missing_image_is_named(
     toy: config.Experiment, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    shutil.rmtree(toy.results / "recognition")
     folder = toy.run("nearest").images(0)
     folder.rename(folder.with_name("away"))
+    (toy.run("ours").images(0) / OF_IMAGES).write_text('{"fingerprint": "of yesterday"}')
     recognise.main(STAGE)
-    assert "nearest seed 0: no up-to-date images, left out" in capsys.readouterr().out
+    output = capsys.readouterr().out
+    for run in ("nearest", "ours"):
+        assert f"{run} seed 0: no up-to-date images, left out" in output
     before = (toy.results / "recognition/faces.csv").read_bytes()
     for path in toy.run("ours").images(1).glob("*.png"):
         path.unlink()
@@ -143,43 +156,34 @@ def test_a_run_without_images_is_said_and_a_missing_image_is_named(
     assert (toy.results / "recognition/faces.csv").read_bytes() == before
 
 
-def test_images_of_another_training_are_left_out(toy: config.Experiment, capsys: pytest.CaptureFixture[str]) -> None:
-    (toy.run("ours").images(0) / OF_IMAGES).write_text('{"fingerprint": "of yesterday"}')
-    recognise.main(STAGE)
-    assert "ours seed 0: no up-to-date images, left out" in capsys.readouterr().out
-
-
 def test_what_was_recognised_elsewhere_is_kept_with_its_scores(
-    toy: config.Experiment, recognised: pd.DataFrame, capsys: pytest.CaptureFixture[str]
+    toy: config.Experiment, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    before = recognised(toy)
     (toy.data / "manifest.json").write_text('{"hash": "made up"}')
-    shutil.rmtree(toy.run("ours").images(0))
-    shutil.rmtree(toy.run("tdae_retrained").images(0))
+    for run in ("ours", "tdae_retrained"):
+        shutil.rmtree(toy.run(run).images(0))
     facts = toy.run("tdae_retrained").facts
     facts.write_text(facts.read_text().replace("made up", "other faces"))
     recognise.main(STAGE)
     assert capsys.readouterr().out.count("elsewhere; what") == 1
-    again = pd.read_csv(toy.results / "recognition/faces.csv", dtype={"name": str})
-    expected = recognised[recognised["run"] != "tdae_retrained"].reset_index(drop=True)
-    pd.testing.assert_frame_equal(again, expected)
+    pd.testing.assert_frame_equal(recognised(toy), before[before["run"] != "tdae_retrained"].reset_index(drop=True))
 
 
-def test_the_supplement_and_the_claims_read_it(
-    toy: config.Experiment, recognised: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    few = supplement.numbers(Results(toy))["Identity and landmarks"]
+def test_the_supplement_and_the_claims_read_it(toy: config.Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = Results(toy)
+    few = supplement.numbers(known)["Identity and landmarks"]
     assert {group for _, group in few.columns} == {""}  # no rates of so small a sample
     monkeypatch.setattr(supplement, "FEW", 1)
-    part = supplement.numbers(Results(toy))["Identity and landmarks"]
-    ours = recognised[recognised["run"] == "ours"]
+    part = supplement.numbers(known)["Identity and landmarks"]
+    ours = known.recognised["ours"]
     assert part.loc["ours", ("failures", "")] == pytest.approx(100 * (ours["nme"] > 0.1).mean())
     assert part.loc["hr", ("rank1", "")] == part.loc["hr", ("same", "")] == 100
-    bins = ours["yaw_bin"].unique()
-    first = ours[ours["yaw_bin"] == bins[0]]
-    group = f"{bins[0]}° ({first['name'].nunique()} faces)"
+    first = ours[ours["yaw_bin"] == ours["yaw_bin"].iloc[0]]
+    group = f"{first['yaw_bin'].iloc[0]}° ({first['name'].nunique()} faces)"
     assert part.loc["ours", ("nme", group)] == pytest.approx(100 * first["nme"].mean())
-    text = supplement.shown(part, supplement.labels(Results(toy)))
+    text = supplement.shown(part, supplement.labels(known))
     assert text.loc["hr", "Method"] == "HR"
     assert set(text["VGG-19 distance"]) == {"–"}
-    assert loader(Results(toy))("distance").values["ours"].shape == (6, 2)
-    assert "hr" in Results(toy).recognised
+    assert loader(known)("distance").values["ours"].shape == (6, 2)
+    assert "hr" in known.recognised

@@ -25,12 +25,9 @@ def test_holm_steps_down_and_never_decreases() -> None:
     assert holm([0.04]) == [0.04]
 
 
-def test_the_direction_of_one_pair_is_its_test_at_five_percent() -> None:
-    for mean, p, wanted in ((1, 0.049, CONFIRMED), (-1, 0.049, REFUTED), (1, 0.051, UNDECIDED), (-1, 0.051, UNDECIDED)):
-        assert directions([mean], [p]) == [wanted]
-
-
-def test_confirming_is_not_corrected_and_refuting_is() -> None:
+def test_directions_are_tests_at_five_percent_and_refuting_alone_is_corrected() -> None:
+    assert [directions([mean], [0.049])[0] for mean in (1, -1)] == [CONFIRMED, REFUTED]
+    assert [directions([mean], [0.051])[0] for mean in (1, -1)] == [UNDECIDED, UNDECIDED]
     assert directions([1, 1, 1], [0.04, 0.04, 0.04]) == [CONFIRMED] * 3
     assert directions([-1, 1, 1], [0.04, 0.04, 0.04]) == [UNDECIDED, CONFIRMED, CONFIRMED]  # 0.04 of three chances
     assert directions([-1, 1, 1], [0.016, 0.9, 0.9]) == [REFUTED, UNDECIDED, UNDECIDED]

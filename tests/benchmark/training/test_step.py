@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -56,20 +56,19 @@ def test_generator_and_critic_take_turns() -> None:
 
 
 def test_alignment_of_a_batch() -> None:
-    faces = DeviceFaces(tiny.make_pairs(), CPU)
-    rows = torch.arange(5)
+    faces, rows = DeviceFaces(tiny.make_pairs(), CPU), torch.arange(5)
     raw = faces.batch(rows)
-    assert torch.equal(align_batch(faces.batch(rows), Context(CPU)).lr, raw.lr)
-    by_truth = align_batch(faces.batch(rows), Context(CPU, align=oracle)).lr
-    torch.testing.assert_close(by_truth, degrade.align(raw.lr, raw.warp))
-    turned = align_batch(faces.batch(rows), Context(CPU, align=lambda lr, warp: lr.flip(3))).lr
-    assert torch.equal(turned, raw.lr.flip(3))
+
+    def aligned(**context: Any) -> torch.Tensor:
+        return align_batch(faces.batch(rows), Context(CPU, **context)).lr
+
+    assert torch.equal(aligned(), raw.lr)
+    torch.testing.assert_close(aligned(align=oracle), degrade.align(raw.lr, raw.warp))
+    assert torch.equal(aligned(align=lambda lr, warp: lr.flip(3)), raw.lr.flip(3))
 
 
 def test_choices_of_step(capsys: pytest.CaptureFixture[str]) -> None:
-    method = tiny.Tiny()
-    phase = method.phases(Context(CPU))[0]
-    faces = DeviceFaces(tiny.make_pairs(), CPU)
+    phase, faces = tiny.Tiny().phases(Context(CPU))[0], DeviceFaces(tiny.make_pairs(), CPU)
     with pytest.raises(BadInput, match="needs a CUDA device"):
         make_step(phase, faces, Context(CPU), "graph")
     make_step(phase, faces, Context(CPU), "auto")
@@ -108,21 +107,16 @@ def pretended_cuda(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     return monkeypatch
 
 
-def weighted_phase(method: tiny.Tiny) -> Phase:
-    """A phase whose loss changes with the batch and with the epoch."""
+def trajectory(kind: type[Step], context: Context) -> tuple[list[float], tiny.Tiny]:
+    """The losses, which change with the batch and with the epoch, of nine updates in three epochs."""
+    torch.manual_seed(0)
+    method = tiny.Tiny({"dropout": 0.0, "norm": False})
 
     def loss(batch: Batch, epoch: int) -> tuple[dict[str, torch.Tensor], None]:
         return {"pixel": (1 + epoch) * (method.enlarge(batch.lr) - batch.hr).square().mean()}, None
 
-    return Phase("p", 3, 4, method.module, Optimiser("sgd", 0.5, momentum=0.0), loss)
-
-
-def trajectory(kind: type[Step], context: Context) -> tuple[list[float], tiny.Tiny]:
-    """The losses of nine updates in three epochs."""
-    torch.manual_seed(0)
-    method = tiny.Tiny({"dropout": 0.0, "norm": False})
-    step = kind(weighted_phase(method), DeviceFaces(tiny.make_pairs(), CPU), context)
-    draw = torch.Generator().manual_seed(0)
+    phase = Phase("p", 3, 4, method.module, Optimiser("sgd", 0.5, momentum=0.0), loss)
+    step, draw = kind(phase, DeviceFaces(tiny.make_pairs(), CPU), context), torch.Generator().manual_seed(0)
     losses = []
     for update in range(9):
         rows, warp = torch.randperm(24, generator=draw)[:4], degrade.sample_warps(4, draw)

@@ -1,6 +1,4 @@
-"""MTUN learns: heatmaps rise, and a narrow network aligns and sharpens a few faces."""
-
-from __future__ import annotations
+"""Networks learn: the loss reaches every parameter, and updates lower it; MTUN's heatmaps rise, its faces sharpen."""
 
 import math
 
@@ -11,11 +9,63 @@ import torch.nn.functional as F
 from torch import nn
 
 from datasets import align, degrade
-from datasets.batch import Batch, to_float
+from datasets.batch import Batch, DeviceFaces, to_float
 from datasets.components import component_of
+from datasets.pairs import Pairs
 from datasets.portrait.drawing import draw
+from methods.interface import Context, create
 from methods.mtun.method import MTUN
+from methods.trained import TrainedMethod
+from tests.methods.common import CPU, assert_reached, descend, tiny, total
 from tests.methods.test_mtun import make, phase_of
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "frozen"),
+    [
+        ("cbn", {"width": 0.2, "depth": 6}, False),
+        ("dic", {"width": 0.1}, False),
+        ("mtun", {"stacks": 4, "random_vgg_width": 4}, True),  # biases before a normalisation
+        ("sparnet", {}, False),
+    ],
+)
+def test_the_loss_reaches_every_parameter(name: str, options: dict, frozen: bool, batch: Batch, pairs: Pairs) -> None:
+    torch.manual_seed(0)
+    method = create(name, tiny(name) | options)
+    assert isinstance(method, TrainedMethod)
+    method.fit(pairs, Context(CPU, train=lambda *_: None))
+    phase = method.phases(Context(CPU))[-1]
+    assert phase.module is method.module
+    for parameter in phase.module.parameters():
+        if parameter.ndim > 1 and not parameter.any():  # which stops the gradient at the start
+            nn.init.normal_(parameter, std=0.01)
+    terms, sr = phase.loss(batch, 0)
+    total(terms).backward()
+    assert_reached(phase.module, frozen)
+    if phase.critic is not None:
+        phase.critic.module.zero_grad()
+        total(phase.critic.loss(batch, sr.detach())).backward()
+        assert_reached(phase.critic.module)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "options", "updates", "rate", "least"),
+    [
+        ("dic", {"width": 0.1}, 6, 4e-3, 0.95),
+        ("sparnet", {}, 10, 3e-3, 0.9),
+        ("mtun_trunk", {"autoencoder": False}, 60, 1e-3, 0.25),
+    ],
+)
+def test_updates_lower_every_loss(
+    name: str, options: dict, updates: int, rate: float, least: float, pairs: Pairs
+) -> None:
+    torch.manual_seed(0)
+    two = DeviceFaces(pairs, CPU).batch(torch.arange(2))
+    for phase in create(name, tiny(name) | options).phases(Context(CPU)):
+        first, *_, last = descend(phase, two, updates, rate)
+        for term, loss in last.items():
+            assert loss < least * first[term], (phase.name, term)
 
 
 def fit(method: MTUN, batch: Batch, updates: int, lr: float) -> float:
@@ -26,12 +76,11 @@ def fit(method: MTUN, batch: Batch, updates: int, lr: float) -> float:
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, lr, updates)
     for _ in range(updates):
         optimiser.zero_grad()
-        torch.stack(list(phase.loss(batch, 0)[0].values())).sum().backward()
+        total(phase.loss(batch, 0)[0]).backward()
         optimiser.step()
         schedule.step()
     # The statistics of the batch that the network learnt on, with its last weights.
-    norms = [m for m in phase.module.modules() if isinstance(m, nn.BatchNorm2d)]
-    for norm in norms:
+    for norm in (m for m in phase.module.modules() if isinstance(m, nn.BatchNorm2d)):
         norm.momentum = None
         norm.reset_running_stats()
     with torch.no_grad():
