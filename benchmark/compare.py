@@ -55,8 +55,9 @@ def score_images(folder: Path, pairs: Pairs) -> tuple[pd.DataFrame, list[str]]:
         BadInput: names files that are missing, not of the test set, of another size or unreadable.
     """
     with TemporaryDirectory() as scratch:
-        mistakes = external.import_images(folder, pairs, Path(scratch) / "sr")
-        return score_folder(Path(scratch) / "sr", pairs), mistakes
+        copy = Path(scratch) / folder.name / "sr"
+        mistakes = external.import_images(folder, pairs, copy)
+        return score_folder(copy, pairs), mistakes
 
 
 def of_folder(experiment: config.Experiment, folder: Path, second: str) -> pd.DataFrame:

@@ -18,6 +18,7 @@ from benchmark.scoring.verdicts import CONFIRMED, REFUTED
 
 COLOURS = {CONFIRMED: "tab:green", REFUTED: "tab:red"}
 SHOWN = (-1.5, 2.5)  # shares of the paper's margin
+STYLES = {"tuned": "o-", "paper": "s:", "authors": "^--"}  # of a line, by recipe
 
 
 @figure("gain.png", "Gain of the heatmap branch in PSNR by epochs, with 95 % intervals; dashed: the paper's gains.")
@@ -30,8 +31,7 @@ def gain(results: Results) -> plt.Figure | None:
     psnr, colours = paper()["psnr"], dict(zip(BY_LOSSES, mpl.color_sequences["tab10"], strict=False))
     for i, ((recipe, losses), line) in enumerate(lines.items()):
         places = np.array(list(line)) + 0.08 * (i - (len(lines) - 1) / 2)
-        style: dict[str, Any] = {"color": colours[losses], "ms": 5, "lw": 1, "capsize": 2}
-        style["fmt"] = "s:" if recipe == "paper" else "o-"
+        style: dict[str, Any] = {"fmt": STYLES[recipe], "color": colours[losses], "ms": 5, "lw": 1, "capsize": 2}
         axis.errorbar(places, *with_bounds(list(line.values())), label=f"{losses}, recipe {recipe}", **style)
         for place, found in zip(places, line.values(), strict=True):
             if min(found.seeds) == 1:
