@@ -119,4 +119,4 @@ def test_narrow_network_learns_to_align_and_sharpen_four_faces() -> None:
     method = make(feature=False, adversarial=False, width=8, recipe="paper")
     aligned = degrade.resize(degrade.align(faces.lr, faces.warp), degrade.HR).clamp(0, 1)
     bicubic_with_true_warps = -10 * math.log10(F.mse_loss(aligned, faces.hr).item())
-    assert fit(method, faces, updates=100, lr=8e-3) >= bicubic_with_true_warps + 2
+    assert fit(method, faces, updates=150, lr=6e-3) >= bicubic_with_true_warps + 2
