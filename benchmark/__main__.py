@@ -51,7 +51,8 @@ def main(arguments: list[str]) -> None:
 
 def checked(arguments: list[str]) -> None:
     """`main`, with a line in place of a traceback where the environment is not active, and few lines in a log file."""
-    os.environ.setdefault("TQDM_MININTERVAL", "0.5" if sys.stderr.isatty() else "30")  # seconds; before tqdm's import
+    if not sys.stderr.isatty():
+        os.environ.setdefault("TQDM_MININTERVAL", "30")  # seconds; read when tqdm is imported
     try:
         main(arguments)
     except ModuleNotFoundError as error:

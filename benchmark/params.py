@@ -18,7 +18,7 @@ class _Block(BaseModel):
 class Prepare(_Block):
     """Options of stage `prepare`."""
 
-    annotator: Literal["dlib", "fan"] = Field(description="what finds landmarks of faces that come without")
+    annotator: str = Field(description="what finds landmarks of faces that come without")
     test_fraction: float = Field(gt=0, lt=1, description="of identities")
     validation_fraction: float = Field(ge=0, lt=1, description="of training identities")
     seed: int = Field(ge=0)

@@ -22,6 +22,7 @@ from tqdm import tqdm
 from benchmark import cli, config, params
 from benchmark.reporting.manifest import reasons, write_manifest
 from datasets import corpus
+from datasets.annotate import require_annotator
 from datasets.crop import Crop, Skipped, crop_face
 from datasets.face import BadInput, Contents, Entry
 from datasets.pack import write_pairs
@@ -37,6 +38,7 @@ def main(arguments: argparse.Namespace) -> None:
     options = experiment.params.prepare
     if arguments.workers < 1:
         raise BadInput(f"--workers {arguments.workers}: give 1 or more")
+    require_annotator(options.annotator)  # else every face would be skipped for it
     corpora = contents(experiment)
     found = jobs(experiment, corpora)
     faces = drawn(found, options)

@@ -71,10 +71,15 @@ def fan_annotator() -> Annotate:
 ANNOTATORS: dict[str, Callable[[], Annotate]] = {"dlib": dlib_annotator, "fan": fan_annotator}
 
 
-def annotator(name: str) -> Annotate:
-    """Load the annotator `name`: image (H, W, 3) uint8 and five points (5, 2) to 68 points (68, 2) in pixels."""
+def require_annotator(name: str) -> None:
+    """Refuse a name that is not among ANNOTATORS."""
     if name not in ANNOTATORS:
         raise BadInput(f"params.yaml: no annotator '{name}'; there is {', '.join(ANNOTATORS)}")
+
+
+def annotator(name: str) -> Annotate:
+    """Load the annotator `name`: image (H, W, 3) uint8 and five points (5, 2) to 68 points (68, 2) in pixels."""
+    require_annotator(name)
     return ANNOTATORS[name]()
 
 

@@ -45,9 +45,7 @@ def toy(made_up_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.fixture(scope="session")
 def reported_root(made_up_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the made-up experiment and its tables and claims; tests leave those as they are."""
-    root = shutil.copytree(made_up_root, tmp_path_factory.mktemp("reported") / "project")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(root)
+    with made_up.copied(made_up_root, tmp_path_factory.mktemp("reported") / "project") as root:
         report.write_text(Results(config.load()), config.load().results)
     return root
 

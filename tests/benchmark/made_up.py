@@ -61,12 +61,19 @@ def make(root: Path, pairs: Pairs) -> config.Experiment:
     return experiment
 
 
-def extended(made: Path, root: Path, runs: Runs, **changes: Any) -> Path:
-    """A copy of the made-up experiment at `root` with more runs, and with other changes of params.yaml."""
+@contextmanager
+def copied(made: Path, root: Path) -> Iterator[Path]:
+    """A copy of the made-up experiment at `root`, which is the working directory meanwhile."""
     shutil.copytree(made, root)
-    experiments.change(root, runs={name: item for name, (item, _) in runs.items()}, **changes)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
+        yield root
+
+
+def extended(made: Path, root: Path, runs: Runs, **changes: Any) -> Path:
+    """A copy of the made-up experiment at `root` with more runs, and with other changes of params.yaml."""
+    with copied(made, root):
+        experiments.change(root, runs={name: item for name, (item, _) in runs.items()}, **changes)
         measure(config.load(), runs)
     return root
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import made_up
 import numpy as np
 import pandas as pd
 import pytest
@@ -30,9 +31,7 @@ def make_row(name: str, align: str = "stn0") -> None:
 @pytest.fixture(scope="module")
 def submitted(made_up_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the made-up experiment, images as those of its run bicubic, and a row that is made of them."""
-    root = shutil.copytree(made_up_root, tmp_path_factory.mktemp("submitted") / "project")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(root)
+    with made_up.copied(made_up_root, tmp_path_factory.mktemp("submitted") / "project") as root:
         shutil.copytree(config.load().run("bicubic").images(0), IMAGES)
         make_row("Their net")
     return root

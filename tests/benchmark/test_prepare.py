@@ -192,7 +192,6 @@ def test_killed_run_leaves_nothing_that_passes_for_whole_and_no_process(project:
     for worker in left:
         os.kill(int(worker), signal.SIGKILL)
     assert not left
-
     assert part.is_dir()
     assert not MANIFEST.parent.exists()
     run_prepare()
@@ -229,6 +228,7 @@ def give_two_faces_one_name(_: pytest.MonkeyPatch) -> None:
 
 REFUSED = {
     "no worker": (lambda _: None, 0, r"^--workers 0: give 1 or more$"),
+    "no such annotator": (lambda _: write_params(annotator="dlip"), 1, r"^params\.yaml: no annotator 'dlip'; there is"),
     "no test face": (lambda _: write_params(test_fraction=1e-9), 1, "test_fraction"),
     "no training face": (lambda _: write_params(test_fraction=1 - 1e-9), 1, "test_fraction"),
     "two of a name": (give_two_faces_one_name, 1, "semifrontal_cfp_000_f1"),

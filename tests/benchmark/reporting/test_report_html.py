@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+import made_up
 import pytest
 
 from benchmark import config, report
@@ -32,10 +33,7 @@ from selenium.webdriver.remote.webelement import WebElement  # noqa: E402
 @pytest.fixture(scope="module")
 def page(made_up_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """report.html of the made-up experiment."""
-    root = tmp_path_factory.mktemp("page") / "project"
-    shutil.copytree(made_up_root, root)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(root)
+    with made_up.copied(made_up_root, tmp_path_factory.mktemp("page") / "project"):
         report.main(argparse.Namespace(experiment=None))
         return (config.load().results / "report.html").resolve()
 

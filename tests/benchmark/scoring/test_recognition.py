@@ -7,6 +7,7 @@ import json
 import shutil
 from pathlib import Path
 
+import made_up
 import numpy as np
 import pandas as pd
 import pytest
@@ -99,10 +100,7 @@ def test_vgg_distance_is_equation_1_of_lpips_with_weights_of_one() -> None:
 @pytest.fixture(scope="module")
 def made_up_root(made_up_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The made-up experiment, recognised."""
-    root = tmp_path_factory.mktemp("recognised") / "project"
-    shutil.copytree(made_up_root, root)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(root)
+    with made_up.copied(made_up_root, tmp_path_factory.mktemp("recognised") / "project") as root:
         recognise.main(STAGE)
     return root
 
