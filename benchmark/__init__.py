@@ -56,7 +56,7 @@ def score(folder: str | Path, experiment: str) -> pd.DataFrame:
 
 
 def table(number: int, experiment: str) -> pd.DataFrame:
-    """Table 1, 2 or 3: a row a run; of PSNR and SSIM the paper's, ours with its interval, and the difference."""
+    """Table 1 to 4: a row a run; of PSNR and SSIM the paper's, ours with its interval, and the difference."""
     from benchmark import config
     from benchmark.reporting import paper_tables
     from benchmark.reporting.results import Results

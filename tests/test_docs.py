@@ -36,6 +36,7 @@ WORDS = {  # within a fifth
     "upscale": 250,
     "reproducibility": 400,
     "glossary": 250,
+    "structure-guidance": 700,
 }
 OF_PROJECT = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 PAGES = [ROOT / name for name in OF_PROJECT] + sorted([*ROOT.glob("docs/*.md"), *ROOT.glob("methods/*/README.md")])

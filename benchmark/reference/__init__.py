@@ -1,4 +1,4 @@
-"""What results are compared with: the paper's numbers, and test faces that are known to be copies of training faces."""
+"""What results are compared with: the paper's numbers, later methods, and test faces that copy training faces."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 REFERENCE = Path(__file__).with_name("paper.csv")
+LATER = REFERENCE.with_name("later.csv")
 COPIES = REFERENCE.with_name("copies.csv")
 
 
@@ -26,10 +27,14 @@ def paper() -> pd.DataFrame:
     return paper_tables().drop_duplicates("run").set_index("run")
 
 
+def later_methods() -> pd.Series:
+    """The labels, by run, of the methods that came after the paper and of those that they are compared with."""
+    return _read(LATER).set_index("run")["label"]
+
+
 def label_of(run: str) -> str:
-    """The paper's name of a run, or its own."""
-    known = paper()["label"]
-    return str(known[run]) if run in known.index else run
+    """The name of a run: the paper's, that of a later method, or its own."""
+    return str({**later_methods(), **paper()["label"]}.get(run, run))
 
 
 def copies() -> set[str]:

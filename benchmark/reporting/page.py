@@ -52,8 +52,8 @@ def write(results: Results, gallery: Gallery | None, judged: list[dict[str, Any]
     ]
     page = template("report.html.j2", autoescape=True).render(
         title=f"Face super-resolution guided by facial component heatmaps: experiment {experiment.name}",
-        conditions=paper_tables.conditions(results),
-        tables=[_table(number, results) for number in paper_tables.TITLES],
+        conditions=f"{paper_tables.conditions(results)} {paper_tables.OF_PAPER}",
+        tables=[_table(number, results) for number in paper_tables.titles(results)],
         supplement=_supplement(results),
         claims=[_claim(claim) for claim in judged if not claims.unmeasured(claim)],
         summary=claims_page.summary(judged, results),

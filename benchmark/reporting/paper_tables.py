@@ -1,4 +1,4 @@
-"""Tables 1 to 3: the paper's numbers next to those measured here, as Markdown, LaTeX and CSV."""
+"""Tables 1 to 3, the paper's numbers next to those measured here, and 4, later methods; as Markdown, LaTeX and CSV."""
 
 from __future__ import annotations
 
@@ -16,16 +16,30 @@ TITLES = {
     1: "Quantitative comparison on the whole test set (Table 1 of the paper)",
     2: "Position and depth of the heatmap branch (Table 2 of the paper)",
     3: "Losses without and with the heatmap branch (Table 3 of the paper)",
+    4: "Methods that came after the paper, beside its own (Table 4, not in the paper)",
 }
+LATER = 4
 EXPLAINED = (
     "Epochs count all phases, including shared pre-training. Intervals cover test identities; only the claims page "
-    "adds variance between seeds. Differences are taken before rounding. Marked: best and second of the paper's rows, "
-    "without oracle alignment. Rows that the paper does not have follow, under their run's name."
+    "adds variance between seeds."
 )
+OF_PAPER = (
+    "Differences are taken before rounding. Marked: best and second of the paper's rows, without oracle alignment. "
+    "Rows that the paper does not have follow, under their run's name."
+)
+OF_LATER = "Marked: best and second, without oracle alignment. Budgets differ (epochs, and the deviations' options)."
+
+
+def titles(results: Results) -> dict[int, str]:
+    """The tables to show: the paper's, and LATER where a later method is measured."""
+    later = {*reference.later_methods().index} - {*reference.paper().index}
+    return {table: title for table, title in TITLES.items() if table != LATER or later & {*results.summaries}}
 
 
 def rows_of(table: int) -> pd.DataFrame:
-    """Label, PSNR and SSIM of one of the paper's tables, by run."""
+    """Label, PSNR and SSIM in the paper of a table's rows, by run; NaN in LATER, whose protocol is this project's."""
+    if table == LATER:
+        return reference.later_methods().to_frame().assign(psnr=np.nan, ssim=np.nan)
     paper = reference.paper_tables()
     return paper[paper["table"] == table].drop(columns="table").set_index("run")
 
@@ -33,17 +47,20 @@ def rows_of(table: int) -> pd.DataFrame:
 def compare(table: int, results: Results) -> pd.DataFrame:
     """Numbers of one table by run: seeds and epochs; of PSNR and SSIM the paper's, ours, its interval, the difference.
 
-    Table 1 ends with the measured runs that no table of the paper has. NaN if a row of the paper is not measured, and
-    for the epochs of what is not trained in any. ranked: whether the row competes, which takes a row of the paper
-    whose run is not given the true warps.
+    Table 1 ends with the measured runs that no table has; LATER has measured runs alone. NaN if a row of the paper is
+    not measured, and for the epochs of what is not trained in any. ranked: whether the row competes, which takes a row
+    of the table whose run is not given the true warps.
     """
     rows, summaries = rows_of(table), results.summaries
+    if table == LATER:
+        rows = rows[rows.index.isin([*summaries])]
+    listed = rows.index
     if table == 1:
-        known = set(reference.paper_tables()["run"])
+        known = {*reference.paper().index, *reference.later_methods().index}
         others = [run for run in summaries if run not in known]
         rows = pd.concat([rows, pd.DataFrame({"label": others}, index=pd.Index(others, name="run"))])
     oracle = [run for run, item in results.experiment.runs.items() if item.align == config.ORACLE]
-    numbers = pd.DataFrame({"label": rows["label"], "ranked": rows["psnr"].notna() & ~rows.index.isin(oracle)})
+    numbers = pd.DataFrame({"label": rows["label"], "ranked": rows.index.isin(listed) & ~rows.index.isin(oracle)})
     numbers["seeds"] = [summaries.get(run, {}).get("seeds", np.nan) for run in rows.index]
     numbers["epochs"] = rows.index.map(results.epochs)
     for measure in MEASURES:
@@ -56,7 +73,7 @@ def compare(table: int, results: Results) -> pd.DataFrame:
 
 
 def shown(numbers: pd.DataFrame) -> pd.DataFrame:
-    """The table as text: a dash for a missing number, ours with its interval in brackets."""
+    """The table as text: a dash for a missing number, ours with its interval, the paper's where it has any."""
     text = pd.DataFrame({"Method": numbers["label"]})
     for column in ("seeds", "epochs"):
         text[column.capitalize()] = [tables.number(value, 0) for value in numbers[column]]
@@ -65,6 +82,8 @@ def shown(numbers: pd.DataFrame) -> pd.DataFrame:
         text[f"{title}, paper"] = [tables.number(value, 2) for value in numbers[f"{measure}_paper"]]
         text[f"{title}, here [95 %]"] = [tables.interval(*scores, digits=digits) for scores in ours]
         text[f"{title}, difference"] = [tables.number(value, digits, "+") for value in numbers[f"{measure}_difference"]]
+        if numbers[f"{measure}_paper"].isna().all():
+            text = text.drop(columns=[f"{title}, paper", f"{title}, difference"])
     return text
 
 
@@ -84,10 +103,9 @@ def markdown(numbers: pd.DataFrame) -> str:
 
 
 def write(results: Results, folder: Path) -> None:
-    """Write tableN.csv (numbers), tableN.md and tableN.tex (text) of the paper's three tables into `folder`."""
-    note = conditions(results)
-    for table, title in TITLES.items():
-        numbers = compare(table, results)
+    """Write tableN.csv (numbers), tableN.md and tableN.tex (text) into `folder`."""
+    for table, title in titles(results).items():
+        numbers, note = compare(table, results), f"{conditions(results)} {OF_LATER if table == LATER else OF_PAPER}"
         caption = f"{title}, experiment {results.experiment.name}."
         latex = tables.latex(shown(numbers), ranks(numbers), caption, f"tab:table{table}", note)
         numbers.to_csv(folder / f"table{table}.csv", float_format="%.4f", na_rep=DASH)

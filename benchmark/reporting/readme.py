@@ -15,7 +15,7 @@ from benchmark.reference import label_of, paper
 from benchmark.reporting import claims, claims_page, template
 from benchmark.reporting.findings import ONE_SEED, Finding, Pair, estimate, shown
 from benchmark.reporting.measures import MEASURES
-from benchmark.reporting.results import Results
+from benchmark.reporting.results import Results, ordered_bins
 from benchmark.reporting.scores import loader
 from datasets.face import BadInput
 
@@ -23,7 +23,7 @@ from datasets.face import BadInput
 EXPERIMENTS = {"q": "standin-cpu", "full": "standin", "demo": "demo"}
 README = Path("README.md")
 FINDING = "readme.md.j2"  # five sentences, a table of six claims, one chart, which shows no face
-PAGES = {Path("docs/findings.md"): "findings.md.j2", Path("docs/model-zoo.md"): "model-zoo.md.j2"}
+PAGES = {Path(f"docs/{name}.md"): f"{name}.md.j2" for name in ("findings", "model-zoo", "structure-guidance")}
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 MISSING = "not measured yet"
 
@@ -106,6 +106,10 @@ class Quotes:
         """The counts of directions in words."""
         return claims_page.summary([*self.results.claims.values()], self.results)
 
+    def has(self, run: str) -> bool:
+        """Whether a run is measured."""
+        return run in self.results.summaries
+
     def score(self, run: str, measure: str = "psnr") -> str:
         """A run's mean over faces and seeds."""
         known = self.results.summaries.get(run)
@@ -115,12 +119,13 @@ class Quotes:
         """The paper's PSNR of a run."""
         return f"{float(paper()['psnr'][run]):.2f} dB"
 
-    def gain(self, run: str, other: str, measure: str = "psnr") -> str:
-        """How much better a run is than another, with its interval, and a note if it is of one seed."""
-        found, of = self._found(run, other, measure), MEASURES[measure]
+    def gain(self, run: str, other: str, measure: str = "psnr", yaw: str | None = None) -> str:
+        """How much better a run is than another (in a bin of |yaw|), with its interval; a note if it is of one seed."""
+        found, of = self._found(run, other, measure, yaw), MEASURES[measure]
         if found.effect is None:
             return MISSING
-        single = found.reason == ONE_SEED or found.seeds == (1, 1)
+        drawn = {run, other} & self.results.kinds.keys()  # the others have no randomness
+        single = found.reason == ONE_SEED or (drawn and found.seeds == (1, 1))
         return f"{shown(found, of, of.unit)}{' (one seed)' if single else ''}"
 
     def bound(self, run: str, other: str, end: str = "high") -> str:
@@ -128,8 +133,20 @@ class Quotes:
         value = getattr(self._found(run, other, "psnr"), end)
         return MISSING if value is None else f"{abs(value):.2f} dB"
 
-    def _found(self, run: str, other: str, measure: str) -> Finding:
-        return estimate(Pair(run, other), self._load(measure), MEASURES[measure].lower)
+    def _found(self, run: str, other: str, measure: str, yaw: str | None = None) -> Finding:
+        scores = self._load(measure)
+        scores = scores if yaw is None else scores.of_faces(scores.yaw_bin == yaw)
+        return estimate(Pair(run, other), scores, MEASURES[measure].lower)
+
+    @property
+    def yaw_bins(self) -> list[str]:
+        """The bins of |yaw|, from frontal to profile."""
+        return ordered_bins(self.results.faces["yaw_bin"])
+
+    @property
+    def recognised(self) -> str:
+        """The number of faces on which identity and landmarks are measured."""
+        return str(max(table["name"].nunique() for table in self.results.recognised.values()))
 
     def rotation(self, run: str) -> str:
         """The mean rotation error of a run's STN, over seeds."""

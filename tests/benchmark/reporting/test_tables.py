@@ -1,4 +1,4 @@
-"""Tables 1 to 3: the paper's numbers next to ours, what is not measured, marks among ours, Markdown and LaTeX."""
+"""Tables 1 to 3: the paper's numbers next to ours, what is not measured, marks, Markdown and LaTeX; Table 4."""
 
 from __future__ import annotations
 
@@ -103,6 +103,21 @@ def test_table_1_ends_with_measured_runs_that_the_paper_lacks_however_odd_their_
     assert rows["nearest"] == ["1", "–", "–", "15.00 [14.90, 15.20]", "–", "–", "0.400 [0.390, 0.420]", "–"]
     assert not any("planned" in content for content in text.values())
     assert "nearest" not in text["table2.md"] + text["table3.md"]
+
+
+def test_table_4_has_the_measured_runs_beside_a_later_method_and_no_numbers_of_the_paper(
+    known: Results, text: dict[str, str], tmp_path: Path
+) -> None:
+    assert "table4.md" not in text  # no later method is measured
+    known.rows["sparnet"] = known.rows["nearest"]
+    known.summaries["sparnet"] = known.summaries["nearest"]
+    known.experiment.runs["sparnet"] = known.experiment.runs["nearest"]
+    written = write(known, tmp_path)
+    rows = cells(written["table4.md"])
+    assert list(rows) == ["Bicubic", "Ma et al.", "Ours", "SPARNet"]
+    assert rows["SPARNet"] == ["1", "–", "15.00 [14.90, 15.20]", "0.400 [0.390, 0.420]"]
+    assert marked(rows, 2) == {"**": ["Ours"], "<u>": ["Ma et al."]}
+    assert "SPARNet" not in written["table1.md"]
 
 
 def marked(rows: dict[str, list[str]], column: int) -> dict[str, list[str]]:
