@@ -7,6 +7,8 @@ JOBS ?= 2
 # A package index with CPU builds of PyTorch, which spare 4 GB of CUDA libraries; empty: PyTorch with CUDA.
 TORCH_INDEX ?=
 VENV := .venv
+EXPERIMENT := $(shell sed -n 's/^experiment: \*//p' params.yaml)
+NETWORKS := $(shell sed -nE 's,^ *- path: (results/$(EXPERIMENT)/(weights|pretrained)/.*),\1,p' dvc.lock | sort -u)
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --disable-pip-version-check
 # Tests that share an expensive project run in one process.
@@ -44,9 +46,9 @@ lint: $(VENV)/.complete-dev
 	ruff format --check .
 	mypy
 
-# The trained networks of results/store; what is not there (data, images) is made by the pipeline.
+# The trained networks of results/store. They are named, for DVC would stop at any data or network that it does not know.
 networks: environment
-	dvc pull --allow-missing --quiet
+	dvc pull --allow-missing $(NETWORKS) $(wildcard results/*/released/*.dvc)
 
 environment: $(VENV)/.complete
 
