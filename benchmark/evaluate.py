@@ -112,8 +112,6 @@ def about(pairs: Pairs) -> dict[str, list[Any]]:
 
 def errors_of(run: config.Run, seed: int, pairs: Pairs) -> tuple[dict[str, Any], pd.DataFrame]:
     """Mean errors of the heatmaps and warps that the method estimated, and those of each face; empty if it has none."""
-    if not run.estimates(seed).exists():
-        return {}, pd.DataFrame()
     sigma = read_json(run.weights(seed) / RECORD).get("options", {}).get("sigma", SIGMA)
     return score_estimates(run.estimates(seed), pairs, sigma), error_rows(run.estimates(seed), pairs, sigma)
 

@@ -47,10 +47,9 @@ Super-resolve one of these folders into another: `NAME.png`, 128 x 128, 8-bit RG
 
     python -m benchmark compare --experiment {experiment} /path/to/sr bicubic
 
-For a row in the tables, add a run to the block `{experiment}` of params.yaml. `align` names the folder that you used:
-{ways}.
+For a row in the tables, add a run under `runs:` of the block `{experiment}` of params.yaml. `align` names the folder
+that you used: {ways}.
 
-    runs:
       theirs: {{method: images, folder: /path/to/sr, align: none}}
 
     python -m benchmark launch --experiment {experiment} --only theirs

@@ -22,6 +22,7 @@ from benchmark.runs.fingerprint import images_usable
 from benchmark.runs.provenance import data_hash, read_json
 from benchmark.scoring import recognition
 from benchmark.scoring.recognition import TRUTH
+from benchmark.scoring.statistics import read_rows
 from datasets import pose, sr_faces
 from datasets.face import BadInput
 from datasets.pairs import Pairs
@@ -68,7 +69,7 @@ def elsewhere(experiment: config.Experiment, here: pd.DataFrame) -> Iterator[pd.
     path = experiment.results / "recognition" / FACES
     if not path.is_file():
         return
-    before = recognition.read_rows(path)
+    before = read_rows(path)
     names, done = list(here.loc[here["run"] == TRUTH, "name"]), set(zip(here["run"], here["seed"], strict=True))
     for (name, seed), rows in before.groupby(["run", "seed"], sort=False):
         if (name, seed) in done or name not in experiment.runs or list(rows["name"]) != names:

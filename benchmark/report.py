@@ -43,7 +43,7 @@ def main(arguments: argparse.Namespace) -> None:
     with cli.whole_folder(experiment.results / "plots") as folder:
         plots = figures.write(results, folder)
     if gallery is None and page.has_faces(experiment):
-        print(f"{page.page_of(experiment)}: kept, since its faces cannot be shown again without their images")
+        print(f"{experiment.results}/{page.FILE}: kept, since its faces cannot be shown again without their images")
     else:
         page.write(results, gallery, judged, plots)
     print((experiment.results / "tables" / "table1.md").read_text())
@@ -74,7 +74,7 @@ def write_text(results: Results, target: Path) -> list[dict[str, Any]]:
         old = outdated(results)
         for run, lines in old.items():
             print(f"{run}: scored with other settings than today's ({'; '.join(lines)}); `launch` trains it again")
-        deviations.write(experiment, folder, old)
+        (folder / "deviations.md").write_text(deviations.page(experiment, old))
     load = loader(results)
     judged = claims.judge(results, load)
     claims.write(judged, results, target, load)

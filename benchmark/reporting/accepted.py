@@ -33,20 +33,15 @@ def read(name: str) -> dict[str, Any]:
     return json.loads(path.read_text()) if path.exists() else {"runs": {}}
 
 
-def compare(results: Results) -> pd.DataFrame:
-    """Every score, a row a run and measure: accepted, measured, moved, tolerance; NaN for one that is absent."""
+def moved(results: Results, *, exact: bool = False) -> str:
+    """The scores beyond their tolerance (or beyond EXACT), new or gone, as a table in text; empty if all hold."""
     accepted, lines = read(results.experiment.name)["runs"], []
     for run in dict.fromkeys([*results.summaries, *accepted]):
         for measure, allowed in TOLERANCE.items():
             old, new = (scores.get(run, {}).get(measure, np.nan) for scores in (accepted, results.summaries))
-            lines.append((run, measure, old, new, new - old, allowed))
-    return pd.DataFrame(lines, columns=["run", "measure", "accepted", "measured", "moved", "tolerance"])
-
-
-def moved(results: Results, *, exact: bool = False) -> str:
-    """The scores beyond their tolerance (or beyond EXACT), new or gone, as a table in text; empty if all hold."""
-    table = compare(results)
-    table = table[~(table["moved"].abs() <= (EXACT if exact else table["tolerance"]))]
+            if not abs(new - old) <= (EXACT if exact else allowed):  # NaN, of an absent one, included
+                lines.append((run, measure, old, new, new - old, allowed))
+    table = pd.DataFrame(lines, columns=["run", "measure", "accepted", "measured", "moved", "tolerance"])
     return "" if table.empty else table.to_string(index=False, na_rep="none", float_format="{:.4f}".format)
 
 

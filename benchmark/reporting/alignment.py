@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +10,13 @@ import numpy as np
 import pandas as pd
 
 from benchmark import cli
+from benchmark.reference import label_of
 from benchmark.reporting import supplement, tables
 from benchmark.reporting.findings import Pair, estimate, gain
 from benchmark.reporting.measures import MEASURES
 from benchmark.reporting.results import OURS, Results
-from benchmark.reporting.scores import Scores, loader
-from benchmark.scoring.verdicts import REFUTED, directions
+from benchmark.reporting.scores import Load, Scores, loader
+from benchmark.scoring.verdicts import CONFIRMED, REFUTED, UNDECIDED, directions
 
 WAYS = {"none": "not aligned", "stn0": "STN_0", "stn0_supervised": "STN_0, supervised", "oracle": "true warps"}
 HEAD = (
@@ -32,6 +32,7 @@ OF_OURS = (
     "is better. The intervals are not corrected for their number; the sentences below are, by Holm, for the "
     "alignments of a method."
 )
+SAID = {REFUTED: "worse", CONFIRMED: "better", UNDECIDED: "neither shown"}
 NONE = "No method has been measured with two alignments."
 SHOWN = {name: MEASURES[name] for name in ("psnr", "ssim_y")}
 
@@ -41,14 +42,14 @@ def groups(results: Results) -> dict[str, dict[str, str]]:
 
     Images from elsewhere are left out, as are those of which no training is recorded: how they came about is not known.
     """
-    known, names = results.summaries, results.labels
+    known = results.summaries
     found: dict[str, dict[str, str]] = {}
     trained = [name for name, facts in known.items() if facts["method"] != "images" and facts["training"]]
     for run in map(results.experiment.run, trained):
         key = json.dumps([run.method, run.options], sort_keys=True)
         found.setdefault(key, {})[known[run.name]["training"][0]["align"]] = run.name
     several = [ways for ways in found.values() if len(ways) > 1]
-    return {names[ways.get("stn0", next(iter(ways.values())))]: ways for ways in several}
+    return {label_of(ways.get("stn0", next(iter(ways.values())))): ways for ways in several}
 
 
 def scores(results: Results) -> pd.DataFrame:
@@ -83,37 +84,38 @@ def errors(results: Results) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def over(results: Results, loaded: Mapping[str, Scores]) -> pd.DataFrame:
+def over(results: Results, load: Load) -> pd.DataFrame:
     """How much better Ours is than each group with each alignment, as text: a row a group and measure of SHOWN."""
     rows = []
     for label, ways in groups(results).items():
         for name, measure in SHOWN.items():
             aligned = {title: ways.get(way, "") for way, title in WAYS.items() if way != "none"}
-            cells = {title: gain(OURS, run, loaded[name], measure) for title, run in aligned.items()}
+            cells = {title: gain(OURS, run, load(name), measure) for title, run in aligned.items()}
             rows.append({"Ours over": label, "in": measure.title, **cells})
     return pd.DataFrame(rows)
 
 
 def conclusion_reversals(results: Results, psnr: Scores) -> list[str]:
-    """Sentences on methods that Ours is worse than with one alignment, and not seen to be worse than with another.
+    """Sentences on methods that Ours is worse than with one alignment, and better or neither with another.
 
     At 5 %, corrected by Holm for the alignments of a method, as the pairs of a claim are.
     """
     words = []
     for label, ways in groups(results).items():
-        known = {way: run for way, run in ways.items() if way != "none" and run in psnr.values}
-        found = [estimate(Pair(OURS, run), psnr) for run in known.values()]
-        tested = [(f.effect or 0.0, 1.0 if f.p_none is None else f.p_none) for f in found]
-        answers = dict(zip(known, directions(*zip(*tested, strict=True)), strict=True)) if tested else {}
-        worse = [WAYS[way] for way, answer in answers.items() if answer == REFUTED]
-        if worse and len(worse) < len(answers):
-            rest = [WAYS[way] for way, answer in answers.items() if answer != REFUTED]
-            words.append(f"In PSNR, Ours is worse than {label} with {_either(worse)}; not shown with {_either(rest)}.")
+        known = [way for way, run in ways.items() if way != "none" and run in psnr.values]
+        found = [estimate(Pair(OURS, ways[way]), psnr) for way in known]
+        answers = directions([f.effect or 0.0 for f in found], [1.0 if f.p_none is None else f.p_none for f in found])
+        if REFUTED in answers and set(answers) != {REFUTED}:
+            said = {
+                SAID[answer]: " or ".join(
+                    f"`{WAYS[way]}`" for way, own in zip(known, answers, strict=True) if own == answer
+                )
+                for answer in sorted(set(answers), key=[*SAID].index)
+            }
+            words.append(
+                f"In PSNR, Ours over {label}: {'; '.join(f'{how} with {ways}' for how, ways in said.items())}."
+            )
     return words
-
-
-def _either(ways: list[str]) -> str:
-    return " or ".join(f"`{way}`" for way in ways)
 
 
 def write(results: Results, target: Path) -> None:
@@ -123,6 +125,5 @@ def write(results: Results, target: Path) -> None:
         parts += [HEAD, OF_SCORES, tables.markdown(scores(results)), tables.markdown(errors(results))]
         if OURS in results.summaries:
             load = loader(results)
-            loaded = {name: load(name) for name in SHOWN}
-            parts += [OF_OURS, tables.markdown(over(results, loaded)), *conclusion_reversals(results, loaded["psnr"])]
+            parts += [OF_OURS, tables.markdown(over(results, load)), *conclusion_reversals(results, load("psnr"))]
     cli.write_text(target / "alignment.md", "\n\n".join(parts if len(parts) > 1 else [*parts, NONE]) + "\n")

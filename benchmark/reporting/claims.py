@@ -17,6 +17,7 @@ from benchmark.reporting.findings import ONE_SEED, Finding, Pair, estimate
 from benchmark.reporting.measures import MEASURES
 from benchmark.reporting.results import Results
 from benchmark.reporting.scores import Load, Scores
+from benchmark.runs.provenance import read_json
 from benchmark.scoring import verdicts
 from benchmark.scoring.metrics import COLUMNS
 from benchmark.scoring.statistics import CONFIDENCE
@@ -88,10 +89,9 @@ def margins_of(claim: Mapping[str, Any], pairs: list[Pair]) -> list[float] | Non
 
     An order claims no size. The best of many is claimed to be passed by the least margin of the table.
     """
-    known = [pair.paper for pair in pairs]
     if "by" in claim:
         return [float(claim["by"])] * len(pairs)
-    numbers = [margin for margin in known if margin is not None]
+    numbers = [pair.paper for pair in pairs if pair.paper is not None]
     if "order" in claim or not numbers or len(numbers) < len(pairs):
         return None
     return [min(numbers)] * len(pairs) if "than_best_of" in claim else numbers
@@ -194,20 +194,13 @@ def _precisions(results: Results, claim: dict[str, Any]) -> list[str]:
     runs = {run for test in claim["tests"] for run in (test["better"], test["than"]) if run in results.experiment.runs}
     for run in map(results.experiment.run, sorted(runs)):
         for seed in run.seeds:
-            path = run.provenance(seed)
-            precision = json.loads(path.read_text()).get("precision") if path.is_file() else None
-            if precision:
+            if precision := read_json(run.provenance(seed)).get("precision"):
                 found.setdefault(precision, set()).add(f"{run.name}, seed {seed}")
     if len(found) < 2:
         return []
     usual = max(found, key=lambda precision: len(found[precision]))
     rest = "; ".join(f"{p}: {', '.join(sorted(names))}" for p, names in found.items() if p != usual)
     return [f"Trained in {usual}, except {rest}."]
-
-
-def unmeasured(claim: Mapping[str, Any]) -> bool:
-    """Whether nothing of the claim has been measured."""
-    return not claim["tests"]
 
 
 def place(claim: Mapping[str, Any]) -> str:
@@ -222,7 +215,7 @@ def place(claim: Mapping[str, Any]) -> str:
 
 def count(judged: Iterable[Mapping[str, Any]], key: str = "direction") -> dict[str, int]:
     """How many measured claims have each answer; `key` is direction or size."""
-    found = [claim[key] for claim in judged if not unmeasured(claim)]
+    found = [claim[key] for claim in judged if claim["tests"]]
     return {answer: found.count(answer) for answer in (DIRECTIONS if key == "direction" else SIZES)}
 
 
@@ -234,7 +227,7 @@ def write(judged: list[dict[str, Any]], results: Results, folder: Path, load: Lo
         between[measure] = {kind: asdict(known) for kind, known in kinds.items() if known.seeds}
     head = {"experiment": results.experiment.name, "drawn": results.synthetic, "confidence": CONFIDENCE}
     counts = {"directions": count(judged), "sizes": count(judged, "size")}
-    missing = [claim["id"] for claim in judged if unmeasured(claim)]
+    missing = [claim["id"] for claim in judged if not claim["tests"]]
     content = head | counts | {"not_measured": missing, "seeds": between, "claims": judged}
     # To six decimals, so that the file is the same wherever the last bits of a mean differ.
     rounded = json.loads(json.dumps(content), parse_float=lambda text: round(float(text), 6))

@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmark import cli
 from benchmark.reference import label_of
-from benchmark.reporting import TEMPLATES, claims
+from benchmark.reporting import claims, template
 from benchmark.reporting.findings import seeds_of
 from benchmark.reporting.measures import MEASURES
 from benchmark.reporting.results import Results
@@ -34,18 +34,13 @@ def summary(judged: Sequence[Mapping[str, Any]], results: Results) -> str:
 
 
 def _counted(part: Sequence[Mapping[str, Any]]) -> str:
-    counts = claims.count(part) | {"not measured": sum(map(claims.unmeasured, part))}
+    counts = claims.count(part) | {"not measured": sum(not claim["tests"] for claim in part)}
     return ", ".join(f"{number} {answer}" for answer, number in counts.items() if number)
 
 
-def write(judged: list[dict[str, Any]], results: Results, folder: Path, load: Load) -> None:
+def write(judged: Sequence[Mapping[str, Any]], results: Results, folder: Path, load: Load) -> None:
     """Write claims.md of the judged claims."""
-    cli.write_text(folder / "claims.md", markdown(judged, results, load))
-
-
-def markdown(judged: list[dict[str, Any]], results: Results, load: Load) -> str:
-    """The page as text."""
-    measured = [claim for claim in judged if not claims.unmeasured(claim)]
+    measured = [described(claim) for claim in judged if claim["tests"]]
     own = [claim for claim in measured if claim["place"] == claims.OWN]
     of_paper = [claim for claim in measured if claim not in own]
     where = f"Experiment {results.experiment.name}: {results.experiment.params.corpus}."
@@ -54,37 +49,39 @@ def markdown(judged: list[dict[str, Any]], results: Results, load: Load) -> str:
     lines += ["", *_left_out(judged)]
     for claim in measured:
         lines += ["", *_entry(claim)]
-    lines += ["", _template("claims_method"), "", *seeds(load, dict.fromkeys(claim["measure"] for claim in measured))]
-    lines += [] if results.synthetic else ["", _template("claims_pilots")]
-    return "\n".join(lines) + "\n"
+    lines += ["", template("claims_method.md").render(), ""]
+    lines += seeds(load, dict.fromkeys(claim["measure"] for claim in measured))
+    lines += [] if results.synthetic else ["", template("claims_pilots.md").render()]
+    cli.write_text(folder / "claims.md", "\n".join(lines) + "\n")
 
 
-def _template(name: str) -> str:
-    return (TEMPLATES / f"{name}.md").read_text().strip()
+def described(claim: Mapping[str, Any]) -> dict[str, Any]:
+    """A judged claim with the texts that pages show of it.
+
+    margin: what its size is compared with; "" where pairs have none, or several. changes: what its answers change with.
+    """
+    measure, margins = claim["measure"], set(claim["margins"] or [])
+    return dict(claim) | {
+        "title": MEASURES[measure].title,
+        "said": verdict_text(claim),
+        "margin": _margin(margins.pop(), measure) if len(margins) == 1 else "",
+        "changes": "; ".join(variant["short"] for variant in claim["variants"] if variant["changes"]),
+        "rows": [cells(test, measure) for test in claim["tests"]],
+    }
 
 
 def _row(claim: Mapping[str, Any]) -> str:
-    """A claim's line of the first table; the last cell names what its answers change with."""
-    answers = f"**{verdict_text(claim)}** | {claim['size']}"
-    name = f"[{claim['says']}](#{claim['id']})"
-    return f"| {claim['section']} | {name} | {title(claim)} | {answers} | {_single(claim)} | {changes(claim)} |"
-
-
-def changes(claim: Mapping[str, Any]) -> str:
-    """What the answers to a claim change with: the channel, or the black borders of faces."""
-    return "; ".join(variant["short"] for variant in claim["variants"] if variant["changes"])
-
-
-def _single(claim: Mapping[str, Any]) -> str:
-    """The difference of a claim of one pair; of several, how many are measured."""
-    tests, missing = claim["tests"], claim.get("missing")
-    return effect(tests[0], claim["measure"]) if len(tests) == 1 and not missing else f"pairs: {len(tests)}"
+    """A claim's line of the first table: the difference of its one pair, or how many pairs are measured."""
+    tests, single = claim["tests"], len(claim["tests"]) == 1 and not claim["missing"]
+    found = effect(tests[0], claim["measure"]) if single else f"pairs: {len(tests)}"
+    name, answers = f"[{claim['says']}](#{claim['id']})", f"**{claim['said']}** | {claim['size']}"
+    return f"| {claim['section']} | {name} | {claim['title']} | {answers} | {found} | {claim['changes']} |"
 
 
 def _left_out(judged: Sequence[Mapping[str, Any]]) -> list[str]:
     """What is not measured, and what the suite cannot judge."""
-    unmeasured = [claim for claim in judged if claims.unmeasured(claim)]
-    missing = [f"- {c['says']}: no {title(c)}, of {', '.join(c['missing']) or 'such faces'}." for c in unmeasured]
+    absent = [(c["says"], MEASURES[c["measure"]].title, c["missing"]) for c in judged if not c["tests"]]
+    missing = [f"- {says}: no {title}, of {', '.join(runs) or 'such faces'}." for says, title, runs in absent]
     lines = ["Not measured:", "", *missing, ""] if missing else []
     others = [f"- {c['says']} ({_where(c['section'])}): {c['reason']}." for c in claims.not_judged()]
     return [*lines, "Not judged:", "", *others]
@@ -92,13 +89,18 @@ def _left_out(judged: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _entry(claim: Mapping[str, Any]) -> list[str]:
     """A claim's section: its answers, its pairs, how the answers change, its confounds."""
+    asked = f", against a margin of {claim['margin']}" if claim["margin"] else ""
     lines = [f"## {claim['id']}", "", f"> {claim['quote']} ({_where(claim['section'])})", ""]
-    lines += [f"{claim['says']}. Direction: **{verdict_text(claim)}**. Size: **{claim['size']}**{_asked(claim)}."]
-    lines += [f"The best of the others as measured: {label_of(claim['best_other'])}."] if claim["best_other"] else []
+    lines += [f"{claim['says']}. Direction: **{claim['said']}**. Size: **{claim['size']}**{asked}."]
+    lines += (
+        [f"The best of the others as measured is {label_of(claim['best_other']).removesuffix('.')}."]
+        if claim["best_other"]
+        else []
+    )
     lines += [f"By the analysis plan, whose *no* is a negligible gain: {claim['plan']}."] if claim["plan"] else []
     lines += [f"Not measured: {', '.join(map(label_of, claim['missing']))}."] if claim["missing"] else []
-    lines += ["", f"| {title(claim)} | {' | '.join(HEAD)} |", "|:--|--:|--:|--:|--:|--:|:--|:--|"]
-    lines += ["| " + " | ".join(cells(test, claim["measure"])) + " |" for test in claim["tests"]]
+    lines += ["", f"| {claim['title']} | {' | '.join(HEAD)} |", "|:--|--:|--:|--:|--:|--:|:--|:--|"]
+    lines += ["| " + " | ".join(row) + " |" for row in claim["rows"]]
     lines += ["", *map(_variant, claim["variants"])] if claim["variants"] else []
     return [*lines, "", *(f"- Confound: {text}" for text in claim["confounds"])] if claim["confounds"] else lines
 
@@ -109,12 +111,6 @@ def _variant(variant: Mapping[str, Any]) -> str:
     name = variant["title"][0].upper() + variant["title"][1:]
     changed = "the answers **change**" if variant["changes"] else "no change"
     return f"- {name}: {changed}: {variant['direction']}, size {variant['size']}{single}."
-
-
-def _asked(claim: Mapping[str, Any]) -> str:
-    """The margin that the size is compared with, where all pairs share one."""
-    margins = set(claim["margins"] or [])
-    return f", against a margin of {_margin(margins.pop(), claim['measure'])}" if len(margins) == 1 else ""
 
 
 def seeds(load: Load, measures: Iterable[str]) -> list[str]:
@@ -135,11 +131,6 @@ def _deviations(kind: Kind, measure: str) -> str:
     named = (("pooled", kind.seeds), ("within trunks", kind.residual))
     pooled = [f"{name} {factor * v.value**0.5:.{digits}f}, {v.dof} d.f." for name, v in named if v]
     return f"{', '.join(pooled)} ({own})"
-
-
-def title(claim: Mapping[str, Any]) -> str:
-    """The measure's name as tables have it."""
-    return MEASURES[claim["measure"]].title
 
 
 def verdict_text(claim: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ import pandas as pd
 import torch
 
 from benchmark import cli, config
+from benchmark.reference import label_of
 from benchmark.reporting import figures, paper_tables, tables
 from benchmark.reporting.results import Results
 from benchmark.runs.make import make_method
@@ -80,7 +81,7 @@ def markdown(results: Results) -> str:
         runs = map(results.experiment.run, known.loc[known["seed"] == seed, "run"])
         spent[seed] = hours(read_json(run.provenance(seed)) for run in runs)
     total = ", ".join(f"{time:.2f} for seed {seed}" for seed, time in spent.items())
-    known["run"] = [results.labels.get(run, run) for run in known["run"]]
+    known["run"] = known["run"].map(label_of)
     remarks = known.groupby("note", sort=False)["run"].unique()
     known = known.drop(columns="note")
     text = known.astype(object).where(known.notna(), tables.DASH)
@@ -100,7 +101,7 @@ def estimate(target: config.Experiment, source: Results, faces: int = 30_000) ->
     for run in (target.run(name) for name in target.runs if name in speeds.index):
         speed, epochs = speeds["images/s"][run.name], _epochs(run)
         time = trained_on * epochs / speed / 3600
-        row = {"run": source.labels[run.name], "epochs": epochs, "device": speeds["device"][run.name]}
+        row = {"run": label_of(run.name), "epochs": epochs, "device": speeds["device"][run.name]}
         rows.append(row | {"images/s": f"{speed:,.1f}", "hours a seed": f"{time:,.1f}", "seeds": len(run.seeds)})
     said = ESTIMATED.format(source=source.experiment.name, faces=trained_on, all=faces)
     return f"## Estimate for `{target.name}`\n\n{said}\n\n{tables.markdown(pd.DataFrame(rows))}"
@@ -139,8 +140,8 @@ def quality_and_time(results: Results) -> plt.Figure:
     for axis, (title, seconds) in zip(axes, times.items(), strict=True):
         for run in (run for run in paper_tables.rows_of(1).index if run in results.summaries and seconds.get(run, 0)):
             place = seconds[run], results.summaries[run]["psnr"]
-            axis.plot(*place, marker=look[run].marker, color=look[run].color, ms=6)
-            axis.annotate(look[run].label, place, (4, 4), textcoords="offset points", fontsize=8)
+            axis.plot(*place, marker=look[run]["marker"], color=look[run]["color"], ms=6)
+            axis.annotate(label_of(run), place, (4, 4), textcoords="offset points", fontsize=8)
         axis.set(xscale="log", xlabel=title)
         axis.margins(0.15)
         axis.grid(alpha=0.3)

@@ -96,21 +96,13 @@ def _text(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def write(experiment: config.Experiment, folder: Path, outdated: Mapping[str, list[str]] | None = None) -> None:
-    """Write deviations.md into `folder`. outdated: by run, in which settings its scores are out of date."""
-    (folder / "deviations.md").write_text(page(experiment, outdated or {}))
-
-
 def page(experiment: config.Experiment, outdated: Mapping[str, list[str]]) -> str:
-    """The text of deviations.md."""
-    parts = [
-        "# Deviations from the papers",
-        f"Experiment {experiment.name}: {experiment.params.corpus}.",
-        *_outdated(outdated),
-        "## Protocol",
-        _protocol(experiment),
-        _list(read(PROTOCOL)),
-    ]
+    """The text of deviations.md. outdated: by run, in which settings its scores are out of date."""
+    parts = ["# Deviations from the papers", f"Experiment {experiment.name}: {experiment.params.corpus}."]
+    if outdated:
+        listed = [f"- {run}: {'; '.join(lines)}" for run, lines in outdated.items()]
+        parts += ["**Scores that were computed with other settings than today's:**", "\n".join(listed)]
+    parts += ["## Protocol", _protocol(experiment), "\n".join(map(Deviation.line, read(PROTOCOL)))]
     used = {run.method for run in (experiment.runs | experiment.pretrained).values()}
     for name in sorted(used & {*names()}):
         parts += section(experiment, name)
@@ -121,7 +113,7 @@ def section(experiment: config.Experiment, name: str) -> list[str]:
     """The section of a method: what the experiment sets, its recipes, its deviations; [] if there is nothing to say."""
     found, changed, recipes = read(METHODS / name / FILE), settings(experiment, name), recipe_table(name)
     parts = [f"This experiment sets (default): {', '.join(changed)}."] if changed else []
-    parts += [_list(found)] if found else []
+    parts += ["\n".join(map(Deviation.line, found))] if found else []
     parts += [f"Recipes:\n\n{recipes.to_markdown(index=False, disable_numparse=True)}"] if len(recipes) else []
     return [f"## {name}", *parts] if parts else []
 
@@ -131,13 +123,3 @@ def _protocol(experiment: config.Experiment) -> str:
     params = experiment.params
     blocks = (params.prepare.model_dump(exclude_defaults=True), params.training.model_dump())
     return f"This experiment sets: {', '.join(f'`{k}` {_text(v)}' for block in blocks for k, v in block.items())}."
-
-
-def _outdated(runs: Mapping[str, list[str]]) -> list[str]:
-    """A warning where scores were computed with other settings than today's."""
-    listed = [f"- {run}: {'; '.join(lines)}" for run, lines in runs.items()]
-    return ["**Scores that were computed with other settings than today's:**", "\n".join(listed)] if listed else []
-
-
-def _list(found: list[Deviation]) -> str:
-    return "\n".join(entry.line() for entry in found)

@@ -83,12 +83,8 @@ def shown(found: Finding, measure: Measure, unit: str = "", note: str = "") -> s
 
 
 def gain(run: str, other: str, scores: Scores, measure: Measure) -> str:
-    """How much better the one run is than the other, as text with its interval."""
-    return format_gain(estimate(Pair(run, other), scores, measure.lower), measure)
-
-
-def format_gain(found: Finding, measure: Measure) -> str:
-    """`shown`, with a note where the interval is that of one seed."""
+    """How much better the one run is than the other, as text with its interval and a note where that is of one seed."""
+    found = estimate(Pair(run, other), scores, measure.lower)
     return shown(found, measure, note=f"; {ONE_SEED}" if found.reason == ONE_SEED else "")
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from benchmark import cli
+from benchmark.reference import label_of
 from benchmark.reporting import tables
-from benchmark.reporting.findings import Finding, Pair, estimate, format_gain, gain, seeds_of
+from benchmark.reporting.findings import Finding, Pair, estimate, gain, seeds_of
 from benchmark.reporting.measures import MEASURES, Measure
 from benchmark.reporting.results import Results
 from benchmark.reporting.scores import Load, Scores, loader
@@ -26,8 +26,8 @@ HEAD = (
     "trunks. Epochs count all phases, including pre-training. *Landmark error*: of dlib on the SR faces; less of it is "
     "a gain. *Given* heatmaps are the true ones, in training and in use; *empty* ones are zeros: the network without "
     "the branch, from another initialisation. The branch adds parameters and a task as well as heatmaps, so that "
-    "estimated heatmaps can gain more than given ones. Intervals are not corrected for multiplicity: by chance, one in "
-    "twenty misses."
+    "estimated heatmaps can gain more than given ones. Intervals are not corrected for multiplicity: one in twenty "
+    "excludes the true value by chance."
 )
 NONE = "No run that sees heatmaps has been measured together with the one that sees none."
 OF_BOUNDS = (
@@ -48,14 +48,14 @@ BY_LOSSES = {"L_p": ("ours_p", "no_heb_p"), "L_p+f": ("ours_pf", "no_heb_pf"), "
 
 
 def seen(results: Results) -> dict[str, Options]:
-    """All options of every run of MTUN."""
-    runs = map(results.experiment.run, results.experiment.runs)
+    """All options of every measured run of MTUN."""
+    runs = map(results.experiment.run, results.summaries)
     options = {run.name: options_of(run) for run in runs if run.method == "mtun"}
     return {name: chosen for name, chosen in options.items() if isinstance(chosen, Options)}
 
 
 def pairs(results: Results) -> dict[str, str]:
-    """The run that sees no heatmaps by each one that sees some, where all their other options are the same."""
+    """The measured run that sees no heatmaps by each one that sees some, all their other options being the same."""
     options = seen(results)
     blind = {_rest(found): run for run, found in options.items() if not _sees(found)}
     return {run: blind[_rest(found)] for run, found in options.items() if _sees(found) and _rest(found) in blind}
@@ -69,16 +69,10 @@ def _rest(options: Options) -> tuple[tuple[str, Any], ...]:
     return tuple((key, value) for key, value in vars(options).items() if key not in OF_HEATMAPS)
 
 
-def measured_pairs(results: Results) -> dict[str, str]:
-    """`pairs` of which both runs are measured."""
-    known = results.summaries
-    return {run: other for run, other in pairs(results).items() if run in known and other in known}
-
-
 def standard_pairs(results: Results) -> dict[str, str]:
-    """`measured_pairs` of which the one run has the paper's own HEB."""
+    """`pairs` of which the one run has the paper's own HEB."""
     options = seen(results)
-    return {run: other for run, other in measured_pairs(results).items() if _is_standard(options[run])}
+    return {run: other for run, other in pairs(results).items() if _is_standard(options[run])}
 
 
 def gain_by_epochs(results: Results, psnr: Scores) -> dict[tuple[str, str], dict[int, Finding]]:
@@ -95,16 +89,14 @@ def gain_by_epochs(results: Results, psnr: Scores) -> dict[tuple[str, str], dict
 
 def gains(results: Results, load: Load) -> pd.DataFrame:
     """What heatmaps bring: a row a pair, as text."""
-    known, options, names = results.summaries, seen(results), results.labels
-    epochs = results.epochs
-    rows = []
-    for run, other in measured_pairs(results).items():
-        row = {"Run": names[run], "Heatmaps": _kind(options[run]), "Compared with": names[other]}
-        row["Recipe"], row["Epochs"] = options[run].recipe, str(epochs.get(run, "–"))
-        found = {m: estimate(Pair(run, other), load(m), MEASURES[m].lower) for m in COMPARED}
-        row["Seeds"] = seeds_of(found["psnr"].seeds, found["psnr"].paired)
-        row["PSNR"] = f"{known[run]['psnr']:.2f}"
-        row |= {f"Gain in {MEASURES[m].title} [95 %]": format_gain(found[m], MEASURES[m]) for m in COMPARED}
+    options, rows = seen(results), []
+    for run, other in pairs(results).items():
+        found = estimate(Pair(run, other), load("psnr"))
+        row = {"Run": label_of(run), "Heatmaps": _kind(options[run]), "Compared with": label_of(other)}
+        row["Recipe"], row["Epochs"] = options[run].recipe, str(results.epochs.get(run, "–"))
+        row["Seeds"] = seeds_of(found.seeds, found.paired)
+        row["PSNR"] = f"{results.summaries[run]['psnr']:.2f}"
+        row |= {f"Gain in {MEASURES[m].title} [95 %]": gain(run, other, load(m), MEASURES[m]) for m in COMPARED}
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -120,14 +112,13 @@ def _kind(options: Options) -> str:
 
 def bounds(results: Results, load: Load) -> tuple[pd.DataFrame, list[str]]:
     """Gains of true, estimated and empty heatmaps, rows by run that sees none and measure; what follows in words."""
-    groups, names = by_blind(results), results.labels
     rows, words = [], []
-    for other, group in groups.items():
+    for other, group in by_blind(results).items():
         for measure in (measure for measure in COMPARED if other in load(measure).values):
-            row = {"Compared with": names[other], "Gain in": MEASURES[measure].title}
+            row = {"Compared with": label_of(other), "Gain in": MEASURES[measure].title}
             rows.append(row | _bounds(other, group, load(measure), MEASURES[measure]))
         headroom = estimate(Pair(group.get("true", ""), group.get("estimated", "")), load("psnr"))
-        words += [f"Compared with {names[other]}: {sentence}" for sentence in follows(headroom)]
+        words += [f"Compared with {label_of(other)}: {sentence}" for sentence in follows(headroom)]
     return pd.DataFrame(rows), words
 
 
@@ -135,7 +126,7 @@ def by_blind(results: Results) -> dict[str, dict[str, str]]:
     """The run by what heatmaps it sees, by the run that sees none; where true or empty ones were measured too."""
     options = seen(results)
     groups: dict[str, dict[str, str]] = {}
-    for run, other in measured_pairs(results).items():
+    for run, other in pairs(results).items():
         if options[run].heatmaps != "estimated" or _is_standard(options[run]):
             groups.setdefault(other, {})[options[run].heatmaps] = run
     return {other: group for other, group in groups.items() if group.keys() & {"true", "zero"}}
@@ -168,30 +159,33 @@ def follows(headroom: Finding) -> list[str]:
 
 
 def errors(results: Results) -> pd.DataFrame:
-    """Errors of the estimates of all runs of MTUN, means over seeds, as text."""
-    known, names = results.summaries, results.labels
+    """Errors of the estimates of all runs of MTUN, means over seeds, as text; a range where seeds lie far apart."""
+    columns = {f"peak_px_{part}": (part, 1) for part in COMPONENTS}
+    columns |= {"warp_stn.rotation_degrees": ("Rotation, °", 2), "warp_stn.shift_percent": ("Shift, %", 2)}
     rows = []
-    for run in (run for run in seen(results) if run in known):
-        seeds = pd.json_normalize(list(known[run]["estimates"].values())).mean()
-        row = {"Run": names[run]}
-        row |= {part: tables.number(seeds.get(f"peak_px_{part}", np.nan), 1) for part in COMPONENTS}
-        row["Rotation, °"] = tables.number(seeds.get("warp_stn.rotation_degrees", np.nan), 2)
-        row["Shift, %"] = tables.number(seeds.get("warp_stn.shift_percent", np.nan), 2)
-        rows.append(row)
+    for run in seen(results):
+        seeds = pd.json_normalize(list(results.summaries[run]["estimates"].values())).reindex(columns=[*columns])
+        cells = {title: _mean(seeds[column], digits) for column, (title, digits) in columns.items()}
+        rows.append({"Run": label_of(run)} | cells)
     return pd.DataFrame(rows)
+
+
+def _mean(seeds: pd.Series, digits: int) -> str:
+    """The mean over seeds; with the least and the greatest where the one is over twice the other."""
+    low, high = (tables.number(value, digits) for value in (seeds.min(), seeds.max()))
+    return f"{tables.number(seeds.mean(), digits)}{f' ({low} to {high})' if seeds.max() > 2 * seeds.min() else ''}"
 
 
 def write(results: Results, target: Path) -> None:
     """Write heatmaps.md."""
     parts = [f"# What heatmaps bring\n\nExperiment {results.experiment.name}: {results.experiment.params.corpus}."]
-    if measured_pairs(results):
+    if pairs(results):
         load = loader(results)
         parts += [HEAD, tables.markdown(gains(results, load))]
         table, words = bounds(results, load)
         if len(table):
             parts += [OF_BOUNDS, tables.markdown(table), *words]
-        parts.append(OF_ESTIMATES)
-        parts.append(tables.markdown(errors(results)))
+        parts += [OF_ESTIMATES, tables.markdown(errors(results))]
         if standard_pairs(results) and not results.synthetic:
             parts.append("![Gain of the heatmap branch by epochs](plots/gain.png)")
     cli.write_text(target / "heatmaps.md", "\n\n".join(parts if len(parts) > 1 else [*parts, NONE]) + "\n")

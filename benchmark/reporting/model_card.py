@@ -23,23 +23,25 @@ def write(run: config.Run, manifest: dict[str, Any], provenance: dict[str, Any],
     """Write the card of the run's first seed to `target`, from that seed's part of metrics/ and recognition/.
 
     Args:
-        run: the run whose network is given away.
+        run: the run whose network is given away, scored.
         manifest: of the prepared faces.
         provenance: how the training came about.
         target: the card's file.
 
     Raises:
-        BadInput: if the run or BESIDE is not scored, or an experiment with real faces does not say their terms.
+        BadInput: if BESIDE is not scored, or an experiment with real faces does not say their terms.
     """
     results, seed = Results(run.experiment), run.seeds[0]
-    record, labels = _record(run, results), results.labels
+    if BESIDE not in results.summaries:
+        raise BadInput(f"{run.experiment.run(BESIDE).metrics}: missing; a model card needs the scores of {BESIDE}")
+    record = next(record for record in results.summaries[run.name]["training"] if record["seed"] == seed)
     compared = {
         name: results.rows[name][results.rows[name]["seed"] == results.experiment.run(name).seeds[0]]
         for name in (run.name, BESIDE)
     }
     errors = {key: value for key, value in results.summaries[run.name]["estimates"].items() if key == f"seed{seed}"}
     text = template("model_card.md.j2").render(
-        name=labels[run.name],
+        name=reference.label_of(run.name),
         of_paper=run.name in reference.paper().index,
         run=run,
         record=record,
@@ -49,28 +51,12 @@ def write(run: config.Run, manifest: dict[str, Any], provenance: dict[str, Any],
         terms=terms(results),
         identity=_identity(results, run.name, seed),
         test_faces=f"{results.summaries[run.name]['faces']:,}",
-        beside=labels[BESIDE],
-        by_yaw=_scores(compared, supplement.by_yaw, labels),
-        by_source=_scores(compared, supplement.by_source, labels),
-        estimates=_shown({run.name: supplement.estimates(errors)}, labels) if errors else "",
+        beside=reference.label_of(BESIDE),
+        by_yaw=_scores(compared, supplement.by_yaw),
+        by_source=_scores(compared, supplement.by_source),
+        estimates=_shown({run.name: supplement.estimates(errors)}) if errors else "",
     )
     cli.write_text(target, text.rstrip() + "\n")
-
-
-def _record(run: config.Run, results: Results) -> dict[str, Any]:
-    """What the run's facts say of its first seed's training.
-
-    Raises:
-        BadInput: if it or BESIDE is not scored.
-    """
-    for name in (run.name, BESIDE):
-        if name not in results.summaries:
-            raise BadInput(f"{run.experiment.run(name).metrics}: missing; a model card needs the scores of {name}")
-    records = results.summaries[run.name]["training"]
-    record = next((record for record in records if record["seed"] == run.seeds[0]), None)
-    if record is None:
-        raise BadInput(f"{run.facts}: nothing on seed {run.seeds[0]}; predict and evaluate it again")
-    return record
 
 
 def terms(results: Results) -> str:
@@ -97,12 +83,9 @@ def _identity(results: Results, run: str, seed: int) -> str:
     )
 
 
-def _scores(
-    rows: dict[str, pd.DataFrame], groups: Callable[[pd.DataFrame], dict[str, pd.Series]], labels: dict[str, str]
-) -> str:
-    return _shown({run: supplement.by_group(groups(table), table) for run, table in rows.items()}, labels)
+def _scores(rows: dict[str, pd.DataFrame], groups: Callable[[pd.DataFrame], dict[str, pd.Series]]) -> str:
+    return _shown({run: supplement.by_group(groups(table), table) for run, table in rows.items()})
 
 
-def _shown(numbers: dict[str, dict[tuple[str, str], float]], labels: dict[str, str]) -> str:
-    part = pd.DataFrame(numbers).T.dropna(axis=1)
-    return tables.markdown(supplement.shown(part, labels))
+def _shown(numbers: dict[str, dict[tuple[str, str], float]]) -> str:
+    return tables.markdown(supplement.shown(pd.DataFrame(numbers).T.dropna(axis=1)))

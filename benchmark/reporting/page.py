@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,12 +12,14 @@ import pandas as pd
 from PIL import Image
 
 from benchmark import cli, config
+from benchmark.reference import label_of
 from benchmark.reporting import claims, claims_page, paper_tables, supplement, template
 from benchmark.reporting import results as measured
 from benchmark.reporting.faces import Gallery, on_black
 from benchmark.reporting.results import Results
 from datasets.face import BadInput
 
+FILE = "report.html"
 FACES = 50
 LIMIT = 15_000_000  # bytes
 SHOWN_FIRST = ("bicubic", "tdae_retrained", "ours")
@@ -27,14 +28,9 @@ QUALITY = 80
 MARK = 'id="data"'  # what the page's script shows of faces: in a page with some alone
 
 
-def page_of(experiment: config.Experiment) -> Path:
-    """Where the page is."""
-    return experiment.results / "report.html"
-
-
 def has_faces(experiment: config.Experiment) -> bool:
     """Whether there is a page that shows faces."""
-    page = page_of(experiment)
+    page = experiment.results / FILE
     return page.is_file() and MARK in page.read_text()
 
 
@@ -54,8 +50,8 @@ def write(results: Results, gallery: Gallery | None, judged: list[dict[str, Any]
         title=f"Face super-resolution guided by facial component heatmaps: experiment {experiment.name}",
         conditions=f"{paper_tables.conditions(results)} {paper_tables.OF_PAPER}",
         tables=[_table(number, results) for number in paper_tables.titles(results)],
-        supplement=_supplement(results),
-        claims=[_claim(claim) for claim in judged if not claims.unmeasured(claim)],
+        supplement=[_cells(title, supplement.shown(part), {}) for title, part in supplement.numbers(results).items()],
+        claims=[claims_page.described(claim) for claim in judged if claim["tests"]],
         summary=claims_page.summary(judged, results),
         head=claims_page.HEAD,
         verdicts=claims.count(judged),
@@ -68,7 +64,7 @@ def write(results: Results, gallery: Gallery | None, judged: list[dict[str, Any]
         raise BadInput(
             f"report.html: {len(page.encode()) / 1e6:.1f} MB, over {LIMIT / 1e6:.0f}; lower FACES or QUALITY"
         )
-    cli.write_text(page_of(experiment), page)
+    cli.write_text(experiment.results / FILE, page)
 
 
 def _table(number: int, results: Results) -> dict[str, Any]:
@@ -81,18 +77,6 @@ def _table(number: int, results: Results) -> dict[str, Any]:
     return _cells(paper_tables.TITLES[number], paper_tables.shown(numbers), classes)
 
 
-def _claim(claim: dict[str, Any]) -> dict[str, Any]:
-    """A judged claim for the template: its direction in words, and the rows of its pairs."""
-    rows = [claims_page.cells(test, claim["measure"]) for test in claim["tests"]]
-    texts = {"said": claims_page.verdict_text, "title": claims_page.title, "changes": claims_page.changes}
-    return claim | {"rows": rows} | {key: text(claim) for key, text in texts.items()}
-
-
-def _supplement(results: Results) -> list[dict[str, Any]]:
-    parts, labels = supplement.numbers(results), supplement.labels(results)
-    return [_cells(title, supplement.shown(part, labels), {}) for title, part in parts.items()]
-
-
 def _cells(title: str, text: pd.DataFrame, classes: Mapping[str, list[str]]) -> dict[str, Any]:
     plain = [""] * len(text)
     columns = [list(zip(text[name], classes.get(str(name), plain), strict=True)) for name in text]
@@ -101,16 +85,16 @@ def _cells(title: str, text: pd.DataFrame, classes: Mapping[str, list[str]]) -> 
 
 def row_of_faces(gallery: Gallery) -> list[dict[str, str]]:
     """One face, drawn by seed: LR, the methods of SHOWN_FIRST, HR."""
-    rows, labels = gallery.choose(1, seed=0), gallery.results.labels
-    shown = [(labels[run], _webp(gallery.sr(run, rows)[0])) for run in SHOWN_FIRST if gallery.has(run)]
+    rows = gallery.choose(1, seed=0)
+    shown = [(label_of(run), _webp(gallery.sr(run, rows)[0])) for run in SHOWN_FIRST if gallery.has(run)]
     row = [("LR", _png(gallery.lr(rows)[0])), *shown, ("HR", _webp(gallery.hr(rows)[0]))]
     return [{"label": label, "source": source} for label, source in row]
 
 
 def faces(gallery: Gallery) -> dict[str, Any]:
     """What the page's script shows: faces, methods, and for each the pictures of all faces as data URIs."""
-    rows, labels = gallery.choose(FACES, seed=0), gallery.results.labels
-    runs = [run for run in labels if gallery.has(run)]
+    rows = gallery.choose(FACES, seed=0)
+    runs = [run for run in gallery.results.experiment.runs if gallery.has(run)]
     psnr = measured.by_face({run: gallery.results.rows[run] for run in runs}, "psnr").replace(np.inf, np.nan)
     table = gallery.pairs.faces.iloc[rows]
     maps = {run: gallery.heatmaps(run, rows) for run in runs} | {"HR": gallery.true_heatmaps(rows)}
@@ -120,7 +104,7 @@ def faces(gallery: Gallery) -> dict[str, Any]:
             {"name": name, "yaw": round(yaw), "source": source}
             for name, yaw, source in zip(table["name"], table["yaw"], table["source"], strict=True)
         ],
-        "methods": [{"id": run, "label": labels[run], "first": run in first} for run in runs],
+        "methods": [{"id": run, "label": label_of(run), "first": run in first} for run in runs],
         # JSON has neither infinity nor NaN: null is the PSNR of a face that equals the HR one.
         "psnr": {run: psnr[run][table["name"]].round(2).astype(object).replace(np.nan, None).tolist() for run in psnr},
         "images": {"LR": [_png(face) for face in gallery.lr(rows)], "HR": [_webp(face) for face in gallery.hr(rows)]}

@@ -16,12 +16,12 @@ TITLES = {
     1: "Quantitative comparison on the whole test set (Table 1 of the paper)",
     2: "Position and depth of the heatmap branch (Table 2 of the paper)",
     3: "Losses without and with the heatmap branch (Table 3 of the paper)",
-    4: "Methods that came after the paper, beside its own (Table 4, not in the paper)",
+    4: "Later methods beside those of the paper (Table 4, not in the paper)",
 }
 LATER = 4
 EXPLAINED = (
-    "Epochs count all phases, including shared pre-training. Intervals cover test identities; only the claims page "
-    "adds variance between seeds."
+    "Epochs count all phases, including shared pre-training. Intervals cover test identities; the comparisons in "
+    "claims.md, heatmaps.md and alignment.md add the variance between seeds."
 )
 OF_PAPER = (
     "Differences are taken before rounding. Marked: best and second of the paper's rows, without oracle alignment. "
@@ -97,19 +97,15 @@ def ranks(numbers: pd.DataFrame) -> dict[str, list[int]]:
     return by_column
 
 
-def markdown(numbers: pd.DataFrame) -> str:
-    """The table as Markdown, best and second marked."""
-    return tables.markdown(shown(numbers), ranks(numbers))
-
-
 def write(results: Results, folder: Path) -> None:
     """Write tableN.csv (numbers), tableN.md and tableN.tex (text) into `folder`."""
     for table, title in titles(results).items():
         numbers, note = compare(table, results), f"{conditions(results)} {OF_LATER if table == LATER else OF_PAPER}"
+        text, marked = shown(numbers), ranks(numbers)
         caption = f"{title}, experiment {results.experiment.name}."
-        latex = tables.latex(shown(numbers), ranks(numbers), caption, f"tab:table{table}", note)
+        latex = tables.latex(text, marked, caption, f"tab:table{table}", note)
         numbers.to_csv(folder / f"table{table}.csv", float_format="%.4f", na_rep=DASH)
-        (folder / f"table{table}.md").write_text(f"{title}. {note}\n\n{markdown(numbers)}\n")
+        (folder / f"table{table}.md").write_text(f"{title}. {note}\n\n{tables.markdown(text, marked)}\n")
         (folder / f"table{table}.tex").write_text(latex)
 
 
@@ -119,23 +115,20 @@ def conditions(results: Results) -> str:
     training = experiment.params.training
     records = [record for summary in summaries for record in summary["training"]]
     notes = sorted({(key, str(note)) for record in records for key, note in record["notes"].items()})
-    vgg = [note for key, note in notes if key == "vgg"]
+    vgg = " and ".join(note for key, note in notes if key == "vgg")
+    given = "seeded random" if training.vgg is None else Path(training.vgg).name
+    people = results.faces["person"].value_counts()
     parts = [
         f"Experiment {experiment.name}: {experiment.params.corpus}",
         f"recipe {training.recipe}",
-        f"{_span({summary['faces'] for summary in summaries})} test images{_of_identities(results)}",
+        f"{_span({summary['faces'] for summary in summaries})} test images"
+        f" of {people.size:,} identities (at most {people.max()} of one)",
         f"seeds: {_span({summary['seeds'] for summary in summaries})}",
         *budgets(experiment),
-        f"VGG-19 weights: {' and '.join(vgg) or _vgg(training.vgg)}",
+        f"VGG-19 weights: {vgg or given}",
         *(note for key, note in notes if key != "vgg"),
     ]
     return f"{'; '.join(parts)}. {EXPLAINED}"
-
-
-def _of_identities(results: Results) -> str:
-    """Of how many identities the test faces are, since intervals rest on their number; "" without any face."""
-    counts = results.faces["person"].value_counts()
-    return f" of {counts.size:,} identities (at most {counts.max()} of one)" if counts.size else ""
 
 
 def budgets(experiment: config.Experiment) -> list[str]:
@@ -146,8 +139,4 @@ def budgets(experiment: config.Experiment) -> list[str]:
 
 
 def _span(values: set[int]) -> str:
-    return " to ".join(f"{value:,}" for value in sorted({min(values), max(values)})) if values else DASH
-
-
-def _vgg(location: str | None) -> str:
-    return "seeded random" if location is None else Path(location).name
+    return " to ".join(f"{value:,}" for value in sorted({min(values), max(values)}))

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from benchmark import cli
 from benchmark.reference import label_of, paper
-from benchmark.reporting import claims, claims_page, template
+from benchmark.reporting import claims_page, template
 from benchmark.reporting.findings import ONE_SEED, Finding, Pair, estimate, shown
 from benchmark.reporting.measures import MEASURES
 from benchmark.reporting.results import Results, ordered_bins
@@ -66,49 +67,22 @@ class Quotes:
         self.results = results
         self._load = loader(results)
 
-    def measured(self, claim: str) -> bool:
-        """Whether any pair of the claim is measured."""
-        return not claims.unmeasured(self.results.claims[claim])
-
-    def says(self, claim: str) -> str:
-        """The claim in words."""
-        return str(self.results.claims[claim]["says"])
-
-    def paper(self, claim: str) -> str:
-        """The margin that the paper gives; a dash if it gives none, or several."""
-        margins = set(self.results.claims[claim]["margins"] or [])
-        if len(margins) != 1:
-            return "–"
-        measure = MEASURES[self.results.claims[claim]["measure"]]
-        return f"{margins.pop():+.2f}{measure.unit}"
-
-    def effect(self, claim: str) -> str:
-        """The difference with its interval; of several pairs, that over the best of the others."""
-        judged = self.results.claims[claim]
-        tests, best = judged["tests"], judged["best_other"]
-        if not self.measured(claim):
-            return MISSING
-        chosen = [test for test in tests if test["than"] == best] or tests
+    def claim(self, name: str) -> dict[str, Any]:
+        """A claim as claims_page.described has it, and `effect`: of several pairs, that over the best of the others."""
+        found = claims_page.described(self.results.claims[name])
+        tests, best = found["tests"], found["best_other"]
+        found["margin"] = found["margin"] or "–"
+        if not tests:
+            return found | {"effect": MISSING, "said": MISSING, "size": "–"}
         if len(tests) > 1 and best is None:
-            return f"{len(tests)} pairs"
-        text = claims_page.effect(chosen[0], judged["measure"])
-        return f"{text} over {label_of(best)}" if best else text
-
-    def direction(self, claim: str) -> str:
-        """The answer on direction, with its reason where it is undecided for want of seeds."""
-        return claims_page.verdict_text(self.results.claims[claim]) if self.measured(claim) else MISSING
-
-    def size(self, claim: str) -> str:
-        """The answer on size."""
-        return str(self.results.claims[claim]["size"]) if self.measured(claim) else "–"
+            return found | {"effect": f"{len(tests)} pairs"}
+        chosen = next((test for test in tests if test["than"] == best), tests[0])
+        over = f" over {label_of(best)}" if best else ""
+        return found | {"effect": claims_page.effect(chosen, found["measure"]) + over}
 
     def summary(self) -> str:
         """The counts of directions in words."""
         return claims_page.summary([*self.results.claims.values()], self.results)
-
-    def has(self, run: str) -> bool:
-        """Whether a run is measured."""
-        return run in self.results.summaries
 
     def score(self, run: str, measure: str = "psnr") -> str:
         """A run's mean over faces and seeds."""
@@ -124,18 +98,19 @@ class Quotes:
         found, of = self._found(run, other, measure, yaw), MEASURES[measure]
         if found.effect is None:
             return MISSING
-        drawn = {run, other} & self.results.kinds.keys()  # the others have no randomness
-        single = found.reason == ONE_SEED or (drawn and found.seeds == (1, 1))
+        random = [run in self.results.kinds for run in (run, other)]  # the others give one result, whatever the seed
+        single = found.reason == ONE_SEED or any(n == 1 for n, drawn in zip(found.seeds, random, strict=True) if drawn)
         return f"{shown(found, of, of.unit)}{' (one seed)' if single else ''}"
 
-    def bound(self, run: str, other: str, end: str = "high") -> str:
-        """The lower or upper end of the interval of a gain in PSNR, without its sign."""
-        value = getattr(self._found(run, other, "psnr"), end)
+    def bound(self, run: str, other: str) -> str:
+        """The upper end of the interval of a gain in PSNR, without its sign."""
+        value = self._found(run, other, "psnr").high
         return MISSING if value is None else f"{abs(value):.2f} dB"
 
     def _found(self, run: str, other: str, measure: str, yaw: str | None = None) -> Finding:
         scores = self._load(measure)
-        scores = scores if yaw is None else scores.of_faces(scores.yaw_bin == yaw)
+        if yaw is not None and scores.yaw_bin is not None:
+            scores = scores.of_faces(scores.yaw_bin == yaw)
         return estimate(Pair(run, other), scores, MEASURES[measure].lower)
 
     @property
@@ -146,18 +121,27 @@ class Quotes:
     @property
     def recognised(self) -> str:
         """The number of faces on which identity and landmarks are measured."""
-        return str(max(table["name"].nunique() for table in self.results.recognised.values()))
+        return str(max((table["name"].nunique() for table in self.results.recognised.values()), default=0))
 
     def rotation(self, run: str) -> str:
-        """The mean rotation error of a run's STN, over seeds."""
+        """The rotation error of a run's STN: the mean over seeds, or each seed's where they are over 1 degree apart."""
         seeds = self.results.summaries.get(run, {}).get("estimates", {}).values()
         known = [seed["warp_stn"]["rotation_degrees"] for seed in seeds if "warp_stn" in seed]
-        return f"{sum(known) / len(known):.2f}°" if known else MISSING
+        if not known:
+            return MISSING
+        values = known if max(known) - min(known) > 1 else [sum(known) / len(known)]
+        return " and ".join(f"{value:.2f}°" for value in values)
+
+    def by_seed(self, run: str, other: str) -> str:
+        """How much more PSNR a run has than another, seed by seed."""
+        if not {run, other} <= self.results.rows.keys():
+            return MISSING
+        means = [self.results.rows[name].groupby("seed")["psnr"].mean() for name in (run, other)]
+        return f"{' and '.join(f'{gain:+.2f}' for gain in (means[0] - means[1]).dropna())} dB"
 
     def seeds(self, run: str) -> str:
         """The number of seeds of a run."""
-        known = self.results.summaries.get(run)
-        return MISSING if known is None else str(known["seeds"])
+        return str(self.results.summaries.get(run, {}).get("seeds", MISSING))
 
     def epochs(self, run: str) -> str:
         """Epochs of a run, pre-training included."""
@@ -177,11 +161,6 @@ class Quotes:
     def identities(self) -> str:
         """The number of identities of the test images."""
         return f"{self.results.faces['person'].nunique():,}"
-
-    @property
-    def most_of_one(self) -> str:
-        """The largest number of test images of one identity."""
-        return str(self.results.faces["person"].value_counts().max())
 
 
 def render(name: str, experiments: Mapping[str, Results]) -> str:

@@ -17,7 +17,6 @@ from benchmark.reference import label_of
 from benchmark.runs import external
 from benchmark.runs.make import alignment_of, options_of
 from benchmark.runs.provenance import data_hash
-from benchmark.scoring import recognition
 from benchmark.scoring.metrics import COLUMNS
 from benchmark.scoring.recognition import TRUTH
 from benchmark.scoring.statistics import read_rows
@@ -75,14 +74,12 @@ class Results:
         path = self.experiment.results / "recognition" / "faces.csv"
         if not path.is_file():
             return {}
-        by_run = recognition.read_rows(path).groupby("run", sort=False)
+        by_run = read_rows(path).groupby("run", sort=False)
         return {str(run): part for run, part in by_run if run == TRUTH or run in self.experiment.runs}
 
     def tables(self, measure: str) -> dict[str, pd.DataFrame]:
         """The tables of `rows` or `recognised` that hold `measure`, by run."""
-        if measure in COLUMNS:
-            return self.rows
-        tables = self.rows if measure in ERRORS else self.recognised
+        tables = self.rows if measure in (*COLUMNS, *ERRORS) else self.recognised
         return {run: table for run, table in tables.items() if measure in table and table[measure].notna().any()}
 
     @cached_property
@@ -137,10 +134,9 @@ class Results:
     @cached_property
     def trunks(self) -> dict[str, dict[int, Hashable | None]]:
         """What identifies the pretrained trunk of each training, by run and seed; None where it has none."""
-        records = {name: summary["training"] for name, summary in self.summaries.items()}
         return {
-            name: {r["seed"]: (r["trunk"], r["seed"]) if r.get("trunk") else None for r in known}
-            for name, known in records.items()
+            name: {r["seed"]: (r["trunk"], r["seed"]) if r.get("trunk") else None for r in summary["training"]}
+            for name, summary in self.summaries.items()
         }
 
     @cached_property
@@ -157,11 +153,6 @@ class Results:
             for run, summary in self.summaries.items()
         }
         return {run: float(known[0]["parameters"]) if known else np.nan for run, known in records.items()}
-
-    @cached_property
-    def labels(self) -> dict[str, str]:
-        """The name of each run in tables and figures: that of the paper's first table that has it, or its own."""
-        return {run: label_of(run) for run in self.experiment.runs}
 
     @cached_property
     def synthetic(self) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark.reference import copies
+from benchmark.reference import copies, label_of
 from benchmark.reporting import tables
 from benchmark.reporting.results import Results, ordered_bins
 from benchmark.scoring.recognition import FAILURE, SAME, TRUTH
@@ -120,9 +120,9 @@ def _recognised(table: pd.DataFrame) -> dict[tuple[str, str], float]:
     return means
 
 
-def shown(part: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:
-    """A part as text, a dash where a number is missing. The first column names the run."""
-    text = pd.DataFrame({"Method": [names[run] for run in part.index]}, index=part.index)
+def shown(part: pd.DataFrame) -> pd.DataFrame:
+    """A part as text, a dash where a number is missing. The first column names the run, or the HR faces."""
+    text = pd.DataFrame({"Method": ["HR" if run == TRUTH else label_of(run) for run in part.index]}, index=part.index)
     for measure, group in (tuple(column) for column in part.columns):
         title, digits = _title(measure, group)
         text[title] = [tables.number(v, digits) for v in part[measure, group].astype(float)]
@@ -141,20 +141,15 @@ def _title(measure: str, group: str) -> tuple[str, int]:
     return (f"{title} ({suffix})" if group.startswith("warp_") and suffix != "STN" else title), digits
 
 
-def labels(results: Results) -> dict[str, str]:
-    """The names of the rows: of the runs, and of the HR faces that a recogniser looked at too."""
-    return {TRUTH: "HR"} | results.labels
-
-
 def write(results: Results, folder: Path) -> None:
     """Write supplement.csv (numbers, all parts side by side), supplement.md and supplement.tex (text, part by part)."""
-    parts, names = numbers(results), labels(results)
+    parts = numbers(results)
     wide = pd.concat(parts.values(), axis=1)
     wide.columns = pd.Index([" ".join(filter(None, column)) for column in wide.columns])
     wide.to_csv(folder / "supplement.csv", float_format="%.4f", index_label="run")
     markdown, latex = [], []
     for title, values in parts.items():
-        text, caption = shown(values, names), f"{title}. Experiment {results.experiment.name}."
+        text, caption = shown(values), f"{title}. Experiment {results.experiment.name}."
         markdown.append(f"{caption}\n\n{tables.markdown(text)}\n")
         latex.append(tables.latex(text, {}, caption, f"tab:{title.lower().replace(' ', '-')}"))
     (folder / "supplement.md").write_text("\n".join(markdown))

@@ -61,8 +61,6 @@ def error_rows(path: Path, pairs: Pairs, sigma: float = SIGMA) -> pd.DataFrame:
     if maps:
         distance, seen, _ = _distances(found[maps[0]], pairs, maps[0] == "heatmaps", sigma)
         columns["peak_px"] = (distance * seen).sum(1) / seen.sum(1)  # NaN where nothing is visible
-    if not columns:
-        return pd.DataFrame()
     return pd.DataFrame({name: values.double().numpy() for name, values in columns.items()}).round(3)
 
 

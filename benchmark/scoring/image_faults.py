@@ -146,9 +146,7 @@ def _order(images: np.ndarray, hr: np.ndarray, names: Sequence[str]) -> str | No
 def _moved_gain(images: np.ndarray, hr: np.ndarray, moved: np.ndarray, shown: np.ndarray) -> tuple[float, float]:
     """The gain of comparing the images `moved`, at least one, with the faces `shown` (N,) that each shows."""
     rows = moved[_sample(len(moved))]
-    x = images[rows].astype(np.float32)
-    gains = _psnr(x, hr[shown[rows]]) - _psnr(x, hr[rows])
-    return float(gains.mean()), float((gains > 0).mean())
+    return _gain(hr[shown[rows]], hr[rows], images[rows])  # PSNR is the same whichever of two is the reference
 
 
 def _wrong_orders(names: list[str]) -> dict[str, np.ndarray]:

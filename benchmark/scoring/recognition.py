@@ -7,7 +7,6 @@ measured is the face alone, whatever a method's own alignment left.
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,11 +19,6 @@ from datasets.annotate import Annotate, dlib_annotator, model_file, normalised_e
 TRUTH = "hr"  # how the HR faces are called among the runs: against themselves, the scale's other end
 SAME = 0.6  # dlib takes two faces for one person's below this distance
 FAILURE = 0.1  # of the distance between the outer eye corners, as is usual on 300-W
-
-
-def read_rows(path: Path) -> pd.DataFrame:
-    """recognition/faces.csv: a row a run, seed and face."""
-    return pd.read_csv(path, dtype={"run": str, "name": str, "yaw_bin": str})
 
 
 def sample(faces: pd.DataFrame, count: int, seed: int) -> np.ndarray:

@@ -40,8 +40,8 @@ def mean_interval(values: np.ndarray, people: np.ndarray) -> tuple[float, float,
 
 
 def read_rows(path: Path) -> pd.DataFrame:
-    """metrics/RUN.csv: a row a face and seed."""
-    return pd.read_csv(path, dtype={"name": str, "person": str, "yaw_bin": str, "source": str})
+    """metrics/RUN.csv, a row a face and seed, or recognition/faces.csv, a row a run, seed and face."""
+    return pd.read_csv(path, dtype=dict.fromkeys(("run", "name", "person", "yaw_bin", "source"), str))
 
 
 def summarise(rows: pd.DataFrame) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def test_what_is_not_measured_is_said(reported: Results) -> None:
     quotes = Quotes(reported)
     unknown = quotes.gain("ours", "cbn"), quotes.score("cbn"), quotes.epochs("cbn"), quotes.rotation("cbn")
     assert unknown == (MISSING,) * 4
-    assert quotes.effect("autoencoder") == MISSING
+    assert quotes.claim("autoencoder")["effect"] == MISSING
     assert "under way" in readme.render(readme.FINDING, every(reported))
 
 

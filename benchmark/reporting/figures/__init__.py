@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,47 +22,29 @@ mpl.use("Agg")
 DPI = {False: 130, True: 128}  # of faces: an axis of an inch has a pixel of the figure for a pixel of a face
 MARKERS = "osD^vP*X"
 Draw = Callable[[Any], plt.Figure | None]  # of Results, or of a Gallery for a figure of faces; None: nothing to draw
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A registered figure."""
-
-    draw: Draw
-    caption: str
-    faces: bool
-
-
-FIGURES: dict[str, Figure] = {}
+FIGURES: dict[str, tuple[Draw, str, bool]] = {}  # by file: what draws it, its caption, whether it shows faces
 
 
 def figure(file: str, caption: str, *, faces: bool = False) -> Callable[[Draw], Draw]:
     """Register the function that draws `file`, of the test faces if `faces`, which only synthetic ones have in git."""
 
     def register(draw: Draw) -> Draw:
-        FIGURES[file] = Figure(draw, caption, faces)
+        FIGURES[file] = draw, caption, faces
         return draw
 
     return register
 
 
-@dataclass(frozen=True)
-class Look:
-    """How a run is drawn, the same in every figure; its label may be another table's."""
-
-    label: str
-    color: str
-    marker: str
-
-
-def looks(results: Results) -> dict[str, Look]:
+def looks(results: Results) -> dict[str, dict[str, Any]]:
     """The look of each run, no two alike: first the paper's runs in its order, then the experiment's own in theirs."""
     colors = [mpl.colors.to_hex(c) for palette in ("tab10", "Dark2", "Set2") for c in mpl.color_sequences[palette]]
     runs = dict.fromkeys([*reference.paper().index, *results.experiment.runs])
     return {
-        run: Look(
-            reference.label_of(run), colors[place % len(colors)], MARKERS[(place + place // len(colors)) % len(MARKERS)]
-        )
+        run: {
+            "label": reference.label_of(run),
+            "color": colors[place % len(colors)],
+            "marker": MARKERS[(place + place // len(colors)) % len(MARKERS)],
+        }
         for place, run in enumerate(runs)
     }
 
@@ -74,10 +55,10 @@ def write(source: Results | Gallery, folder: Path) -> dict[str, str]:
         importlib.import_module(f"{__name__}.{module.name}")
     faces = isinstance(source, Gallery)
     written = {}
-    for file, known in FIGURES.items():
-        if known.faces == faces and (drawn := known.draw(source)) is not None:
+    for file, (draw, caption, of_faces) in FIGURES.items():
+        if of_faces == faces and (drawn := draw(source)) is not None:
             save(drawn, source.results if isinstance(source, Gallery) else source, folder / file, faces=faces)
-            written[file] = known.caption
+            written[file] = caption
     return written
 
 

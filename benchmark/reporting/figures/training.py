@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable
 
 import matplotlib as mpl
@@ -34,8 +33,8 @@ def curves(results: Results) -> plt.Figure | None:
     for axis, (title, found) in zip(axes[0], shown.items(), strict=True):
         for run, seeds in found.items():
             for nth, seed in enumerate(seeds):
-                own = {"label": None if nth else look[run].label, "alpha": 0.5 if nth else 1, "lw": 1.2, "ms": 3}
-                axis.plot(np.arange(1, len(seed) + 1), seed, **dataclasses.asdict(look[run]) | own)
+                own = {"label": None if nth else look[run]["label"], "alpha": 0.5 if nth else 1, "lw": 1.2, "ms": 3}
+                axis.plot(np.arange(1, len(seed) + 1), seed, **look[run] | own)
         axis.set(title=title, xlabel="epoch with SR faces", ylabel=FOLD)
         axis.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True, min_n_ticks=1))
         axis.legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)

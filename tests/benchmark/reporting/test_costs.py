@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from benchmark import config
+from benchmark.reference import label_of
 from benchmark.reporting import costs, tables
 from benchmark.reporting.results import Results
 
@@ -87,7 +88,7 @@ def test_an_estimate_is_faces_times_epochs_over_the_measured_speed(toy: config.E
 
 def test_quality_stands_against_both_times_for_the_methods_of_table_1(known: Results) -> None:
     axes = costs.quality_and_time(known).axes
-    expected = {known.labels[run]: summary["psnr"] for run, summary in known.summaries.items() if run != "nearest"}
+    expected = {label_of(run): summary["psnr"] for run, summary in known.summaries.items() if run != "nearest"}
     for axis, seconds in zip(axes, (0.002, 10.0), strict=True):
         assert {line.get_xdata()[0] for line in axis.lines} == {seconds}
         drawn = {text.get_text(): line.get_ydata()[0] for text, line in zip(axis.texts, axis.lines, strict=True)}

@@ -118,7 +118,7 @@ def test_curves_hold_every_seed_of_table_1s_trained_runs(known: Results) -> None
     assert len(axis.lines) == 6  # of the four runs that Table 1 has, two have two seeds
     assert axis.lines[-1].get_ydata().tolist() == [17, 18, 19, 20]
     assert [text.get_text() for text in axis.get_legend().get_texts()] == ["Bicubic", "TDAE†", "Ours†", "Ours"]
-    assert {line.get_color() for line in axis.lines[-2:]} == {figures.looks(known)["ours"].color}
+    assert {line.get_color() for line in axis.lines[-2:]} == {figures.looks(known)["ours"]["color"]}
 
 
 def test_without_several_epochs_there_is_no_curve(known: Results) -> None:
@@ -139,7 +139,7 @@ def test_a_run_looks_like_no_other(toy: config.Experiment) -> None:
     more = config.load()
     looks = figures.looks(Results(more))
     assert set(looks) == {*reference.paper().index, *more.runs}
-    assert len({(look.color, look.marker) for look in looks.values()}) == len(looks)
+    assert len({(look["color"], look["marker"]) for look in looks.values()}) == len(looks)
 
 
 @pytest.fixture

@@ -64,7 +64,7 @@ def test_estimates_are_averaged_over_seeds_and_absent_where_nothing_is_estimated
     assert part.loc["ours", ("rotation_degrees", "warp_stn")] == 3.0
     assert part.loc["ours", ("visibility_accuracy", "heatmaps")] == 1.0
     assert part.loc["bicubic"].isna().all()
-    assert set(supplement.shown(part, known.labels).loc["bicubic"]) == {"Bicubic", tables.DASH}
+    assert set(supplement.shown(part).loc["bicubic"]) == {"Bicubic", tables.DASH}
 
 
 def test_every_run_is_in_every_part_of_every_format(known: Results, written: pd.DataFrame, tmp_path: Path) -> None:

@@ -137,7 +137,8 @@ def test_best_and_second_of_the_papers_rows_are_marked(text: dict[str, str]) -> 
 def test_runs_that_know_the_true_warps_are_not_marked(known: Results) -> None:
     runs = known.experiment.params.runs
     runs["ma"] = runs["ma"].model_copy(update={"align": "oracle"})
-    rows = cells(paper_tables.markdown(paper_tables.compare(1, known)))
+    numbers = paper_tables.compare(1, known)
+    rows = cells(tables.markdown(paper_tables.shown(numbers), paper_tables.ranks(numbers)))
     assert marked(rows, 3) == marked(rows, 6) == {"**": ["Ours"], "<u>": ["Bicubic"]}
 
 

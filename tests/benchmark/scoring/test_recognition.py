@@ -180,7 +180,7 @@ def test_the_supplement_and_the_claims_read_it(toy: config.Experiment, monkeypat
     first = ours[ours["yaw_bin"] == ours["yaw_bin"].iloc[0]]
     group = f"{first['yaw_bin'].iloc[0]}° ({first['name'].nunique()} faces)"
     assert part.loc["ours", ("nme", group)] == pytest.approx(100 * first["nme"].mean())
-    text = supplement.shown(part, supplement.labels(known))
+    text = supplement.shown(part)
     assert text.loc["hr", "Method"] == "HR"
     assert set(text["VGG-19 distance"]) == {"–"}
     assert loader(known)("distance").values["ours"].shape == (6, 2)
