@@ -76,14 +76,15 @@ def standard_pairs(results: Results) -> dict[str, str]:
 
 
 def gain_by_epochs(results: Results, psnr: Scores) -> dict[tuple[str, str], dict[int, Finding]]:
-    """The gain of the paper's HEB by epochs, in a group for each recipe and set of losses (a key of BY_LOSSES)."""
+    """The gain of the paper's HEB by epochs with it, in a group for each recipe and set of losses (of BY_LOSSES)."""
     options, groups = seen(results), dict[tuple[str, str], dict[int, Finding]]()
     for run, other in standard_pairs(results).items():
         chosen = options[run]
         losses = "L_p" + "+f" * chosen.feature + "+u" * chosen.adversarial
         if losses in BY_LOSSES and run in results.epochs:
             group = groups.setdefault((chosen.recipe, losses), {})
-            group[results.epochs[run]] = estimate(Pair(run, other), psnr)
+            phases = next(iter(results.logs[run].values()))["phase"]
+            group[int((phases == phases.iloc[-1]).sum())] = estimate(Pair(run, other), psnr)
     return {key: dict(sorted(group.items())) for key, group in groups.items()}
 
 
@@ -187,5 +188,5 @@ def write(results: Results, target: Path) -> None:
             parts += [OF_BOUNDS, tables.markdown(table), *words]
         parts += [OF_ESTIMATES, tables.markdown(errors(results))]
         if standard_pairs(results) and not results.synthetic:
-            parts.append("![Gain of the heatmap branch by epochs](plots/gain.png)")
+            parts.append("![Gain of the heatmap branch by epochs with it](plots/gain.png)")
     cli.write_text(target / "heatmaps.md", "\n\n".join(parts if len(parts) > 1 else [*parts, NONE]) + "\n")
