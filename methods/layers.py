@@ -56,6 +56,11 @@ def freeze_bias(conv: nn.Conv2d | nn.ConvTranspose2d) -> nn.Module:
     return conv
 
 
+def scaled(width: float, *channels: int) -> list[int]:
+    """Numbers of channels at this width, at least 1."""
+    return [max(1, round(c * width)) for c in channels]
+
+
 def normed(conv: nn.Conv2d | nn.ConvTranspose2d, activation: nn.Module) -> nn.Sequential:
     """A convolution, its batch normalisation and an activation."""
     return nn.Sequential(freeze_bias(conv), nn.BatchNorm2d(conv.out_channels), activation)
@@ -119,8 +124,11 @@ class STN(nn.Module):
         with torch.no_grad():
             last.bias.copy_(torch.tensor([rotation, 1.0, 0.0, 0.0]))
 
-    def estimate(self, source: Tensor) -> Tensor:
-        """The warp (B, 4) of `source` (B, C, S, S): rotation, scale, tx, ty. A perfect STN returns the true one."""
+    def forward(self, source: Tensor) -> tuple[Tensor, Tensor]:
+        """Align `source` (B, C, S, S); also returns its estimated warp (B, 4): rotation, scale, tx, ty.
+
+        Resamples bilinearly, with zero outside, so give images in [0, 1], where zero is black.
+        """
         hidden = self.locnet[:-1](source)
         # Half precision knows a scale near 1 to 0.004 only: a quarter of a pixel at the edge of the HR face.
         with torch.autocast(source.device.type, enabled=False):
@@ -128,16 +136,7 @@ class STN(nn.Module):
         if self.align_corners:
             side = source.shape[-1]
             warp = torch.cat([warp[:, :2], warp[:, 2:] * ((side - 1) / side)], 1)
-        return warp
-
-    def forward(self, source: Tensor, features: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Estimate the warp of `source` and align `features` (default: source) by it.
-
-        Returns the resampled features, bilinear and zero outside (so give images in [0, 1], where zero is black), and
-        the warp (B, 4).
-        """
-        warp = self.estimate(source)
-        return degrade.resample(source if features is None else features, warp), warp
+        return degrade.resample(source, warp), warp
 
 
 def L_w(warp: Tensor, target: Tensor) -> Tensor:
@@ -198,3 +197,9 @@ class Discriminator(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         return self.body(image).squeeze(1)
+
+
+def cross_entropy(logits: Tensor, real: bool) -> Tensor:
+    """Mean of -log D, or of -log(1 - D) where the faces are not real, from a discriminator's logits (B,)."""
+    logits = logits.float()
+    return nn.functional.binary_cross_entropy_with_logits(logits, torch.full_like(logits, float(real)))

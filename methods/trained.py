@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import abc
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from datasets.batch import Batch
 from datasets.face import BadInput
 from datasets.pairs import Pairs
 from methods.interface import Context, Method
+from methods.layers import count
 
 FILE = "weights.safetensors"  # in a folder of weights
 Schedule = Literal["exponential", "cosine", "step"]
@@ -110,6 +111,21 @@ class TrainedMethod(Method):
     STORED_IN_HALF: ClassVar[bool] = True
     module: nn.Module
 
+    def __init__(self, options: Mapping[str, Any] | None = None):
+        super().__init__(options)
+        self.module = self.network()
+
+    def network(self) -> nn.Module:
+        """Make the network, its weights drawn from PyTorch's random state; a method may set `module` itself instead."""
+        return nn.Module()
+
+    def redraw(self, seed: int, *others: Callable[[], nn.Module]) -> list[nn.Module]:
+        """Draw the weights from `seed`, and after them those of the modules that `others` make and this returns."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.module = self.network().to(self.device)
+            return [make().to(self.device) for make in others]
+
     @abc.abstractmethod
     def phases(self, context: Context) -> list[Phase]:
         """The phases of training, built on self.device; critics and feature losses are made here, not saved."""
@@ -161,7 +177,7 @@ class TrainedMethod(Method):
         return self
 
     def parameters_count(self) -> int:
-        return sum(p.numel() for p in self.module.parameters())
+        return count(self.module)
 
 
 def read_weights(folder: Path) -> dict[str, Tensor]:

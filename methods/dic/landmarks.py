@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import torch
 from torch import Tensor
 
-from datasets import batch
-from datasets.components import COMPONENTS, MIRROR, candidates
+from datasets.batch import in_order, is_complete
+from datasets.components import COMPONENTS, candidates
 from datasets.heatmaps import kernels
 
 SIZE = 32  # px of a map
@@ -19,17 +17,6 @@ GROUPS = {
     68: ((36, 42), (42, 48), (27, 36), (48, 68), (0, 27)),
     39: ((22, 27), (22, 27), (16, 22), (27, 39), (0, 16)),
 }
-
-
-@cache
-def _mirror(device: torch.device) -> Tensor:
-    """The order of landmarks in a mirrored face, (68,): made once, since an index from the CPU stops a CUDA graph."""
-    return torch.tensor(MIRROR, device=device)
-
-
-def in_order(landmarks: Tensor) -> Tensor:
-    """Restore iBUG's order in mirrored faces (B, 68, 2); faces with 39 points stay as they are."""
-    return batch.in_order(landmarks, _mirror(landmarks.device))
 
 
 def landmark_maps(landmarks: Tensor, sigma: float) -> Tensor:
@@ -53,7 +40,7 @@ def grouped(maps: Tensor, points: int = 68) -> Tensor:
 def true_groups(landmarks: Tensor, sigma: float) -> Tensor:
     """The groups (B, 5, 32, 32) of a perfect alignment branch, from landmarks (B, 68, 2) of 68 or 39 points."""
     maps = landmark_maps(in_order(landmarks), sigma)
-    complete = batch.is_complete(landmarks)[:, None, None, None]
+    complete = is_complete(landmarks)[:, None, None, None]
     return torch.where(complete, grouped(maps, 68), grouped(maps, 39))
 
 

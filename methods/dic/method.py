@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -11,12 +10,12 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
-from datasets.batch import Batch, is_complete
+from datasets.batch import Batch, in_order, is_complete
 from datasets.components import POINTS
 from datasets.face import BadInput
 from datasets.pairs import Pairs
 from methods import options
-from methods.dic.landmarks import components, in_order, landmark_maps, true_groups
+from methods.dic.landmarks import components, landmark_maps, true_groups
 from methods.dic.model import DICNet
 from methods.interface import Context, check_lr
 from methods.layers import evaluating
@@ -77,20 +76,14 @@ class DIC(TrainedMethod):
     Options = Options
     module: DICNet
 
-    def __init__(self, options: Mapping[str, Any] | None = None):
-        super().__init__(options)
-        self.module = self._network()
-
-    def _network(self) -> DICNet:
+    def network(self) -> DICNet:
         o = self.options
         return DICNet(o.width, o.steps, o.groups, o.fusion_blocks, aligned=o.heatmaps == "estimated")
 
     def phases(self, context: Context) -> list[Phase]:
         """The alignment branch on HR faces, if there is one, then both branches together; drawn from context.seed."""
         o = self.options
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(context.seed)
-            self.module = self._network().to(self.device)
+        self.redraw(context.seed)
         optimiser = Optimiser("adam", o.lr, schedule="cosine", clip=o.clip)
         both = Phase("collaboration", o.epochs, o.batch_size, self.module, optimiser, self.loss, number=1)
         if self.module.alignment is None or not o.epochs_alignment:
@@ -141,9 +134,6 @@ class DIC(TrainedMethod):
     @property
     def requires_ground_truth(self) -> bool:
         return self.options.heatmaps == "true"
-
-    def upscale(self, lr: Tensor, truth: Batch | None = None) -> Tensor:
-        return self.upscale_and_inspect(lr, truth)[0]
 
     def upscale_and_inspect(self, lr: Tensor, truth: Batch | None = None) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the last step's SR faces, and its maps of the components (B, 4, 32, 32) as "heatmaps"."""
