@@ -1,7 +1,5 @@
 """A photograph as it is shown, and the faces in it: cut as the protocol cuts, and shrunk to LR faces."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

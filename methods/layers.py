@@ -1,7 +1,5 @@
 """Blocks that several methods share: the spatial transformer, the pre-activation residual and the discriminator."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache

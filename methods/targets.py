@@ -3,8 +3,6 @@
 On one CPU thread a step of MTUN (width 16, L_p, L_f and L_U, no HEB) takes 1.19 times as long without.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 from pathlib import Path

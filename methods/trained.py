@@ -1,13 +1,11 @@
 """What an iteratively trained method tells the training loop: its phases, and how each of them descends."""
 
-from __future__ import annotations
-
 import abc
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -169,7 +167,7 @@ class TrainedMethod(Method):
         self.module.load_state_dict(tensors)
         self.module.eval()  # for good: several threads may upscale at once
 
-    def to(self, device: torch.device | str, dtype: torch.dtype = torch.float32) -> TrainedMethod:
+    def to(self, device: torch.device | str, dtype: torch.dtype = torch.float32) -> Self:
         super().to(device, dtype)
         # In float32 channels last are twice as fast on a CPU, in float64 half as fast.
         layout = torch.channels_last if dtype is torch.float32 else torch.contiguous_format

@@ -1,7 +1,5 @@
 """CBN as a method: its options, the fit of its shape basis and its loss."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch.nn.functional as F
 from pydantic import Field

@@ -1,7 +1,5 @@
 """CBN's cascades: estimate the shape, draw masks from it, double the image by two gated branches."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 import torch

@@ -1,7 +1,5 @@
 """The deformable face of CBN: a mean of 68 landmarks and its main modes, and masks drawn from landmarks."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import Tensor, nn

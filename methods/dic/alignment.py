@@ -1,7 +1,5 @@
 """DIC's alignment branch: a recurrent hourglass that finds 68 landmarks in each step's SR face."""
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn

@@ -1,7 +1,5 @@
 """Landmark maps: one a landmark, their five groups for the attention, and the four components for the scores."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

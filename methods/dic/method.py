@@ -1,7 +1,5 @@
 """DIC as a method: its options, its phases and losses, and the maps that its attention sees."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import numpy as np

@@ -1,7 +1,5 @@
 """DIC's network: recovery and alignment in turn, step by step."""
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn

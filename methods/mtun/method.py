@@ -1,7 +1,5 @@
 """MTUN as a method: builds the network, tells the training loop its losses (section 3.3), upscales."""
 
-from __future__ import annotations
-
 import dataclasses
 from functools import cached_property, partial
 from pathlib import Path

@@ -1,7 +1,5 @@
 """MTUN's trunk as a method: trained alone, many times as fast an image as the whole network."""
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from pydantic import Field

@@ -1,7 +1,5 @@
 """SPARNet as a method: one network, trained on pixels."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import torch.nn.functional as F

@@ -3,8 +3,6 @@
 Layers and channels are those of the authors' released model, which is 7% larger than the paper's.
 """
 
-from __future__ import annotations
-
 from typing import Literal
 
 import torch.nn.functional as F

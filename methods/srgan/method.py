@@ -1,7 +1,5 @@
 """SRGAN as a method: pre-training on pixels, then content and adversarial loss."""
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Literal
 

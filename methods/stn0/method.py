@@ -1,7 +1,5 @@
 """STN_0 as a method: its network, its two losses, and alignment by it."""
 
-from __future__ import annotations
-
 import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor

@@ -1,7 +1,5 @@
 """TDAE as a method: its options, its three training phases and their losses."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Literal
 

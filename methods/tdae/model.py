@@ -1,7 +1,5 @@
 """TDAE's three networks (Yu and Porikli, CVPR 2017; layers from the authors' public code). Images are in [-1, 1]."""
 
-from __future__ import annotations
-
 from functools import reduce
 
 import torch

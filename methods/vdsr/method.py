@@ -1,7 +1,5 @@
 """VDSR as a method: one x2 network, applied three times."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import torch
