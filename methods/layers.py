@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from datasets import degrade
-from datasets.face import BadInput
 
 # A locnet's layers in order: "MP2" is a max-pooling with stride 2, (k, n) a k x k convolution to n channels and a ReLU.
 Layers = Sequence[Literal["MP2"] | tuple[int, int]]
@@ -84,11 +83,7 @@ class DoublingConv2d(nn.Conv2d):
 
 
 def locnet(channels: int, size: int, layers: Layers = PAPER_64) -> nn.Sequential:
-    """The localisation network of an STN: (B, channels, size, size) to (B, 4), by `layers`, FC 20 ReLU and FC 4.
-
-    Raises:
-        BadInput: if the layers leave nothing of an image of this size.
-    """
+    """The localisation network of an STN: (B, channels, size, size) to (B, 4), by `layers`, FC 20 ReLU and FC 4."""
     body: list[nn.Module] = []
     width, side = channels, size
     for layer in layers:
@@ -99,8 +94,6 @@ def locnet(channels: int, size: int, layers: Layers = PAPER_64) -> nn.Sequential
             kernel, out = layer
             body += [nn.Conv2d(width, out, kernel), nn.ReLU()]
             width, side = out, side - kernel + 1
-        if side < 1:
-            raise BadInput(f"locnet {layers}: nothing is left of a {size} px input; take fewer layers")
     return nn.Sequential(*body, nn.Flatten(), nn.Linear(width * side**2, 20), nn.ReLU(), nn.Linear(20, 4))
 
 

@@ -20,9 +20,7 @@ GROUPS = {
 def landmark_maps(landmarks: Tensor, sigma: float) -> Tensor:
     """Draw a Gaussian at each landmark: (B, 68, 2) pixels of the 128 px crop to (B, 68, 32, 32) in [0, 1].
 
-    Args:
-        landmarks: NaN where absent, which makes a map of zeros.
-        sigma: standard deviation in pixels of a 64 px map.
+    sigma: standard deviation in pixels of a 64 px map. A landmark that is absent, NaN, makes a map of zeros.
     """
     kernel = kernels(torch.nan_to_num(landmarks), SIZE, sigma * SIZE / 64)
     known = landmarks.isfinite().all(2)

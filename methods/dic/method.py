@@ -39,19 +39,8 @@ class Options(options.Options):
     clip: float = Field(0.0, ge=0, description="bound on the gradient norm; 0 for none")
 
 
-def pixel_loss(images: list[Tensor], hr: Tensor) -> Tensor:
-    """Mean absolute error against HR faces (B, 3, 128, 128), summed over the steps."""
-    return torch.stack([F.l1_loss(image, hr) for image in images]).sum()
-
-
 def landmark_loss(maps: list[Tensor], target: Tensor, known: Tensor) -> Tensor:
-    """Mean squared error of landmark maps (B, 68, 32, 32), summed over the steps.
-
-    Args:
-        maps: of each step.
-        target: the true maps.
-        known: (B,) bool, the faces that count; 0 where there is none.
-    """
+    """Mean squared error of each step's maps (B, 68, 32, 32), summed; of faces that are `known` (B,), 0 if none is."""
     errors = torch.stack([(found - target).square().mean((1, 2, 3)) for found in maps]).sum(0)
     return (errors * known).sum() / known.sum().clamp(min=1)
 
@@ -108,9 +97,9 @@ class DIC(TrainedMethod):
         return {"L_landmarks": landmark_loss([first, second], *self.target(batch))}, None
 
     def loss(self, batch: Batch, epoch: int) -> tuple[dict[str, Tensor], None]:
-        """Pixel loss and, with an alignment branch, `landmark_weight` times the landmark loss."""
+        """Mean absolute error, summed over the steps, and with an alignment branch the weighted landmark loss."""
         images, maps = self.module(batch.lr, self._given(batch))
-        terms = {"L_p": pixel_loss(images, batch.hr)}
+        terms = {"L_p": torch.stack([F.l1_loss(image, batch.hr) for image in images]).sum()}
         if maps:
             terms["L_landmarks"] = self.options.landmark_weight * landmark_loss(maps, *self.target(batch))
         return terms, None

@@ -51,25 +51,22 @@ class PositionPatch(Method):
         self.maps: PositionMaps | None = None  # solved at the first upscale, in self.dtype
 
     def fit(self, pairs: Pairs, context: Context) -> None:
-        """Sum moments over the training faces, a chunk at a time."""
-        rows = self._draw(np.flatnonzero(pairs.faces["validation"] == 0), context.seed)
+        """Sum moments over the training faces, a chunk at a time.
+
+        Raises:
+            BadInput: if there are fewer than the option `faces` asks for.
+        """
+        rows = np.flatnonzero(pairs.faces["validation"] == 0)
+        wanted = self.options.faces or len(rows)
+        if not 0 < wanted <= len(rows):
+            raise BadInput(f"params.yaml: PositionPatch option faces: {wanted}; there are {len(rows)} training faces")
+        rows = np.sort(np.random.default_rng(context.seed).permutation(rows)[:wanted])
         moments = Moments.none(self.grid, self.device)
         for start in range(0, len(rows), CHUNK):
             chunk = pairs[rows[start : start + CHUNK]]
             lr, hr = (torch.from_numpy(np.array(a)).to(self.device).permute(0, 3, 1, 2) for a in (chunk.lr, chunk.hr))
             moments.add(lr, hr, self.grid)
         self.moments, self.maps = moments, None
-
-    def _draw(self, rows: np.ndarray, seed: int) -> np.ndarray:
-        """Draw the rows to fit on out of all training rows.
-
-        Raises:
-            BadInput: if there are fewer than the option `faces` asks for.
-        """
-        wanted = self.options.faces or len(rows)
-        if not 0 < wanted <= len(rows):
-            raise BadInput(f"params.yaml: PositionPatch option faces: {wanted}; there are {len(rows)} training faces")
-        return np.sort(np.random.default_rng(seed).permutation(rows)[:wanted])
 
     def upscale(self, lr: Tensor, truth: Batch | None = None) -> Tensor:
         return self._solved().upscale(check_lr(lr, self.dtype), self.grid).clamp(0, 1)

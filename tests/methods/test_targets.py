@@ -89,9 +89,12 @@ def test_another_precision_has_features_of_its_own(psi: VGGFeatures, some: Batch
     assert_same(Targets(psi, tmp_path)(some), kept)
 
 
-def test_faces_beyond_the_bound_are_not_kept(psi: VGGFeatures, some: Batch, direct: Tensor, tmp_path: Path) -> None:
-    limit = 2 * 3 * 2 * direct[0].numel()  # three faces and their mirror images, of two bytes a number
-    assert_close_to_half(Targets(psi, tmp_path, limit)(some), direct)
+def test_faces_beyond_the_bound_are_not_kept(
+    psi: VGGFeatures, some: Batch, direct: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Three faces and their mirror images, of two bytes a number.
+    monkeypatch.setattr("methods.targets.LIMIT", 2 * 3 * 2 * direct[0].numel())
+    assert_close_to_half(Targets(psi, tmp_path)(some), direct)
     assert files(tmp_path) == ["0.npy", "2m.npy"]
 
 
