@@ -53,9 +53,11 @@ class MTUN(TrainedMethod):
         context.notes["vgg"] says what L_f compares with.
         """
         o, r = self.options, self.recipe
+        optimiser = Optimiser(r.optimiser, r.lr, decay=r.decay, floor=r.floor, schedule=r.schedule, warmup=r.warmup)
         critic = targets = adversary = None
         if o.adversarial:
             [critic] = self.redraw(context.seed, lambda: Discriminator(o.width, r.inverted_dropout))
+            adversary = Critic(critic, optimiser, partial(L_D, critic))
         else:
             self.redraw(context.seed)
         if context.trunk is not None:
@@ -66,9 +68,6 @@ class MTUN(TrainedMethod):
             psi = VGGFeatures(context.vgg, padded=r.vgg_padded, random_width=o.random_vgg_width).to(self.device)
             context.notes["vgg"] = psi.source
             targets = Targets(psi, context.features)
-        optimiser = Optimiser(r.optimiser, r.lr, decay=r.decay, floor=r.floor, schedule=r.schedule, warmup=r.warmup)
-        if critic is not None:
-            adversary = Critic(critic, optimiser, partial(L_D, critic))
         phase = Phase(
             name="mtun",
             epochs=r.epochs,

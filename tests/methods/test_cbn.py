@@ -47,21 +47,16 @@ def test_basis_spans_its_landmarks_by_orthogonal_modes_scaled_by_standard_deviat
     np.testing.assert_allclose(products.diag().numpy(), expected, rtol=1e-4)
 
 
-def test_basis_leaves_out_faces_with_fewer_points() -> None:
-    data, profile = shapes(30), np.full((1, 68, 2), np.nan)
-    profile[:, :39] = 1000
-    assert_same(basis_of(np.concatenate([data, profile]), 4).state_dict(), basis_of(data, 4).state_dict())
-    with pytest.raises(BadInput, match="68 landmarks"):
-        basis_of(profile, 4)
-
-
-def test_fit_uses_no_landmark_of_the_validation_fold(pairs: Pairs) -> None:
+def test_fit_leaves_out_faces_with_fewer_points_and_the_validation_fold(pairs: Pairs) -> None:
     data = shapes(24).astype(np.float32)
-    expected = basis_of(data[:20], 3).mean
+    data[3, 39:] = np.nan
+    expected = basis_of(np.delete(data[:20], 3, 0), 3).state_dict()
     data[20:] += 1000
     method = CBN({"width": 0.1, "modes": 3})
     method.fit(replace(pairs, landmarks=data), Context(CPU, train=lambda *_: None))
-    assert_same(method.module.basis.mean, expected)
+    assert_same(method.module.basis.state_dict(), expected)
+    with pytest.raises(BadInput, match="68 landmarks"):
+        basis_of(data[3:4], 4)
 
 
 @pytest.mark.parametrize("size", [32, 64, 128])

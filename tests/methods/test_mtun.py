@@ -56,8 +56,7 @@ def test_only_biases_before_a_normalisation_are_frozen(full: Generator) -> None:
         if isinstance(a, nn.Conv2d | nn.ConvTranspose2d) and isinstance(b, nn.BatchNorm2d)
     }
     frozen = [p for p in full.parameters() if not p.requires_grad]
-    assert {id(p) for p in frozen} == before_norm
-    assert frozen
+    assert {id(p) for p in frozen} == before_norm != set()
     assert not any(p.any() for p in frozen)
 
 
@@ -98,12 +97,9 @@ def test_the_stn_turns_the_lr_face_and_early_heatmaps_upright(heb_at: int) -> No
 
 def test_later_stacks_see_earlier_heatmaps() -> None:
     heb, x = make(stacks=2).module.heb.eval(), torch.rand(1, 8, 64, 64)
-    first, second = heb(x)
-    with torch.no_grad():
-        heb.stacks[0].heatmaps.bias += 1
-    moved_first, moved_second = heb(x)
-    torch.testing.assert_close(moved_first, first + 1)
-    assert not torch.allclose(moved_second, second)
+    _, second = heb(x)
+    heb.stacks[0].heatmaps.bias.data += 1
+    assert not torch.allclose(heb(x)[1], second)
 
 
 @pytest.mark.parametrize("kind", [MTUN, MTUNTrunk])

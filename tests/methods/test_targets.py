@@ -72,18 +72,14 @@ def test_a_file_that_a_full_disk_cut_is_named_and_computed_again(
     assert [said.count(f"{path}: damaged") for path in cuts] == [1, 1, 1]
 
 
-@pytest.mark.usefixtures("kept")
 @pytest.mark.parametrize(("padded", "factor", "scale"), [(False, 2, 1), (True, 1, 1), (False, 1, 2)])
-def test_another_network_has_features_of_its_own(
-    padded: bool, factor: float, scale: float, some: Batch, tmp_path: Path
+def test_another_network_or_precision_has_features_of_its_own(
+    padded: bool, factor: float, scale: float, psi: VGGFeatures, some: Batch, kept: Tensor, tmp_path: Path
 ) -> None:
     other = VGGFeatures(None, padded=padded, random_width=4)
     other.convolutions[0].weight *= factor
     other.scale *= scale
     assert_close_to_half(Targets(other, tmp_path)(some), other(2 * some.hr - 1))
-
-
-def test_another_precision_has_features_of_its_own(psi: VGGFeatures, some: Batch, kept: Tensor, tmp_path: Path) -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert not torch.equal(Targets(psi, tmp_path)(some), kept)
     assert_same(Targets(psi, tmp_path)(some), kept)

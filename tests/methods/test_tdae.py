@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from datasets import degrade
 from datasets.batch import Batch
@@ -40,15 +40,12 @@ def made(**options: object) -> tuple[TDAE, list[Phase]]:
     return method, method.phases(Context(CPU))
 
 
-def matrix3(warp: Tensor) -> Tensor:
-    bottom = torch.tensor([0.0, 0.0, 1.0], dtype=warp.dtype).expand(len(warp), 1, 3)
-    return torch.cat([degrade.matrix(warp), bottom], 1)
-
-
-def test_composed_warp_is_the_product_of_the_matrices() -> None:
+def test_composed_warp_acts_as_one_warp_after_the_other() -> None:
     warps = [degrade.sample_warps(5, torch.Generator().manual_seed(s)).double() for s in range(4)]
-    first, second, third, fourth = map(matrix3, warps)
-    torch.testing.assert_close(matrix3(compose(*warps)), first @ second @ third @ fourth, rtol=0, atol=1e-9)
+    points = moved = torch.rand(5, 7, 2, dtype=torch.float64)
+    for warp in reversed(warps):  # a point goes through the last warp first
+        moved = degrade.warp_points(moved, warp)
+    torch.testing.assert_close(degrade.warp_points(points, compose(*warps)), moved, rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize(
