@@ -2,6 +2,7 @@
 
 import importlib.util
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,7 @@ def model_file(name: str) -> Path:
     return Path(spec.submodule_search_locations[0]) / "models" / f"{name}.dat"
 
 
+@cache
 def dlib_annotator() -> Annotate:
     """Load dlib's ensemble of regression trees with face_recognition_models' weights; it runs inside `face_box`."""
     import dlib
@@ -49,6 +51,7 @@ def dlib_annotator() -> Annotate:
     return annotate
 
 
+@cache
 def fan_annotator() -> Annotate:
     """Load Bulat and Tzimiropoulos' FAN from the package face-alignment (optional extra `fan`)."""
     try:

@@ -1,12 +1,14 @@
 """Faces on a device, and the batches that a loss sees."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from datasets import degrade
+from datasets.components import MIRROR
 from datasets.heatmaps import heatmaps
 from datasets.pairs import Pairs
 
@@ -82,12 +84,15 @@ def is_complete(landmarks: Tensor) -> Tensor:
     return landmarks.isfinite().all(2).all(1)
 
 
-def in_order(landmarks: Tensor, mirror: Tensor) -> Tensor:
-    """Give complete mirrored faces (B, 68, 2) iBUG's order back: a batch mirrors positions only, so the jaw runs left.
+@cache
+def _mirror(device: torch.device) -> Tensor:
+    return torch.tensor(MIRROR, device=device)  # made once: a copy from the processor's memory would stop a CUDA graph
 
-    Args:
-        landmarks: of complete faces and of others, which stay as they are.
-        mirror: components.MIRROR on the device of `landmarks`, since indexing with a list copies it there each time.
+
+def in_order(landmarks: Tensor) -> Tensor:
+    """Give mirrored faces (B, 68, 2) iBUG's order back: a batch mirrors positions only, so the jaw runs left.
+
+    Faces with fewer landmarks stay as they are.
     """
     mirrored = is_complete(landmarks) & (landmarks[:, 0, 0] > landmarks[:, 16, 0])
-    return torch.where(mirrored[:, None, None], landmarks[:, mirror], landmarks)
+    return torch.where(mirrored[:, None, None], landmarks[:, _mirror(landmarks.device)], landmarks)

@@ -103,9 +103,7 @@ def verify(root: Path, options: Mapping[str, Any]) -> Contents:
     visible = [file for file in files if is_image(file) and not is_hidden(file)]
     # Of two images of one face the one in fewer folders.
     images = {_key(file): file for file in sorted(visible, key=lambda file: (file.count("/"), file), reverse=True)}
-    listed = _read_list(
-        root / FILES["landmarks"], 10, float, header=2
-    )  # the number of images, the names of the columns
+    listed = _read_list(root / FILES["landmarks"], 10, float, header=2)
     chosen = [name for name in sorted(listed) if not available or _key(name) in images]
     if not chosen:
         wanting = "no face whose image is there" if available else "no face"
@@ -128,7 +126,7 @@ def _read_list(path: Path, columns: int, kind: Callable[[str], T], header: int =
     Args:
         columns: number of values of an image.
         kind: converts a value, or raises ValueError.
-        header: lines before the first image in the official form; if there are any, the first counts the images.
+        header: lines before the first image in the official form: their number, names of columns.
 
     Raises:
         BadInput: if a line has other values (file and line are named) or the count is wrong.

@@ -1,7 +1,6 @@
 """One face from the corpus to the upright crop with its landmarks: read, annotate, check, align."""
 
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -33,9 +32,6 @@ class Skipped:
     reason: str
 
 
-_annotator = cache(annotate.annotator)
-
-
 def crop_face(corpus_name: str, root: Path, entry: Entry, annotator: str) -> Crop | Skipped:
     """Return the crop of one face, or the reason why it has none. Only BadInput is turned into a reason."""
     try:
@@ -50,7 +46,7 @@ def _crop(corpus_name: str, root: Path, entry: Entry, annotator: str) -> Crop:
     anchors, rows = align.anchor_points(face.landmarks)
     landmarks, visible = face.landmarks, face.visible
     if len(landmarks) == 5:
-        landmarks = _annotator(annotator)(face.image, face.landmarks)
+        landmarks = annotate.annotator(annotator)(face.image, face.landmarks)
         annotate.check_annotation(landmarks, face.landmarks, entry.image)
         visible = np.ones(len(landmarks), bool)
     matrix = align.similarity(anchors, align.TEMPLATE[rows])

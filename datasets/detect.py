@@ -1,6 +1,6 @@
 """Find the faces of a photograph with dlib's frontal detector, then its CNN for what that misses; 68 points of each."""
 
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import cv2
@@ -18,11 +18,10 @@ OVERLAP_THRESHOLD = 0.3  # intersection over union from which two boxes are one 
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
 
-_annotator = lru_cache(maxsize=1)(dlib_annotator)
-frontal_detector = lru_cache(maxsize=1)(dlib.get_frontal_face_detector)
+frontal_detector = cache(dlib.get_frontal_face_detector)
 
 
-@lru_cache(maxsize=1)
+@cache
 def _cnn_detector() -> Any:
     return dlib.cnn_face_detection_model_v1(str(model_file("mmod_human_face_detector")))
 
@@ -53,8 +52,8 @@ def _landmarks(image: np.ndarray, box: Box) -> np.ndarray:
     # The template, placed so that its `face_box` is the box.
     eyes, mouth = TEMPLATE[:2].mean(0), TEMPLATE[3:].mean(0)
     five = (TEMPLATE - (eyes + mouth) / 2) * unit / (mouth - eyes)[1] + ((left + right) / 2, (top + bottom) / 2)
-    first = _annotator()(small, five)
-    return _annotator()(small, anchor_points(first)[0]) / scale
+    annotate = dlib_annotator()
+    return annotate(small, anchor_points(annotate(small, five))[0]) / scale
 
 
 def resized(image: np.ndarray, side: int) -> tuple[np.ndarray, float]:

@@ -1,7 +1,5 @@
 """A photograph as it is shown, and the faces in it: cut as the protocol cuts, and shrunk to LR faces."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,11 +46,8 @@ def find_photographs(paths: list[Path], results: Path) -> list[Path]:
 
 def _photographs(folder: Path, results: Path) -> list[Path]:
     own = results.resolve()
-    return sorted(path for path in folder.rglob("*") if photo_like(path) and own not in path.resolve().parents)
-
-
-def photo_like(path: Path) -> bool:
-    return path.is_file() and is_image(path.name) and not is_junk(path.name)
+    images = (path for path in folder.rglob("*") if path.is_file() and is_image(path.name) and not is_junk(path.name))
+    return sorted(path for path in images if own not in path.resolve().parents)
 
 
 def read(path: Path) -> np.ndarray:

@@ -1,7 +1,5 @@
 """A folder of SR faces, NAME.png for each face of the test set: whether all are there, and what one shows."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from pathlib import Path
 

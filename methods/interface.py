@@ -11,7 +11,7 @@ import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 from torch import Tensor
@@ -130,7 +130,7 @@ class Method(abc.ABC):
         """
         return self.upscale(lr, truth), {}
 
-    def to(self, device: torch.device | str, dtype: torch.dtype = torch.float32) -> Method:
+    def to(self, device: torch.device | str, dtype: torch.dtype = torch.float32) -> Self:
         """Move to a device and compute in `dtype`, float32 or float64, from now on; returns self."""
         self.device, self.dtype = torch.device(device), dtype
         return self

@@ -1,7 +1,5 @@
 """Blocks that several methods share: the spatial transformer, the pre-activation residual and the discriminator."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -12,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from datasets import degrade
-from datasets.face import BadInput
 
 # A locnet's layers in order: "MP2" is a max-pooling with stride 2, (k, n) a k x k convolution to n channels and a ReLU.
 Layers = Sequence[Literal["MP2"] | tuple[int, int]]
@@ -56,6 +53,11 @@ def freeze_bias(conv: nn.Conv2d | nn.ConvTranspose2d) -> nn.Module:
     return conv
 
 
+def scaled(width: float, *channels: int) -> list[int]:
+    """Numbers of channels at this width, at least 1."""
+    return [max(1, round(c * width)) for c in channels]
+
+
 def normed(conv: nn.Conv2d | nn.ConvTranspose2d, activation: nn.Module) -> nn.Sequential:
     """A convolution, its batch normalisation and an activation."""
     return nn.Sequential(freeze_bias(conv), nn.BatchNorm2d(conv.out_channels), activation)
@@ -81,11 +83,7 @@ class DoublingConv2d(nn.Conv2d):
 
 
 def locnet(channels: int, size: int, layers: Layers = PAPER_64) -> nn.Sequential:
-    """The localisation network of an STN: (B, channels, size, size) to (B, 4), by `layers`, FC 20 ReLU and FC 4.
-
-    Raises:
-        BadInput: if the layers leave nothing of an image of this size.
-    """
+    """The localisation network of an STN: (B, channels, size, size) to (B, 4), by `layers`, FC 20 ReLU and FC 4."""
     body: list[nn.Module] = []
     width, side = channels, size
     for layer in layers:
@@ -96,8 +94,6 @@ def locnet(channels: int, size: int, layers: Layers = PAPER_64) -> nn.Sequential
             kernel, out = layer
             body += [nn.Conv2d(width, out, kernel), nn.ReLU()]
             width, side = out, side - kernel + 1
-        if side < 1:
-            raise BadInput(f"locnet {layers}: nothing is left of a {size} px input; take fewer layers")
     return nn.Sequential(*body, nn.Flatten(), nn.Linear(width * side**2, 20), nn.ReLU(), nn.Linear(20, 4))
 
 
@@ -119,8 +115,11 @@ class STN(nn.Module):
         with torch.no_grad():
             last.bias.copy_(torch.tensor([rotation, 1.0, 0.0, 0.0]))
 
-    def estimate(self, source: Tensor) -> Tensor:
-        """The warp (B, 4) of `source` (B, C, S, S): rotation, scale, tx, ty. A perfect STN returns the true one."""
+    def forward(self, source: Tensor) -> tuple[Tensor, Tensor]:
+        """Align `source` (B, C, S, S); also returns its estimated warp (B, 4): rotation, scale, tx, ty.
+
+        Resamples bilinearly, with zero outside, so give images in [0, 1], where zero is black.
+        """
         hidden = self.locnet[:-1](source)
         # Half precision knows a scale near 1 to 0.004 only: a quarter of a pixel at the edge of the HR face.
         with torch.autocast(source.device.type, enabled=False):
@@ -128,16 +127,7 @@ class STN(nn.Module):
         if self.align_corners:
             side = source.shape[-1]
             warp = torch.cat([warp[:, :2], warp[:, 2:] * ((side - 1) / side)], 1)
-        return warp
-
-    def forward(self, source: Tensor, features: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Estimate the warp of `source` and align `features` (default: source) by it.
-
-        Returns the resampled features, bilinear and zero outside (so give images in [0, 1], where zero is black), and
-        the warp (B, 4).
-        """
-        warp = self.estimate(source)
-        return degrade.resample(source if features is None else features, warp), warp
+        return degrade.resample(source, warp), warp
 
 
 def L_w(warp: Tensor, target: Tensor) -> Tensor:
@@ -198,3 +188,9 @@ class Discriminator(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         return self.body(image).squeeze(1)
+
+
+def cross_entropy(logits: Tensor, real: bool) -> Tensor:
+    """Mean of -log D, or of -log(1 - D) where the faces are not real, from a discriminator's logits (B,)."""
+    logits = logits.float()
+    return nn.functional.binary_cross_entropy_with_logits(logits, torch.full_like(logits, float(real)))

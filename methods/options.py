@@ -1,7 +1,5 @@
 """Options of methods: what params.yaml may set, with types, bounds, units and texts, checked by pydantic."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, TypeVar
 

@@ -3,8 +3,6 @@
 On one CPU thread a step of MTUN (width 16, L_p, L_f and L_U, no HEB) takes 1.19 times as long without.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 from pathlib import Path
@@ -24,12 +22,12 @@ class Targets:
     """psi of a batch's HR faces (B, C, S, S), without gradient.
 
     With a folder, in half precision from there: a file a face and mirror image, made when it is first asked for, one
-    face at a time, so that it is the same whoever makes it. Faces that `limit` bytes do not hold are computed anew each
+    face at a time, so that it is the same whoever makes it. Faces that LIMIT bytes do not hold are computed anew each
     time. Without a folder, computed in one go and as precise as psi is.
     """
 
-    def __init__(self, psi: VGGFeatures, folder: Path | None, limit: int = LIMIT):
-        self.psi, self.limit = psi, limit
+    def __init__(self, psi: VGGFeatures, folder: Path | None):
+        self.psi = psi
         self.folder = None if folder is None else folder / _digest(psi)
 
     @torch.no_grad()
@@ -51,7 +49,7 @@ class Targets:
             except (EOFError, ValueError) as error:  # empty or cut, as a full disk leaves it
                 print(f"{path}: damaged ({error}); computed again")
         features = self.psi(face).half()
-        if 2 * (row + 1) * features.numel() * features.element_size() <= self.limit:
+        if 2 * (row + 1) * features.numel() * features.element_size() <= LIMIT:
             folder.mkdir(parents=True, exist_ok=True)
             part = path.with_suffix(f".{os.getpid()}.tmp")  # another run may make the same one
             with part.open("wb") as file:

@@ -1,13 +1,11 @@
 """What an iteratively trained method tells the training loop: its phases, and how each of them descends."""
 
-from __future__ import annotations
-
 import abc
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -18,6 +16,7 @@ from datasets.batch import Batch
 from datasets.face import BadInput
 from datasets.pairs import Pairs
 from methods.interface import Context, Method
+from methods.layers import count
 
 FILE = "weights.safetensors"  # in a folder of weights
 Schedule = Literal["exponential", "cosine", "step"]
@@ -110,6 +109,21 @@ class TrainedMethod(Method):
     STORED_IN_HALF: ClassVar[bool] = True
     module: nn.Module
 
+    def __init__(self, options: Mapping[str, Any] | None = None):
+        super().__init__(options)
+        self.module = self.network()
+
+    def network(self) -> nn.Module:
+        """Make the network, its weights drawn from PyTorch's random state; a method may set `module` itself instead."""
+        return nn.Module()
+
+    def redraw(self, seed: int, *others: Callable[[], nn.Module]) -> list[nn.Module]:
+        """Draw the weights from `seed`, and after them those of the modules that `others` make and this returns."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.module = self.network().to(self.device)
+            return [make().to(self.device) for make in others]
+
     @abc.abstractmethod
     def phases(self, context: Context) -> list[Phase]:
         """The phases of training, built on self.device; critics and feature losses are made here, not saved."""
@@ -153,7 +167,7 @@ class TrainedMethod(Method):
         self.module.load_state_dict(tensors)
         self.module.eval()  # for good: several threads may upscale at once
 
-    def to(self, device: torch.device | str, dtype: torch.dtype = torch.float32) -> TrainedMethod:
+    def to(self, device: torch.device | str, dtype: torch.dtype = torch.float32) -> Self:
         super().to(device, dtype)
         # In float32 channels last are twice as fast on a CPU, in float64 half as fast.
         layout = torch.channels_last if dtype is torch.float32 else torch.contiguous_format
@@ -161,7 +175,7 @@ class TrainedMethod(Method):
         return self
 
     def parameters_count(self) -> int:
-        return sum(p.numel() for p in self.module.parameters())
+        return count(self.module)
 
 
 def read_weights(folder: Path) -> dict[str, Tensor]:

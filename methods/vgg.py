@@ -1,7 +1,5 @@
 """VGG-19 up to ReLU3_2, frozen: the features that a feature-wise loss compares (paper, equation 2)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -22,8 +20,8 @@ class VGGFeatures(nn.Module):
     """ReLU3_2 features of images, scaled so that weight 0.01 on their mean squared error is the authors' loss.
 
     path: a safetensors file with the Caffe model's weights under torchvision's names (`features.N.weight`, metadata
-    order: BGR), Path("torchvision") for torchvision's own (downloaded, checksum verified), None for weights drawn from
-    `seed`, and with random_width channels in its first layer in place of 64, which a demonstration can afford. `source`
+    order: BGR), Path("torchvision") for torchvision's own (downloaded, checksum verified), None for random ones, always
+    the same, with random_width channels in the first layer in place of 64, which a demonstration can afford. `source`
     says which was used. padded: False leaves out the convolutions' padding, as the authors do.
 
     The Caffe model sees BGR 0..255 less its mean; its features are divided by 127.5, so that the effective weight is
@@ -35,7 +33,7 @@ class VGGFeatures(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, path: Path | None, seed: int = 0, padded: bool = False, random_width: int = 64):
+    def __init__(self, path: Path | None, padded: bool = False, random_width: int = 64):
         super().__init__()
         padding = 1 if padded else 0
         width = random_width if path is None else 64
@@ -43,7 +41,7 @@ class VGGFeatures(nn.Module):
         layers = {f"features.{n}": nn.Conv2d(i, o, 3, padding=padding) for n, (i, o) in channels.items()}
         self.convolutions = nn.ModuleList(layers.values())
         if path is None:
-            weights, self.source = _random(seed, channels), f"random, width {width}, seed {seed}"
+            weights, self.source = _random(channels), f"random, width {width}, seed 0"
         elif path == TORCHVISION:
             weights, self.source = _torchvision(), "torchvision, IMAGENET1K_V1"
         else:
@@ -74,9 +72,9 @@ class VGGFeatures(nn.Module):
         return found
 
 
-def _random(seed: int, channels: Mapping[int, tuple[int, int]]) -> dict[str, Tensor]:
-    """He-normal weights and zero biases from a seed."""
-    generator = torch.Generator().manual_seed(seed)
+def _random(channels: Mapping[int, tuple[int, int]]) -> dict[str, Tensor]:
+    """He-normal weights of seed 0 and zero biases."""
+    generator = torch.Generator().manual_seed(0)
     weights = {}
     for n, (i, o) in channels.items():
         weights[f"features.{n}.weight"] = torch.randn(o, i, 3, 3, generator=generator) * (2 / (9 * i)) ** 0.5

@@ -1,7 +1,5 @@
 """Bicubic interpolation, the reference that needs no training (paper, Table 1)."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from torch import Tensor

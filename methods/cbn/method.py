@@ -1,16 +1,11 @@
 """CBN as a method: its options, the fit of its shape basis and its loss."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
-from datasets.batch import Batch, is_complete
+from datasets.batch import Batch, in_order, is_complete
 from datasets.components import COMPONENTS, POINTS
 from datasets.degrade import HR, resize
 from datasets.pairs import Pairs
@@ -45,11 +40,11 @@ class CBN(TrainedMethod):
     """Deep cascaded bi-network: estimate the face's shape and double the image, three times."""
 
     Options = Options
+    module: Cascades
 
-    def __init__(self, options: Mapping[str, Any] | None = None):
-        super().__init__(options)
+    def network(self) -> Cascades:
         o = self.options
-        self.module: Cascades = Cascades(o.modes, o.sigma, o.depth, o.width)
+        return Cascades(o.modes, o.sigma, o.depth, o.width)
 
     def fit(self, pairs: Pairs, context: Context) -> None:
         training = pairs.faces["validation"].to_numpy() == 0
@@ -65,7 +60,7 @@ class CBN(TrainedMethod):
         images, shapes = self.module(batch.lr)
         pairs = zip(SIZES, images, strict=True)
         terms = {f"L_p{size}": F.mse_loss(image, resize(batch.hr, size)) for size, image in pairs}
-        landmarks = self.module.basis.in_order(batch.landmarks)
+        landmarks = in_order(batch.landmarks)
         errors = sum(landmark_error(shape, landmarks) for shape in shapes)
         return {**terms, "L_landmarks": self.options.landmark_weight * errors / len(shapes)}, None
 

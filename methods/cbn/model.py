@@ -1,7 +1,5 @@
 """CBN's cascades: estimate the shape, draw masks from it, double the image by two gated branches."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 import torch
@@ -9,6 +7,7 @@ from torch import Tensor, nn
 
 from datasets.degrade import resize
 from methods.cbn.shape import ShapeBasis, groups, masks
+from methods.layers import scaled
 
 SIZES = (32, 64, 128)  # what each cascade makes
 
@@ -31,7 +30,7 @@ def branch(inputs: int, depth: int, width: float) -> nn.Sequential:
 
     The released model's have 12 at 64 and 128 px: 4, 4, 3 and 1.
     """
-    w32, w64, w128 = (max(1, round(c * width)) for c in (32, 64, 128))
+    w32, w64, w128 = scaled(width, 32, 64, 128)
     third = depth // 3
     chain = convolutions(inputs, *[w64] * third, *[w128] * third, *[w32] * (depth - 2 * third - 1), 3)
     last = chain[-1]
@@ -46,7 +45,7 @@ class Locator(nn.Module):
 
     def __init__(self, n_modes: int, width: float):
         super().__init__()
-        w32, w64, w128, w512 = (max(1, round(c * width)) for c in (32, 64, 128, 512))
+        w32, w64, w128, w512 = scaled(width, 32, 64, 128, 512)
         self.features = nn.Sequential(
             convolutions(3, w32, w32), nn.ReLU(), nn.MaxPool2d(2),
             convolutions(w32, w64, w64), nn.ReLU(), nn.MaxPool2d(2),
@@ -64,17 +63,12 @@ class Locator(nn.Module):
         return coefficients + self.head(torch.cat([self.features(2 * image - 1), coefficients], 1))
 
 
-def gated(s: Tensor, high: Tensor, common: Tensor) -> Tensor:
-    """s x high + (1 - s) x common, s in [0, 1] a pixel (B, 1, S, S), the branches (B, 3, S, S)."""
-    return s * high + (1 - s) * common
-
-
 class BiNetwork(nn.Module):
     """Double an image: a common branch, a high-frequency branch that also sees the masks, and the gate between them."""
 
     def __init__(self, n_masks: int, depth: int, width: float):
         super().__init__()
-        w64 = max(1, round(64 * width))
+        [w64] = scaled(width, 64)
         self.common, self.high = branch(3, depth, width), branch(3 + n_masks, depth, width)
         self.gate = convolutions(6 + 3 + n_masks, w64, w64, w64, 1)
 
@@ -83,7 +77,7 @@ class BiNetwork(nn.Module):
         guided = torch.cat([doubled, mask], 1)
         common, high = self.common(doubled), self.high(guided)
         s = torch.sigmoid(self.gate(torch.cat([high, common, guided], 1)))
-        return doubled + gated(s, high, common)
+        return doubled + (s * high + (1 - s) * common)
 
 
 class Cascades(nn.Module):

@@ -1,12 +1,9 @@
 """The deformable face of CBN: a mean of 68 landmarks and its main modes, and masks drawn from landmarks."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from datasets import batch
 from datasets.components import COMPONENTS, MIRROR, POINTS, component_of
 from datasets.face import BadInput
 from datasets.heatmaps import kernels
@@ -37,13 +34,10 @@ class ShapeBasis(nn.Module):
 
     mean: Tensor  # (68, 2), pixels of the 128 px crop
     modes: Tensor  # (K, 68, 2), pixels a standard deviation
-    mirror: Tensor
 
     def __init__(self, n_modes: int):
         super().__init__()
         self.register_buffer("mean", torch.zeros(POINTS, 2))
-        # A tensor, since indexing with a list copies it to the device at every step.
-        self.register_buffer("mirror", torch.tensor(MIRROR), persistent=False)
         self.register_buffer("modes", torch.zeros(n_modes, POINTS, 2))
 
     def fit(self, landmarks: np.ndarray) -> None:
@@ -63,10 +57,6 @@ class ShapeBasis(nn.Module):
         modes *= np.sign(modes[np.abs(modes).argmax(0), range(modes.shape[1])])  # an eigenvector's sign is arbitrary
         self.mean.copy_(torch.from_numpy(data.mean(0).reshape(POINTS, 2)))
         self.modes.copy_(torch.from_numpy(modes.T.reshape(-1, POINTS, 2)))
-
-    def in_order(self, landmarks: Tensor) -> Tensor:
-        """Give mirrored faces (B, 68, 2) iBUG's order back: a batch mirrors positions only, so the jaw runs left."""
-        return batch.in_order(landmarks, self.mirror)
 
     def forward(self, coefficients: Tensor) -> Tensor:
         """Landmarks (B, 68, 2) in pixels of the 128 px crop, from coefficients (B, K)."""

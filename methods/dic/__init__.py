@@ -3,12 +3,4 @@
 from methods.dic.method import DIC
 
 METHOD = DIC
-TINY = {
-    "width": 0.05,
-    "steps": 2,
-    "groups": 2,
-    "fusion_blocks": 1,
-    "epochs_alignment": 1,
-    "epochs": 1,
-    "batch_size": 4,
-}
+TINY = {"width": 0.05, "steps": 2, "groups": 2, "fusion_blocks": 1, "epochs_alignment": 1, "epochs": 1, "batch_size": 4}

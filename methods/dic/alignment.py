@@ -1,7 +1,5 @@
 """DIC's alignment branch: a recurrent hourglass that finds 68 landmarks in each step's SR face."""
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -66,12 +64,7 @@ class Alignment(nn.Module):
         self.head = nn.Sequential(Residual(n, n), nn.Conv2d(n, n, 1), nn.ReLU(), nn.Conv2d(n, POINTS, 1))
 
     def forward(self, image: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Estimate the maps.
-
-        Args:
-            image: SR face in about [0, 1].
-            state: (B, n, 32, 32) of the step before; None in the first step, which sees its own features twice.
-        """
+        """Maps of an SR face in about [0, 1]; without a state, at the first step, from its features twice."""
         features = self.stem(centred(image))
         both = self.compress(torch.cat([features, features if state is None else state], 1))
         maps, state = self.hourglass(both).split(self.n, 1)

@@ -1,14 +1,10 @@
 """Landmark maps: one a landmark, their five groups for the attention, and the four components for the scores."""
 
-from __future__ import annotations
-
-from functools import cache
-
 import torch
 from torch import Tensor
 
-from datasets import batch
-from datasets.components import COMPONENTS, MIRROR, candidates
+from datasets.batch import in_order, is_complete
+from datasets.components import COMPONENTS, candidates
 from datasets.heatmaps import kernels
 
 SIZE = 32  # px of a map
@@ -21,23 +17,10 @@ GROUPS = {
 }
 
 
-@cache
-def _mirror(device: torch.device) -> Tensor:
-    """The order of landmarks in a mirrored face, (68,): made once, since an index from the CPU stops a CUDA graph."""
-    return torch.tensor(MIRROR, device=device)
-
-
-def in_order(landmarks: Tensor) -> Tensor:
-    """Restore iBUG's order in mirrored faces (B, 68, 2); faces with 39 points stay as they are."""
-    return batch.in_order(landmarks, _mirror(landmarks.device))
-
-
 def landmark_maps(landmarks: Tensor, sigma: float) -> Tensor:
     """Draw a Gaussian at each landmark: (B, 68, 2) pixels of the 128 px crop to (B, 68, 32, 32) in [0, 1].
 
-    Args:
-        landmarks: NaN where absent, which makes a map of zeros.
-        sigma: standard deviation in pixels of a 64 px map.
+    sigma: standard deviation in pixels of a 64 px map. A landmark that is absent, NaN, makes a map of zeros.
     """
     kernel = kernels(torch.nan_to_num(landmarks), SIZE, sigma * SIZE / 64)
     known = landmarks.isfinite().all(2)
@@ -53,7 +36,7 @@ def grouped(maps: Tensor, points: int = 68) -> Tensor:
 def true_groups(landmarks: Tensor, sigma: float) -> Tensor:
     """The groups (B, 5, 32, 32) of a perfect alignment branch, from landmarks (B, 68, 2) of 68 or 39 points."""
     maps = landmark_maps(in_order(landmarks), sigma)
-    complete = batch.is_complete(landmarks)[:, None, None, None]
+    complete = is_complete(landmarks)[:, None, None, None]
     return torch.where(complete, grouped(maps, 68), grouped(maps, 39))
 
 

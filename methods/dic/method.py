@@ -1,9 +1,6 @@
 """DIC as a method: its options, its phases and losses, and the maps that its attention sees."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -11,12 +8,12 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
-from datasets.batch import Batch, is_complete
+from datasets.batch import Batch, in_order, is_complete
 from datasets.components import POINTS
 from datasets.face import BadInput
 from datasets.pairs import Pairs
 from methods import options
-from methods.dic.landmarks import components, in_order, landmark_maps, true_groups
+from methods.dic.landmarks import components, landmark_maps, true_groups
 from methods.dic.model import DICNet
 from methods.interface import Context, check_lr
 from methods.layers import evaluating
@@ -42,19 +39,8 @@ class Options(options.Options):
     clip: float = Field(0.0, ge=0, description="bound on the gradient norm; 0 for none")
 
 
-def pixel_loss(images: list[Tensor], hr: Tensor) -> Tensor:
-    """Mean absolute error against HR faces (B, 3, 128, 128), summed over the steps."""
-    return torch.stack([F.l1_loss(image, hr) for image in images]).sum()
-
-
 def landmark_loss(maps: list[Tensor], target: Tensor, known: Tensor) -> Tensor:
-    """Mean squared error of landmark maps (B, 68, 32, 32), summed over the steps.
-
-    Args:
-        maps: of each step.
-        target: the true maps.
-        known: (B,) bool, the faces that count; 0 where there is none.
-    """
+    """Mean squared error of each step's maps (B, 68, 32, 32), summed; of faces that are `known` (B,), 0 if none is."""
     errors = torch.stack([(found - target).square().mean((1, 2, 3)) for found in maps]).sum(0)
     return (errors * known).sum() / known.sum().clamp(min=1)
 
@@ -77,20 +63,14 @@ class DIC(TrainedMethod):
     Options = Options
     module: DICNet
 
-    def __init__(self, options: Mapping[str, Any] | None = None):
-        super().__init__(options)
-        self.module = self._network()
-
-    def _network(self) -> DICNet:
+    def network(self) -> DICNet:
         o = self.options
         return DICNet(o.width, o.steps, o.groups, o.fusion_blocks, aligned=o.heatmaps == "estimated")
 
     def phases(self, context: Context) -> list[Phase]:
         """The alignment branch on HR faces, if there is one, then both branches together; drawn from context.seed."""
         o = self.options
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(context.seed)
-            self.module = self._network().to(self.device)
+        self.redraw(context.seed)
         optimiser = Optimiser("adam", o.lr, schedule="cosine", clip=o.clip)
         both = Phase("collaboration", o.epochs, o.batch_size, self.module, optimiser, self.loss, number=1)
         if self.module.alignment is None or not o.epochs_alignment:
@@ -117,9 +97,9 @@ class DIC(TrainedMethod):
         return {"L_landmarks": landmark_loss([first, second], *self.target(batch))}, None
 
     def loss(self, batch: Batch, epoch: int) -> tuple[dict[str, Tensor], None]:
-        """Pixel loss and, with an alignment branch, `landmark_weight` times the landmark loss."""
+        """Mean absolute error, summed over the steps, and with an alignment branch the weighted landmark loss."""
         images, maps = self.module(batch.lr, self._given(batch))
-        terms = {"L_p": pixel_loss(images, batch.hr)}
+        terms = {"L_p": torch.stack([F.l1_loss(image, batch.hr) for image in images]).sum()}
         if maps:
             terms["L_landmarks"] = self.options.landmark_weight * landmark_loss(maps, *self.target(batch))
         return terms, None
@@ -141,9 +121,6 @@ class DIC(TrainedMethod):
     @property
     def requires_ground_truth(self) -> bool:
         return self.options.heatmaps == "true"
-
-    def upscale(self, lr: Tensor, truth: Batch | None = None) -> Tensor:
-        return self.upscale_and_inspect(lr, truth)[0]
 
     def upscale_and_inspect(self, lr: Tensor, truth: Batch | None = None) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the last step's SR faces, and its maps of the components (B, 4, 32, 32) as "heatmaps"."""

@@ -1,7 +1,5 @@
 """DIC's network: recovery and alignment in turn, step by step."""
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -43,9 +41,7 @@ class DICNet(nn.Module):
     def forward(self, lr: Tensor, given: Tensor | None = None) -> tuple[list[Tensor], list[Tensor]]:
         """SR faces (B, 3, 128, 128), not clamped, and landmark maps (B, 68, 32, 32), of each step.
 
-        Args:
-            lr: LR faces.
-            given: without an alignment branch, the groups' maps (B, 5, 32, 32) for the attention; None: zeros.
+        given: without an alignment branch, the groups' maps (B, 5, 32, 32) for the attention; None: zeros.
         """
         images, maps, state = list[Tensor](), list[Tensor](), None
         enlarged = F.interpolate(lr, scale_factor=8, mode="bilinear", align_corners=False)

@@ -1,7 +1,5 @@
 """DIC's recovery branch: feedback blocks and the attentive fusion with groups of landmark maps."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

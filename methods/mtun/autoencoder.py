@@ -1,7 +1,5 @@
 """The convolutional autoencoder and the deconvolutions: from the LR face to features at 64 px (paper, section 3.2)."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

@@ -1,7 +1,5 @@
 """The decoder: from upright features and heatmaps at 64 px to the SR face (the paper, section 3.2 and figure 2)."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

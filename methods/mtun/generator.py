@@ -1,7 +1,5 @@
 """The multi-task upsampling network: both branches around one spatial transformer (the paper, figure 2)."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch

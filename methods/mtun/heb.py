@@ -1,7 +1,5 @@
 """The heatmap estimation branch: stacked hourglasses with intermediate supervision (paper, sections 3.1 and 3.4)."""
 
-from __future__ import annotations
-
 from torch import Tensor, nn
 
 from datasets.components import COMPONENTS

@@ -1,20 +1,17 @@
-"""MTUN as a method: builds the network, tells the training loop its losses, upscales."""
-
-from __future__ import annotations
+"""MTUN as a method: builds the network, tells the training loop its losses (section 3.3), upscales."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from datasets.batch import Batch
 from datasets.face import BadInput
 from methods.interface import Context, check_lr
-from methods.layers import Discriminator, L_w, evaluating
-from methods.mtun import losses
+from methods.layers import Discriminator, L_w, cross_entropy, evaluating
 from methods.mtun.generator import Generator
 from methods.mtun.options import Options
 from methods.mtun.recipes import RECIPES, Recipe
@@ -34,18 +31,21 @@ class MTUN(TrainedMethod):
     Options = Options
     module: Generator
 
-    def __init__(self, options: Mapping[str, Any] | None = None):
-        super().__init__(options)
-        given = {name: getattr(self.options, name) for name in OVERRIDES}
-        self.recipe: Recipe = dataclasses.replace(
-            RECIPES[self.options.recipe], **{name: value for name, value in given.items() if value is not None}
-        )
-        if self.options.adversarial and self.options.beta < self.recipe.beta_floor:
+    @cached_property
+    def recipe(self) -> Recipe:
+        """The recipe with what the options override."""
+        o = self.options
+        given = {name: value for name in OVERRIDES if (value := getattr(o, name)) is not None}
+        recipe = dataclasses.replace(RECIPES[o.recipe], **given)
+        if o.adversarial and o.beta < recipe.beta_floor:
             raise BadInput(
-                f"params.yaml: MTUN option beta: {self.options.beta}; recipe {self.options.recipe} lowers it to "
-                f"{self.recipe.beta_floor}; give that at least, or set adversarial: false"
+                f"params.yaml: MTUN option beta: {o.beta}; recipe {o.recipe} lowers it to {recipe.beta_floor}; give "
+                "that at least, or set adversarial: false"
             )
-        self.module = Generator(self.options, self.recipe)
+        return recipe
+
+    def network(self) -> Generator:
+        return Generator(self.options, self.recipe)
 
     def phases(self, context: Context) -> list[Phase]:
         """One phase; the network is drawn from context.seed, and its trunk taken from context.trunk, if there is one.
@@ -53,12 +53,13 @@ class MTUN(TrainedMethod):
         context.notes["vgg"] says what L_f compares with.
         """
         o, r = self.options, self.recipe
-        critic = targets = None
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(context.seed)
-            self.module = Generator(o, r).to(self.device)
-            if o.adversarial:
-                critic = Discriminator(o.width, r.inverted_dropout).to(self.device)
+        optimiser = Optimiser(r.optimiser, r.lr, decay=r.decay, floor=r.floor, schedule=r.schedule, warmup=r.warmup)
+        critic = targets = adversary = None
+        if o.adversarial:
+            [critic] = self.redraw(context.seed, lambda: Discriminator(o.width, r.inverted_dropout))
+            adversary = Critic(critic, optimiser, partial(L_D, critic))
+        else:
+            self.redraw(context.seed)
         if context.trunk is not None:
             self.load_trunk(context.trunk)
         elif o.freeze_trunk:
@@ -67,17 +68,13 @@ class MTUN(TrainedMethod):
             psi = VGGFeatures(context.vgg, padded=r.vgg_padded, random_width=o.random_vgg_width).to(self.device)
             context.notes["vgg"] = psi.source
             targets = Targets(psi, context.features)
-        optimiser = Optimiser(r.optimiser, r.lr, decay=r.decay, floor=r.floor, schedule=r.schedule, warmup=r.warmup)
-        adversary = None
-        if critic is not None:
-            adversary = Critic(critic, optimiser, lambda batch, sr: losses.L_D(critic, 2 * batch.hr - 1, sr))
         phase = Phase(
             name="mtun",
             epochs=r.epochs,
             batch_size=r.batch_size,
             module=self.module.branches() if o.freeze_trunk else self.module,
             optimiser=dataclasses.replace(optimiser, lr_multiplier=r.trunk_lr_multiplier),
-            loss=self._loss(targets, critic),
+            loss=partial(self._loss, targets, critic),
             critic=adversary,
             resample_degradation=r.resample_degradation,
             flip=r.flip,
@@ -99,26 +96,23 @@ class MTUN(TrainedMethod):
         self.module.load_state_dict(tensors, strict=False)
 
     def _loss(
-        self, targets: Targets | None, critic: Discriminator | None
-    ) -> Callable[[Batch, int], tuple[dict[str, Tensor], Tensor]]:
+        self, targets: Targets | None, critic: nn.Module | None, batch: Batch, epoch: int
+    ) -> tuple[dict[str, Tensor], Tensor]:
         """Equation 6 by terms, weighted; SR faces in [-1, 1] for the critic."""
-
-        def loss(batch: Batch, epoch: int) -> tuple[dict[str, Tensor], Tensor]:
-            o = self.options
-            given = self.target(batch) if self.requires_ground_truth else None
-            estimates, hr = self.module(batch.lr, frozen=o.freeze_trunk, given=given), 2 * batch.hr - 1
-            terms = {"L_p": losses.L_p(estimates.sr, hr)}
-            if targets is not None:
-                terms["L_f"] = o.alpha * losses.L_f(targets.psi, estimates.sr, targets(batch))
-            if critic is not None:
-                terms["L_U"] = self.beta(epoch) * losses.L_U(critic, estimates.sr)
-            if self.recipe.warp_weight and not o.freeze_trunk:
-                terms["L_w"] = self.recipe.warp_weight * L_w(estimates.warp, batch.warp)
-            if o.stacks:
-                terms["L_h"] = o.heatmap_weight * losses.L_h(estimates.heatmaps, self.target(batch))
-            return terms, estimates.sr
-
-        return loss
+        o = self.options
+        given = self.target(batch) if self.requires_ground_truth else None
+        sr, heatmaps, warp = self.module(batch.lr, frozen=o.freeze_trunk, given=given)
+        terms = {"L_p": F.mse_loss(sr, 2 * batch.hr - 1)}  # equation 1
+        if targets is not None:  # equation 2
+            terms["L_f"] = o.alpha * F.mse_loss(targets.psi(sr), targets(batch))
+        if critic is not None:  # equation 4 with its sign put right
+            terms["L_U"] = self.beta(epoch) * cross_entropy(critic(sr), real=True)
+        if self.recipe.warp_weight and not o.freeze_trunk:
+            terms["L_w"] = self.recipe.warp_weight * L_w(warp, batch.warp)
+        if o.stacks:  # equation 5, summed over the stacks
+            target = self.target(batch)
+            terms["L_h"] = o.heatmap_weight * torch.stack([F.mse_loss(maps, target) for maps in heatmaps]).sum()
+        return terms, sr
 
     def is_frozen(self, name: str) -> bool:
         return self.options.freeze_trunk and name.split(".")[0] in TRUNK
@@ -148,3 +142,9 @@ class MTUN(TrainedMethod):
         if heatmaps:
             estimated["heatmaps" if self.options.heb_at == 64 else "heatmaps_lr"] = heatmaps[-1]
         return ((sr + 1) / 2).clamp(0, 1), estimated
+
+
+def L_D(critic: nn.Module, batch: Batch, sr: Tensor) -> dict[str, Tensor]:
+    """Loss of the discriminator, equation 3 negated, in two terms: -log D(hr) and -log(1 - D(sr)), batch means."""
+    real, fake = critic(2 * batch.hr - 1), critic(sr)
+    return {"L_D_real": cross_entropy(real, real=True), "L_D_sr": cross_entropy(fake, real=False)}

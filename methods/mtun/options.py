@@ -1,8 +1,6 @@
 """Every option of MTUN: its ablations, loss weights and what may override a recipe."""
 
-from __future__ import annotations
-
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -40,7 +38,7 @@ class Options(options.Options):
     trunk_lr_multiplier: float | None = Field(None, ge=0, description="factor on the pretrained trunk's learning rate")
 
     @model_validator(mode="after")
-    def _combinations(self) -> Options:
+    def _combinations(self) -> Self:
         if self.heatmaps != "estimated" and (self.stacks or self.heb_at != 64):
             raise ValueError("option heatmaps: given ones replace the HEB; set stacks: 0, no heb_at")
         if self.authors_trunk and self.stacks:

@@ -1,7 +1,5 @@
 """How MTUN is trained: recipes `paper`, `authors` (their public code) and `tuned`; deviations.yaml has the reasons."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """The trunk of MTUN: all that comes before heatmap branch and decoder, from LR face to upright features at 64 px."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

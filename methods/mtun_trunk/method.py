@@ -1,11 +1,7 @@
 """MTUN's trunk as a method: trained alone, many times as fast an image as the whole network."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping
-from typing import Any
-
 import torch
+import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
@@ -14,7 +10,6 @@ from datasets.batch import Batch
 from methods import options
 from methods.interface import Context, check_lr
 from methods.layers import L_w, evaluating
-from methods.mtun.losses import L_p
 from methods.mtun.options import RecipeName
 from methods.mtun.recipes import RECIPES
 from methods.mtun.trunk import Trunk, initialise_norms
@@ -45,14 +40,10 @@ class MTUNTrunk(TrainedMethod):
     Options = Options
     module: Trunk
 
-    def __init__(self, options: Mapping[str, Any] | None = None):
-        super().__init__(options)
-        self.recipe = RECIPES[self.options.recipe]
-        self.module = self._trunk()
-
-    def _trunk(self) -> Trunk:
-        trunk = Trunk(self.options.width, self.options.autoencoder, self.recipe)
-        initialise_norms(trunk, self.recipe)
+    def network(self) -> Trunk:
+        recipe = RECIPES[self.options.recipe]
+        trunk = Trunk(self.options.width, self.options.autoencoder, recipe)
+        initialise_norms(trunk, recipe)
         return trunk
 
     def phases(self, context: Context) -> list[Phase]:
@@ -61,19 +52,20 @@ class MTUNTrunk(TrainedMethod):
         The RGB head is dropped afterwards.
         """
         o = self.options
-        with torch.random.fork_rng(devices=[]):
+
+        def make_head() -> nn.Module:
             torch.manual_seed(context.seed)
-            self.module = self._trunk().to(self.device)
-            torch.manual_seed(context.seed)
-            head = nn.Conv2d(2 * o.width, 3, 3, padding=1).to(self.device)
+            return nn.Conv2d(2 * o.width, 3, 3, padding=1)
+
+        [head] = self.redraw(context.seed, make_head)
 
         def loss(batch: Batch, epoch: int) -> tuple[dict[str, Tensor], None]:
             _, aligned, warp = self.module.through_trunk(batch.lr)
             target = 2 * degrade.resize(batch.hr, 64).clamp(0, 1) - 1
-            return {"L_w": L_w(warp, batch.warp), "L_64": L_64 * L_p(head(aligned).float(), target)}, None
+            return {"L_w": L_w(warp, batch.warp), "L_64": L_64 * F.mse_loss(head(aligned).float(), target)}, None
 
         trained, optimiser = nn.ModuleList([self.module, head]), Optimiser("adam", o.lr, schedule="cosine")
-        flip = self.recipe.flip
+        flip = RECIPES[o.recipe].flip
         return [Phase("trunk", o.epochs, o.batch_size, trained, optimiser, loss, flip=flip, validate=False)]
 
     def upscale_and_inspect(self, lr: Tensor, truth: Batch | None = None) -> tuple[Tensor, dict[str, Tensor]]:

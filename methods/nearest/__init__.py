@@ -1,7 +1,5 @@
 """The training face whose LR face is nearest to the input in image intensities (paper, Figure 1c)."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,10 +1,8 @@
 """Ma et al.'s position-patch hallucination as a method."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -32,7 +30,7 @@ class Options(options.Options):
     faces: int = Field(0, ge=0, description="training faces, drawn by the run's seed; 0 for all")
 
     @model_validator(mode="after")
-    def _patches_cover_the_face(self) -> Options:
+    def _patches_cover_the_face(self) -> Self:
         if self.overlap >= self.patch or (LR - self.patch) % (self.patch - self.overlap):
             raise ValueError(
                 f"options patch: {self.patch}, overlap: {self.overlap}; overlap is less than patch, and their "
@@ -49,12 +47,20 @@ class PositionPatch(Method):
     def __init__(self, options: Mapping[str, Any] | None = None):
         super().__init__(options)
         self.grid = Grid(self.options.patch, self.options.patch - self.options.overlap)
-        self.moments: Moments | None = None
+        self.moments = Moments.none(self.grid, self.device)
         self.maps: PositionMaps | None = None  # solved at the first upscale, in self.dtype
 
     def fit(self, pairs: Pairs, context: Context) -> None:
-        """Sum moments over the training faces, a chunk at a time."""
-        rows = self._draw(np.flatnonzero(pairs.faces["validation"] == 0), context.seed)
+        """Sum moments over the training faces, a chunk at a time.
+
+        Raises:
+            BadInput: if there are fewer than the option `faces` asks for.
+        """
+        rows = np.flatnonzero(pairs.faces["validation"] == 0)
+        wanted = self.options.faces or len(rows)
+        if not 0 < wanted <= len(rows):
+            raise BadInput(f"params.yaml: PositionPatch option faces: {wanted}; there are {len(rows)} training faces")
+        rows = np.sort(np.random.default_rng(context.seed).permutation(rows)[:wanted])
         moments = Moments.none(self.grid, self.device)
         for start in range(0, len(rows), CHUNK):
             chunk = pairs[rows[start : start + CHUNK]]
@@ -62,23 +68,12 @@ class PositionPatch(Method):
             moments.add(lr, hr, self.grid)
         self.moments, self.maps = moments, None
 
-    def _draw(self, rows: np.ndarray, seed: int) -> np.ndarray:
-        """Draw the rows to fit on out of all training rows.
-
-        Raises:
-            BadInput: if there are fewer than the option `faces` asks for.
-        """
-        wanted = self.options.faces or len(rows)
-        if not 0 < wanted <= len(rows):
-            raise BadInput(f"params.yaml: PositionPatch option faces: {wanted}; there are {len(rows)} training faces")
-        return np.sort(np.random.default_rng(seed).permutation(rows)[:wanted])
-
     def upscale(self, lr: Tensor, truth: Batch | None = None) -> Tensor:
         return self._solved().upscale(check_lr(lr, self.dtype), self.grid).clamp(0, 1)
 
     def save(self, folder: Path) -> None:
         """Store the sums, not the maps: the basis that the solver finds depends on the processor."""
-        sums = {name: tensor.cpu() for name, tensor in vars(self._fitted()).items()}
+        sums = {name: tensor.cpu() for name, tensor in vars(self.moments).items()}
         save_file(sums, folder / MOMENTS)
 
     def load(self, folder: Path) -> None:
@@ -87,11 +82,10 @@ class PositionPatch(Method):
             raise BadInput(f"{path}: no sums; run `dvc repro` or `python -m benchmark train` for this run first")
         self.moments, self.maps = Moments(**load_file(path, device=str(self.device))), None
 
-    def to(self, device: torch.device | str, dtype: torch.dtype = torch.float32) -> PositionPatch:
+    def to(self, device: torch.device | str, dtype: torch.dtype = torch.float32) -> Self:
         super().to(device, dtype)
-        if self.moments is not None:
-            moved = {name: sums.to(device) for name, sums in vars(self.moments).items()}
-            self.moments, self.maps = Moments(**moved), None
+        moved = {name: sums.to(device) for name, sums in vars(self.moments).items()}
+        self.moments, self.maps = Moments(**moved), None
         return self
 
     def parameters_count(self) -> int:
@@ -100,11 +94,6 @@ class PositionPatch(Method):
     def _solved(self) -> PositionMaps:
         """The maps, solved once in float64."""
         if self.maps is None:
-            maps = vars(self._fitted().solve(self.grid))
+            maps = vars(self.moments.solve(self.grid))
             self.maps = PositionMaps(**{name: part.to(self.dtype) for name, part in maps.items()})
         return self.maps
-
-    def _fitted(self) -> Moments:
-        if self.moments is None:
-            raise BadInput("position_patch: not fitted yet; call fit or load first")
-        return self.moments

@@ -21,10 +21,9 @@ exactly, for every x. Below, S, s, r and A are divided by N, which cancels. The 
 HR face, so that averaging their overlaps gives that face back, and A takes in the overlap count.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -100,7 +99,7 @@ class Moments:
     lr_hr: Tensor
 
     @classmethod
-    def none(cls, grid: Grid, device: torch.device) -> Moments:
+    def none(cls, grid: Grid, device: torch.device) -> Self:
         """Make empty sums."""
         positions, d, hr_d = grid.side**2, 3 * grid.patch**2, 3 * (FACTOR * grid.patch) ** 2
         shapes = ((), (positions, 1, d), (3, HR, HR), (positions, d, d), (positions, d, hr_d))

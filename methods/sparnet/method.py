@@ -1,11 +1,7 @@
 """SPARNet as a method: one network, trained on pixels."""
 
-from __future__ import annotations
+from typing import Literal
 
-from collections.abc import Mapping
-from typing import Any, Literal
-
-import torch
 import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
@@ -36,19 +32,13 @@ class SPARNet(TrainedMethod):
     Options = Options
     module: SPARNetwork
 
-    def __init__(self, options: Mapping[str, Any] | None = None):
-        super().__init__(options)
-        self.module = self._network()
-
-    def _network(self) -> SPARNetwork:
+    def network(self) -> SPARNetwork:
         return SPARNetwork(self.options.width, self.options.depth, self.options.attention)
 
     def phases(self, context: Context) -> list[Phase]:
         """Build the one phase, on pixels; the network is initialised from context.seed."""
         o = self.options
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(context.seed)
-            self.module = self._network().to(self.device)
+        self.redraw(context.seed)
         adam = Optimiser("adam", o.lr, schedule=o.schedule, betas=(0.9, 0.99))
         return [Phase("pixel", o.epochs, o.batch_size, self.module, adam, self.loss)]
 

@@ -3,15 +3,13 @@
 Layers and channels are those of the authors' released model, which is 7% larger than the paper's.
 """
 
-from __future__ import annotations
-
 from typing import Literal
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from datasets.degrade import HR, resize
-from methods.layers import DoublingConv2d
+from methods.layers import DoublingConv2d, scaled
 
 Scale = Literal["same", "down", "up"]
 Attention = Literal["2d", "3d"]
@@ -112,7 +110,7 @@ class SPARNetwork(nn.Module):
 
     def __init__(self, width: float = 1.0, depth: int = 10, attention: Attention = "2d"):
         super().__init__()
-        w32, w64, w128 = (max(1, round(channels * width)) for channels in (32, 64, 128))
+        w32, w64, w128 = scaled(width, 32, 64, 128)
 
         def unit(i: int, o: int, size: int, scale: Scale = "same") -> FaceAttentionUnit:
             return FaceAttentionUnit(i, o, size, w64, scale, attention)

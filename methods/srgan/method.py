@@ -1,14 +1,11 @@
 """SRGAN as a method: pre-training on pixels, then content and adversarial loss."""
 
-from __future__ import annotations
+from functools import partial
+from typing import Literal
 
-from collections.abc import Callable, Mapping
-from typing import Any, Literal
-
-import torch
 import torch.nn.functional as F
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
 from datasets.batch import Batch
 from methods import options
@@ -43,17 +40,13 @@ class SRGAN(TrainedMethod):
     Options = Options
     module: SRResNet
 
-    def __init__(self, options: Mapping[str, Any] | None = None):
-        super().__init__(options)
-        self.module = SRResNet(self.options.width, self.options.blocks)
+    def network(self) -> SRResNet:
+        return SRResNet(self.options.width, self.options.blocks)
 
     def phases(self, context: Context) -> list[Phase]:
         """Build both phases, SRResNet on pixels and SRGAN; networks are initialised from context.seed."""
         o = self.options
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(context.seed)
-            self.module = SRResNet(o.width, o.blocks).to(self.device)
-            critic = SRGANDiscriminator(o.critic_width).to(self.device)
+        [critic] = self.redraw(context.seed, lambda: SRGANDiscriminator(o.critic_width))
         targets = None
         if o.content == "vgg":
             vgg = VGGFeatures(context.vgg).to(self.device)
@@ -61,26 +54,12 @@ class SRGAN(TrainedMethod):
             targets = Targets(vgg, context.features)
         adam = Optimiser("adam", o.lr)
         halved = Optimiser("adam", o.lr, schedule="step", step_epochs=max(1, o.epochs_gan // 2), step_factor=0.1)
+        adversary = Critic(critic, halved, lambda batch, sr: critic_loss(critic, 2 * batch.hr - 1, sr))
+        phase = partial(Phase, batch_size=o.batch_size, module=self.module, resample_degradation=o.resample_degradation)
+        gan_loss = partial(self._gan_loss, critic, targets)
         return [
-            Phase(
-                "mse",
-                o.epochs_mse,
-                o.batch_size,
-                self.module,
-                adam,
-                self._pixel_loss,
-                resample_degradation=o.resample_degradation,
-            ),
-            Phase(
-                "gan",
-                o.epochs_gan,
-                o.batch_size,
-                self.module,
-                halved,
-                self._gan_loss(critic, targets),
-                critic=Critic(critic, halved, lambda batch, sr: critic_loss(critic, 2 * batch.hr - 1, sr)),
-                resample_degradation=o.resample_degradation,
-            ),
+            phase("mse", o.epochs_mse, optimiser=adam, loss=self._pixel_loss),
+            phase("gan", o.epochs_gan, optimiser=halved, loss=gan_loss, critic=adversary),
         ]
 
     def _pixel_loss(self, batch: Batch, epoch: int) -> tuple[dict[str, Tensor], Tensor]:
@@ -88,20 +67,16 @@ class SRGAN(TrainedMethod):
         return {"L_p": F.mse_loss(sr, 2 * batch.hr - 1)}, sr
 
     def _gan_loss(
-        self, critic: SRGANDiscriminator, targets: Targets | None
-    ) -> Callable[[Batch, int], tuple[dict[str, Tensor], Tensor]]:
+        self, critic: nn.Module, targets: Targets | None, batch: Batch, epoch: int
+    ) -> tuple[dict[str, Tensor], Tensor]:
         """Content plus 1e-3 of -log D(SR); SR faces in [-1, 1] for the critic."""
-
-        def loss(batch: Batch, epoch: int) -> tuple[dict[str, Tensor], Tensor]:
-            sr, hr = self.module(batch.lr), 2 * batch.hr - 1
-            if targets is None:
-                terms = {"L_p": F.mse_loss(sr, hr)}
-            else:
-                terms = {"L_f": CONTENT * F.mse_loss(targets.psi(sr), targets(batch))}
-            terms["L_U"] = ADVERSARIAL * F.softplus(-critic(sr).float()).mean()
-            return terms, sr
-
-        return loss
+        sr, hr = self.module(batch.lr), 2 * batch.hr - 1
+        if targets is None:
+            terms = {"L_p": F.mse_loss(sr, hr)}
+        else:
+            terms = {"L_f": CONTENT * F.mse_loss(targets.psi(sr), targets(batch))}
+        terms["L_U"] = ADVERSARIAL * F.softplus(-critic(sr).float()).mean()
+        return terms, sr
 
     def upscale(self, lr: Tensor, truth: Batch | None = None) -> Tensor:
         with evaluating(self.module):
@@ -109,6 +84,6 @@ class SRGAN(TrainedMethod):
         return ((sr + 1) / 2).clamp(0, 1)
 
 
-def critic_loss(critic: SRGANDiscriminator, hr: Tensor, sr: Tensor) -> dict[str, Tensor]:
+def critic_loss(critic: nn.Module, hr: Tensor, sr: Tensor) -> dict[str, Tensor]:
     """-log D(HR) - log(1 - D(SR)); faces in [-1, 1]."""
     return {"L_D": F.softplus(-critic(hr).float()).mean() + F.softplus(critic(sr).float()).mean()}

@@ -1,7 +1,5 @@
 """SRGAN's two networks (Ledig et al., CVPR 2017, figure 4): the generator SRResNet and its discriminator."""
 
-from __future__ import annotations
-
 import math
 from itertools import pairwise
 

@@ -1,10 +1,5 @@
 """STN_0 as a method: its network, its two losses, and alignment by it."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping
-from typing import Any
-
 import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
@@ -39,9 +34,8 @@ class STN0(TrainedMethod):
     wants = "unaligned"
     Options = Options
 
-    def __init__(self, options: Mapping[str, Any] | None = None):
-        super().__init__(options)
-        self.module = STN(locnet(3, degrade.LR, LAYERS))
+    def network(self) -> STN:
+        return STN(locnet(3, degrade.LR, LAYERS))
 
     def phases(self, context: Context) -> list[Phase]:
         o = self.options

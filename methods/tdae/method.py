@@ -1,21 +1,17 @@
 """TDAE as a method: its options, its three training phases and their losses."""
 
-from __future__ import annotations
+from collections.abc import Callable
+from typing import Literal
 
-from collections.abc import Callable, Mapping
-from typing import Any, Literal
-
-import numpy as np
 import torch
 import torch.nn.functional as F
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
 from datasets.batch import Batch
-from datasets.pairs import Pairs
 from methods import options
 from methods.interface import Context, check_lr
-from methods.layers import Discriminator, evaluating
+from methods.layers import Discriminator, cross_entropy, evaluating
 from methods.tdae.model import Decoder, Networks, compose
 from methods.trained import Critic, Optimiser, Phase, TrainedMethod
 
@@ -38,16 +34,7 @@ class Options(options.Options):
     lr: float = Field(1e-3, gt=0, description="learning rate")
 
 
-Loss = Callable[[Batch, int, Discriminator | None], tuple[dict[str, Tensor], Tensor | None]]
-
-
-def near_frontal(pairs: Pairs, threshold: float) -> np.ndarray:
-    """Select the faces with less than `threshold` degrees of yaw: (N,) bool."""
-    return (pairs.faces["yaw"].abs() < threshold).to_numpy()
-
-
-def bce(logits: Tensor, real: bool) -> Tensor:
-    return F.binary_cross_entropy_with_logits(logits.float(), torch.full_like(logits, float(real), dtype=torch.float32))
+Loss = Callable[[Batch, int, nn.Module | None], tuple[dict[str, Tensor], Tensor | None]]
 
 
 class TDAE(TrainedMethod):
@@ -55,10 +42,10 @@ class TDAE(TrainedMethod):
 
     wants = "unaligned"
     Options = Options
+    module: Networks
 
-    def __init__(self, options: Mapping[str, Any] | None = None):
-        super().__init__(options)
-        self.module: Networks = Networks(self.options.width)
+    def network(self) -> Networks:
+        return Networks(self.options.width)
 
     def phases(self, context: Context) -> list[Phase]:
         """The first decoder, the encoder on its output, the second decoder on the encoder's; earlier parts stay."""
@@ -74,7 +61,7 @@ class TDAE(TrainedMethod):
         rmsprop = Optimiser("rmsprop", o.lr, decay=0.99, floor=1e-6, warmup=((50, 0.02), (50, 0.2)))
         optimiser = rmsprop if o.optimiser == "rmsprop" else Optimiser("adam", o.lr, schedule="cosine")
         part = getattr(self.module, name)
-        critic, adversary = None, None
+        critic, adversary, frontal_only = None, None, o.frontal_only and not everyone
         if o.adversarial and isinstance(part, Decoder):
             critic = Discriminator(o.critic_width).to(self.device)
             adversary = Critic(critic, optimiser, lambda batch, sr: self._loss_critic(critic, batch, sr))
@@ -86,7 +73,7 @@ class TDAE(TrainedMethod):
             optimiser=optimiser,
             loss=lambda batch, epoch: loss(batch, epoch, critic),
             critic=adversary,
-            faces=(lambda pairs: near_frontal(pairs, o.yaw_threshold)) if o.frontal_only and not everyone else None,
+            faces=(lambda pairs: (pairs.faces["yaw"].abs() < o.yaw_threshold).to_numpy()) if frontal_only else None,
         )
 
     def _noisy(self, batch: Batch) -> Tensor:
@@ -94,31 +81,32 @@ class TDAE(TrainedMethod):
         noisy = batch.lr + self.options.noise * torch.randn_like(batch.lr)
         return 2 * noisy.clamp(0, 1) - 1
 
-    def _loss_decoder(self, batch: Batch, epoch: int, critic: Discriminator | None) -> tuple[dict[str, Tensor], Tensor]:
+    def _loss_decoder(self, batch: Batch, epoch: int, critic: nn.Module | None) -> tuple[dict[str, Tensor], Tensor]:
         sr, _ = self.module.decoder(self._noisy(batch))
         return self._terms(sr, batch, epoch, critic), sr
 
-    def _loss_encoder(self, batch: Batch, epoch: int, critic: Discriminator | None) -> tuple[dict[str, Tensor], None]:
+    def _loss_encoder(self, batch: Batch, epoch: int, critic: nn.Module | None) -> tuple[dict[str, Tensor], None]:
         with evaluating(self.module.decoder):
             hr, _ = self.module.first(self._noisy(batch))
         lr, _ = self.module.encoder(hr)
         return {"L_lr": F.mse_loss(lr, 2 * batch.upright_lr() - 1)}, None
 
-    def _loss_second(self, batch: Batch, epoch: int, critic: Discriminator | None) -> tuple[dict[str, Tensor], Tensor]:
+    def _loss_second(self, batch: Batch, epoch: int, critic: nn.Module | None) -> tuple[dict[str, Tensor], Tensor]:
         with evaluating(self.module.decoder), evaluating(self.module.encoder):
             lr, _ = self.module.upright(self._noisy(batch))
         sr, _ = self.module.second_decoder(lr)
         return self._terms(sr, batch, epoch, critic), sr
 
-    def _terms(self, sr: Tensor, batch: Batch, epoch: int, critic: Discriminator | None) -> dict[str, Tensor]:
+    def _terms(self, sr: Tensor, batch: Batch, epoch: int, critic: nn.Module | None) -> dict[str, Tensor]:
         terms = {"L_p": F.mse_loss(sr, 2 * batch.hr - 1)}
         if critic is not None:
             weight = self.options.adversarial * max(0.99**epoch, 0.5)
-            terms["L_U"] = weight * bce(critic(sr), real=True)
+            terms["L_U"] = weight * cross_entropy(critic(sr), real=True)
         return terms
 
-    def _loss_critic(self, critic: Discriminator, batch: Batch, sr: Tensor) -> dict[str, Tensor]:
-        return {"D_real": bce(critic(2 * batch.hr - 1), real=True) / 2, "D_fake": bce(critic(sr), real=False) / 2}
+    def _loss_critic(self, critic: nn.Module, batch: Batch, sr: Tensor) -> dict[str, Tensor]:
+        real, fake = cross_entropy(critic(2 * batch.hr - 1), real=True), cross_entropy(critic(sr), real=False)
+        return {"D_real": real / 2, "D_fake": fake / 2}
 
     def upscale_and_inspect(self, lr: Tensor, truth: Batch | None = None) -> tuple[Tensor, dict[str, Tensor]]:
         """Return "warp_stn", the first decoder's two STNs as one warp, and "warp_encoder", all four as one."""

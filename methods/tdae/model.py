@@ -1,24 +1,17 @@
 """TDAE's three networks (Yu and Porikli, CVPR 2017; layers from the authors' public code). Images are in [-1, 1]."""
 
-from __future__ import annotations
-
 from functools import reduce
 
 import torch
 from torch import Tensor, nn
 
-from methods.layers import AT_16, AT_32, AUTHORS_64, STN, DoublingConv2d, freeze_bias, locnet
-
-
-def scaled(channels: int, width: float) -> int:
-    """A layer's number of channels at this width, at least 1."""
-    return max(1, round(channels * width))
+from methods.layers import AT_16, AT_32, AUTHORS_64, STN, DoublingConv2d, locnet, normed, scaled
 
 
 def block(i: int, o: int, kernel: int, doubles: bool = False) -> nn.Sequential:
     """Convolution that keeps the size, or `doubles` it by nearest neighbours first; BN, ReLU."""
     conv = DoublingConv2d(i, o, kernel) if doubles else nn.Conv2d(i, o, kernel, padding=kernel // 2)
-    return nn.Sequential(freeze_bias(conv), nn.BatchNorm2d(o), nn.ReLU(inplace=True))
+    return normed(conv, nn.ReLU(inplace=True))
 
 
 def compose(*warps: Tensor) -> Tensor:
@@ -45,7 +38,7 @@ class Decoder(nn.Module):
 
     def __init__(self, aligns: bool, width: float = 1.0):
         super().__init__()
-        w64, w128, w256, w512 = (scaled(c, width) for c in (64, 128, 256, 512))
+        w64, w128, w256, w512 = scaled(width, 64, 128, 256, 512)
         stem = [nn.Conv2d(3, w64, 5, padding=2), nn.ReLU(), nn.Conv2d(w64, w128, 3, padding=1), nn.ReLU()]
         self.stem = nn.Sequential(*stem) if aligns else nn.Identity()
         self.lift = block(w128 if aligns else 3, w512, 3)
@@ -74,7 +67,7 @@ class Encoder(nn.Module):
 
     def __init__(self, width: float = 1.0):
         super().__init__()
-        w32, w64, w128, w256 = (scaled(c, width) for c in (32, 64, 128, 256))
+        w32, w64, w128, w256 = scaled(width, 32, 64, 128, 256)
         self.to_32 = nn.Sequential(block(3, w32, 5), nn.MaxPool2d(2), block(w32, w64, 5), nn.MaxPool2d(2))
         self.at_32, self.stn_32 = block(w64, w128, 3), STN(locnet(w128, 32, AT_32))
         self.pool = nn.MaxPool2d(2)

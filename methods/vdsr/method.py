@@ -1,9 +1,6 @@
 """VDSR as a method: one x2 network, applied three times."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from pydantic import Field
@@ -41,19 +38,13 @@ class VDSR(TrainedMethod):
     Options = Options
     module: VDSRNet
 
-    def __init__(self, options: Mapping[str, Any] | None = None):
-        super().__init__(options)
-        self.module = self._network()
-
-    def _network(self) -> VDSRNet:
+    def network(self) -> VDSRNet:
         return VDSRNet(1 if self.options.colour == "y" else 3, self.options.width, self.options.depth)
 
     def phases(self, context: Context) -> list[Phase]:
         """Build the one phase, on pixels; the network is initialised from context.seed."""
         o = self.options
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(context.seed)
-            self.module = self._network().to(self.device)
+        self.redraw(context.seed)
         optimiser = Optimiser(
             "sgd", o.lr, schedule="step", step_epochs=o.step_epochs, momentum=0.9, weight_decay=1e-4, clip=o.clip
         )

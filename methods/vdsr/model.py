@@ -1,7 +1,5 @@
 """VDSR's network (Kim et al., CVPR 2016): the residual between a bicubic image and the sharp one."""
 
-from __future__ import annotations
-
 from torch import Tensor, nn
 
 

@@ -45,8 +45,7 @@ def test_an_annotator_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPat
 def test_a_face_with_five_points_gets_68_in_its_crop(plain: dict[str, list[Crop]]) -> None:
     crop = plain["celeba"][0]
     assert crop.points == crop.visible.sum() == 68
-    # The crop follows the five given points, not the 68 found; they must still agree roughly.
-    assert np.abs(anchor_points(crop.landmarks)[0] - TEMPLATE).mean() < 15
+    assert np.abs(anchor_points(crop.landmarks)[0] - TEMPLATE).mean() < 15  # it follows the five, not the 68
 
 
 @pytest.mark.slow

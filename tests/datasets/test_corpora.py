@@ -94,11 +94,11 @@ def test_menpo_is_read_whatever_is_done_to_its_files(case: str, plain: dict[str,
     assert contents.unused == {f"semifrontal/{name}": reason for name, reason in unused.items()}
 
 
-@pytest.mark.parametrize("extension", ["bmp", "webp", "tif", "TIFF", "gif", "ppm", "jfif", "jp2", "JPEG"])
-def test_images_of_every_extension_are_found(extension: str, given: Path) -> None:
-    path = given / "menpo" / "semifrontal" / f"{FACE}.png"
-    Image.open(path).save(path.with_suffix(f".{extension}"))
-    path.unlink()
+def test_images_of_every_extension_are_found(given: Path) -> None:
+    paths = sorted((given / "menpo" / "semifrontal").glob("*.png"))
+    for path, extension in zip(paths, ["bmp", "webp", "TIFF", "gif", "jfif", "jp2"], strict=True):
+        Image.open(path).save(path.with_suffix(f".{extension}"))
+        path.unlink()
     assert len(crops(*got(given))) == 8
 
 

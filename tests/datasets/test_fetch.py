@@ -69,23 +69,21 @@ def refused(call: Callable[[], object], *says: str) -> None:
     assert [words for words in says if words not in str(error.value)] == []
 
 
-def zipped(members: dict[str, bytes]) -> bytes:
+def packed(members: dict[str, bytes], kind: str = "zip", of: bytes = tarfile.REGTYPE) -> bytes:
+    """A .zip or .tgz; names as they are, which the libraries would correct. of: what a tar's members are said to be."""
     file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as out:
-        for name, data in members.items():
-            info = zipfile.ZipInfo("x")
-            info.filename = name
-            out.writestr(info, data)
-    return file.getvalue()
-
-
-def tarred(members: dict[str, bytes], kind: bytes = tarfile.REGTYPE) -> bytes:
-    file = io.BytesIO()
-    with tarfile.open(fileobj=file, mode="w:gz") as out:
+    if kind == "zip":
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, data in members.items():
+                member = zipfile.ZipInfo("x")
+                member.filename = name
+                archive.writestr(member, data)
+        return file.getvalue()
+    with tarfile.open(fileobj=file, mode="w:gz") as tar:
         for name, data in members.items():
             info = tarfile.TarInfo(name)
-            info.size, info.type, info.linkname = len(data), tarfile.DIRTYPE if name[-1] == "/" else kind, "/etc/passwd"
-            out.addfile(info, io.BytesIO(data))
+            info.size, info.type, info.linkname = len(data), tarfile.DIRTYPE if name[-1] == "/" else of, "/etc/passwd"
+            tar.addfile(info, io.BytesIO(data))
     return file.getvalue()
 
 
@@ -143,16 +141,8 @@ def test_what_cannot_be_had_names_the_way_by_hand(
         refused(partial(get, options | {"profil": "x"}), "no option 'profil'")
 
 
-@pytest.mark.parametrize("known", [None, f"md5:{hashlib.md5(DATA).hexdigest()}", f"sha256:{SHA.upper()}", SHA])
-def test_a_local_file_is_copied_when_its_checksum_holds(known: str | None, tmp_path: Path) -> None:
-    given, target = tmp_path / "a b.txt", tmp_path / "out" / "b.txt"
-    given.write_bytes(DATA)
-    fetch.fetch_file(str(given), known, target, REMEDY)
-    assert target.read_bytes() == DATA
-
-
-def test_a_local_file_that_is_missing_or_another_is_refused(tmp_path: Path) -> None:
-    path, target = tmp_path / "a.txt", tmp_path / "b.txt"
+def test_a_local_file_is_copied_when_its_checksum_holds_and_else_refused(tmp_path: Path) -> None:
+    path, target = tmp_path / "a b.txt", tmp_path / "out" / "b.txt"
 
     def check(location: Path, known: str | None, *says: str) -> None:
         refused(lambda: fetch.fetch_file(str(location), known, target, REMEDY), str(location), REMEDY, *says)
@@ -163,6 +153,11 @@ def test_a_local_file_that_is_missing_or_another_is_refused(tmp_path: Path) -> N
     check(path, "crc32:00", "crc32")
     check(tmp_path, None)
     assert not target.exists()
+    path.write_bytes(DATA)
+    for known in (None, f"md5:{hashlib.md5(DATA).hexdigest()}", f"sha256:{SHA.upper()}", SHA):
+        fetch.fetch_file(str(path), known, target, REMEDY)
+        assert target.read_bytes() == DATA
+        target.unlink()
 
 
 MEMBERS = {"top/": b"", "top/a.jpg": b"a", "top/deep/b.jpg": b"b", "__MACOSX/top/._a.jpg": b"x", "top/Thumbs.db": b"x"}
@@ -175,10 +170,9 @@ def test_archives_and_folders_are_unpacked_alike(kind: str, tmp_path: Path) -> N
         for name, data in MEMBERS.items():
             (location / name).parent.mkdir(parents=True, exist_ok=True)
             (location / name).write_bytes(data) if data else (location / name).mkdir(exist_ok=True)
-    elif kind == "backslashes":
-        location.write_bytes(zipped({name.replace("/", "\\"): data for name, data in MEMBERS.items()}))
     else:
-        data = zipped(MEMBERS) if kind == "zip" else tarred(MEMBERS)
+        members = {name.replace("/", "\\") if kind == "backslashes" else name: data for name, data in MEMBERS.items()}
+        data = packed(members, "tgz" if kind in ("tgz", "tar") else "zip")
         location.write_bytes(gzip.decompress(data) if kind == "tar" else data)
     fetch.fetch_folder(str(location), None, tmp_path / "raw", REMEDY)
     assert fetch.list_files(tmp_path / "raw") == ["top/a.jpg", "top/deep/b.jpg"]
@@ -186,17 +180,17 @@ def test_archives_and_folders_are_unpacked_alike(kind: str, tmp_path: Path) -> N
 
 
 CLIMBING = ("../x.jpg", "a/../../x.jpg", "/etc/x.jpg", "..\\x.jpg", "C:\\x.jpg", "C:/x.jpg")
-WHOLE = {"zip": zipped({"a.jpg": DATA[:5000]}), "tgz": tarred({"a.jpg": DATA[:5000]})}
+WHOLE = {kind: packed({"a.jpg": DATA[:5000]}, kind) for kind in ("zip", "tgz")}
 FLIPPED = {kind: data[:2500] + bytes([data[2500] ^ 16]) + data[2501:] for kind, data in WHOLE.items()}
 ENCRYPTED = bytearray(WHOLE["zip"])
 ENCRYPTED[6] |= 1
 ENCRYPTED[WHOLE["zip"].index(b"PK\1\2") + 8] |= 1
 UNSAFE = (
-    [(zipped({"a.jpg": b"", name: b""}), "would leave its folder") for name in CLIMBING]
-    + [(tarred({"a.jpg": b"", name: b""}), "would leave its folder") for name in CLIMBING if name != "..\\x.jpg"]
-    + [(tarred({"a.jpg": b""}, kind), "is a link or device") for kind in (b"1", b"2", b"3", b"6")]
-    + [(zipped({"a/1.jpg": b"x", "a\\1.jpg": b"y"}), "appears twice")]
-    + [(zipped({"a": b"x", "a/1.jpg": b"y"}), "is a file and a folder"), (zipped({"a/": b""}), "holds no file")]
+    [(packed({"a.jpg": b"", name: b""}), "would leave its folder") for name in CLIMBING]
+    + [(packed({"a.jpg": b"", name: b""}, "tgz"), "would leave its folder") for name in CLIMBING if name != "..\\x.jpg"]
+    + [(packed({"a.jpg": b""}, "tgz", of), "is a link or device") for of in (b"1", b"2", b"3", b"6")]
+    + [(packed({"a/1.jpg": b"x", "a\\1.jpg": b"y"}), "appears twice")]
+    + [(packed({"a": b"x", "a/1.jpg": b"y"}), "is a file and a folder"), (packed({"a/": b""}), "holds no file")]
     + [(data[: len(data) // 2], "damaged") for data in WHOLE.values()]
     + [(data, "damaged") for data in (*FLIPPED.values(), ENCRYPTED, b"", b"no archive" * 100, WHOLE["tgz"][:-6])]
 )

@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -67,44 +66,34 @@ def test_displayed_is_on_white() -> None:
 HALVES = [data[: len(data) // 2] for data in (JPEG, PNG)]
 
 
-@pytest.mark.parametrize("data", [b"", b"\0" * 100, b"<html></html>", *HALVES, JPEG[:30], JPEG[:2] + b"\xff\xe1"])
-def test_what_is_no_whole_image_is_refused_by_name(data: bytes) -> None:
+@pytest.mark.parametrize("data", [b"", b"\0" * 100, b"<html></html>", *HALVES, JPEG[:30], JPEG[:2] + b"\xff\xe1", None])
+def test_what_is_no_whole_image_is_refused_by_name(data: bytes | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    if data is None:  # a size bomb
+        data = PNG
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     assert not is_rotated(data)
-    with pytest.raises(BadInput, match=r"^folder/a\.jpg: cannot be decoded") as error:
+    with pytest.raises(BadInput, match=r"^folder/a\.jpg: cannot be decoded(?!.*object at)") as error:
         decode(data, "folder/a.jpg")
     assert "\n" not in str(error.value)
-    assert "object at" not in str(error.value)
 
 
-def damage(data: bytes, rng: np.random.Generator) -> bytes:
+def damage(data: bytes, rng: np.random.Generator, tag: bool) -> bytes:
+    """Other bytes in some places, and some bytes fewer; or one other byte amid the EXIF tags."""
     out = bytearray(data)
-    for at in rng.integers(0, len(out), rng.choice([1, 4, 20])):
+    for at in rng.integers(20, 120, 1) if tag else rng.integers(0, len(out), rng.choice([1, 4, 20])):
         out[at] = rng.integers(256)
-    return bytes(out[: rng.integers(1, len(out))] if rng.random() < 0.3 else out)
-
-
-def damage_tag(data: bytes, rng: np.random.Generator) -> bytes:
-    out = bytearray(data)
-    out[rng.integers(20, 120)] = rng.integers(256)
-    return bytes(out)
+    return bytes(out[: rng.integers(1, len(out))] if not tag and rng.random() < 0.3 else out)
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize(("data", "how"), [(JPEG, damage), (PNG, damage), (TAGGED, damage_tag)])
-def test_damage_never_raises_anything_else(data: bytes, how: Callable[..., bytes]) -> None:
+@pytest.mark.parametrize(("data", "tag"), [(JPEG, False), (PNG, False), (TAGGED, True)])
+def test_damage_never_raises_anything_else(data: bytes, tag: bool) -> None:
     rng, decoded, rotated = np.random.default_rng(0), 0, 0
     for _ in range(600):
-        damaged = how(data, rng)
+        damaged = damage(data, rng, tag)
         rotated += is_rotated(damaged)
         with contextlib.suppress(BadInput):
-            image = decode(damaged, "a.jpg", displayed=how is damage_tag)
+            image = decode(damaged, "a.jpg", displayed=tag)
             assert image.shape[2:] == (3,)
             decoded += 1
-    assert 0 < decoded < 600 or how is damage_tag
-    assert 0 < rotated < 600 or how is damage
-
-
-def test_a_size_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
-    with pytest.raises(BadInput, match=r"a\.png"):
-        decode(PNG, "a.png")
+    assert 0 < (rotated if tag else decoded) < 600

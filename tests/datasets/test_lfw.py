@@ -21,7 +21,6 @@ def jpeg(image: np.ndarray) -> bytes:
     return file.getvalue()
 
 
-@pytest.fixture(scope="module")
 def portraits() -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Three synthetic faces of two identities as LFW's are, in the middle of 250 x 250 pixels; 68 landmarks of each."""
     found = {}
@@ -36,11 +35,10 @@ def portraits() -> dict[str, tuple[np.ndarray, np.ndarray]]:
 
 
 @pytest.mark.slow
-def test_lfw_becomes_faces_and_tells_where_there_is_none(
-    portraits: dict[str, tuple[np.ndarray, np.ndarray]], tmp_path: Path
-) -> None:
-    found = {name: jpeg(image) for name, (image, _) in portraits.items()}
-    wide = np.concatenate([portraits[name][0] for name in sorted(portraits, reverse=True)], 1)  # Ann_Lee_0002 amid
+def test_lfw_becomes_faces_and_tells_where_there_is_none(tmp_path: Path) -> None:
+    drawn = portraits()
+    found = {name: jpeg(image) for name, (image, _) in drawn.items()}
+    wide = np.concatenate([drawn[name][0] for name in sorted(drawn, reverse=True)], 1)  # Ann_Lee_0002 amid
     found |= {"Cy/1.jpg": jpeg(wide), "Di/1.jpg": jpeg(np.full((250, 250, 3), 128, np.uint8)), "Di/2.jpg": b""}
     write(tmp_path / "lfw", *found, "README.txt", ".hidden.jpg", "._x.jpg")
     for name, data in found.items():
@@ -53,7 +51,7 @@ def test_lfw_becomes_faces_and_tells_where_there_is_none(
     assert [e.identity for e in contents.faces[:3]] == ["lfw_Ann_Lee", "lfw_Ann_Lee", "lfw_Bo_Ek"]
     assert len({e.photo for e in contents.faces}) == 6
     assert contents.unused == {"lfw/README.txt": "not an image", "lfw/.hidden.jpg": "hidden file"}
-    truths = [points for _, points in portraits.values()]
+    truths = [points for _, points in drawn.values()]
     for entry, truth in zip(contents.faces, [*truths, truths[1] + (250, 0)], strict=False):
         landmarks = lfw.read(tmp_path / "raw", entry).landmarks
         assert len(landmarks) == 68

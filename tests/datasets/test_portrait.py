@@ -9,9 +9,10 @@ from datasets.portrait.drawing import draw
 from datasets.portrait.head import pose_matrix
 
 
-@pytest.mark.parametrize("yaw", [-70.0, -20.0, 0.0, 35.0, 88.0])
+@pytest.mark.parametrize("yaw", [-70.0, -45.0, -20.0, 0.0, 35.0, 45.1, 88.0])
 def test_landmarks_are_projections_of_the_points(yaw: float) -> None:
     drawing = draw(3, 1, 5, yaw)
+    assert len(drawing.landmarks) == (68 if abs(yaw) <= 45 else 39)
     ψ, θ = np.radians([yaw, drawing.view.pitch])
     x, y, z = drawing.points.T
     turned_x, turned_z = x * np.cos(ψ) + z * np.sin(ψ), z * np.cos(ψ) - x * np.sin(ψ)
@@ -29,18 +30,11 @@ def test_mirrored_yaw_mirrors_the_landmarks() -> None:
     np.testing.assert_allclose((left - left.mean(0))[MIRROR] * [-1, 1], right - right.mean(0), atol=0.05)
 
 
-@pytest.mark.parametrize(("yaw", "points"), [(-45.0, 68), (45.0, 68), (45.1, 39), (-60.0, 39), (90.0, 39)])
-def test_scheme_follows_the_yaw(yaw: float, points: int) -> None:
-    assert draw(1, 0, 0, yaw).landmarks.shape == (points, 2)
-
-
 @pytest.mark.parametrize(("yaw", "far"), [(-40.0, range(8)), (40.0, range(9, 17))])
 def test_far_contour_lies_on_the_outline(yaw: float, far: range) -> None:
     drawing = draw(6, 0, 0, yaw, pitch=0.0, roll=0.0)
     own = drawing.points[:17] @ pose_matrix(yaw).T
     beyond = np.sign(yaw) * (drawing.landmarks[:17] - align.transform(drawing.matrix, own[:, :2]))[:, 0]
-    hidden = np.flatnonzero(beyond > 1e-3)
-    assert len(hidden)
-    assert {*hidden} <= {*far}
+    assert {*np.flatnonzero(beyond > 1e-3)} <= {*far}
     assert beyond.min() > -1e-3
     assert beyond.max() > 5

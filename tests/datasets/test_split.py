@@ -34,18 +34,15 @@ def test_groups_are_no_larger_than_needed() -> None:
     assert [groups(faces).tolist().index(label) for label in groups(faces)] == [0, 0, 0, 3, 4]
 
 
-def test_copies_of_a_photograph_stay_together() -> None:
+def test_copies_of_a_photograph_stay_together_and_presplit_faces_on_their_side() -> None:
     faces = [entry(i, f"p{i}", f"f{i}") for i in range(200)]
     alone = split(faces, 0.3, 0.1, 0)
     test, train = np.flatnonzero(alone == "test")[:20], np.flatnonzero(alone == "train")[:20]
     sides = split(faces, 0.3, 0.1, 0, list(zip(test.tolist(), train.tolist(), strict=True)))
     assert (sides[test] == sides[train]).all()
     assert set(sides) == {"train", "validation", "test"}
-
-
-def test_a_presplit_face_stays_on_its_side() -> None:
-    faces = [PresplitEntry("c", f"{i}", "", f"p{i}", f"f{i}", "s", side="test") for i in range(9)]
-    assert set(split([*faces, entry(9, "p", "f")], 0.1, 0.1, 0)[:9]) == {"test"}
+    presplit = [PresplitEntry("c", f"{i}", "", f"p{i}", f"f{i}", "s", side="test") for i in range(9)]
+    assert set(split([*presplit, *faces], 0.1, 0.1, 0)[:9]) == {"test"}
 
 
 def test_fractions_are_kept_in_every_source() -> None:

@@ -37,29 +37,17 @@ def test_bytes_are_those_on_which_the_stored_networks_were_trained(raw: Path) ->
     files, faces = hashlib.sha256(), hashlib.sha256()
     for name, data in pictures(raw).items():
         files.update(name.encode() + data)
-    for entry in synthetic.verify(raw, {}).faces:
+    contents, identities = synthetic.verify(raw, {}), dict[str, set[int]]()
+    for entry in contents.faces:
         crop = crop_face(entry.corpus, raw / entry.corpus, entry, "dlib")
         assert isinstance(crop, Crop)
         faces.update(f"{entry.name} {entry.identity} {crop.points} {crop.yaw:.2f}".encode() + crop.hr.tobytes())
+        assert len(synthetic.read(raw, entry).landmarks) in ((5,) if entry.corpus == "celeba" else (39, 68))
+        identities.setdefault(entry.corpus, set()).add(int(entry.identity.split("_")[-1]))
+    assert identities["menpo"].isdisjoint(identities["celeba"])
+    assert (contents.unused, {face.source for face in contents.faces}) == ({}, {"synthetic"})
     assert files.hexdigest() == "056fe08c79a4c5910b9a9bf8283c9b5c157157ad0c02401e8c3a4d6cbf7759c5"
     assert faces.hexdigest() == "1ef8fb5073aa507bf512bba927f9cad8cf42ec0a5384235130501c7455183d5b"
-
-
-@pytest.mark.slow
-def test_real_readers_read_every_face(raw: Path) -> None:
-    contents = synthetic.verify(raw, {})
-    assert len(contents.faces) == FACES
-    assert contents.unused == {}
-    assert {face.source for face in contents.faces} == {"synthetic"}
-    identities: dict[str, set[int]] = {"menpo": set(), "celeba": set()}
-    for entry in contents.faces:
-        face = synthetic.read(raw, entry)
-        assert len(face.landmarks) in ((5,) if entry.corpus == "celeba" else (39, 68))
-        assert (face.landmarks > 0).all()
-        assert (face.landmarks < [face.image.shape[1] - 1, face.image.shape[0] - 1]).all()
-        identities[entry.corpus].add(int(entry.identity.split("_")[-1]))
-    assert all(identities.values())
-    assert identities["menpo"].isdisjoint(identities["celeba"])
 
 
 @pytest.mark.slow

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from datasets.batch import Batch
-from methods.trained import Phase
+from methods.interface import create
+from methods.trained import Phase, TrainedMethod
 
 CPU = torch.device("cpu")
 assert_same = partial(torch.testing.assert_close, rtol=0, atol=0)
@@ -17,6 +18,14 @@ assert_same = partial(torch.testing.assert_close, rtol=0, atol=0)
 def tiny(name: str) -> dict[str, Any]:
     """Options that make a method small enough to test."""
     return getattr(importlib.import_module(f"methods.{name}"), "TINY", {})
+
+
+def made(name: str, **options: Any) -> TrainedMethod:
+    """A small method that is trained, of seed 0."""
+    torch.manual_seed(0)
+    method = create(name, tiny(name) | options)
+    assert isinstance(method, TrainedMethod)
+    return method
 
 
 def total(terms: dict[str, Tensor]) -> Tensor:

@@ -14,10 +14,9 @@ from datasets.face import BadInput
 from datasets.pairs import Pairs
 from methods.cbn import CBN, TINY
 from methods.cbn.method import landmark_error
-from methods.cbn.model import BiNetwork, Cascades, Locator, branch
+from methods.cbn.model import BiNetwork, Cascades
 from methods.cbn.shape import ShapeBasis, groups, masks
 from methods.interface import Context
-from methods.layers import count
 from tests.methods.common import CPU, assert_same
 
 
@@ -35,17 +34,12 @@ def basis_of(landmarks: np.ndarray, modes: int) -> ShapeBasis:
     return basis
 
 
-def test_basis_reproduces_the_landmarks_it_was_fitted_on() -> None:
+def test_basis_spans_its_landmarks_by_orthogonal_modes_scaled_by_standard_deviation() -> None:
     data = shapes(30)
     basis = basis_of(data, 7)  # three directions, their mirror images and the one between the two means
-    target = torch.from_numpy(data) - basis.mean
-    coefficients = torch.linalg.lstsq(basis.modes.flatten(1).double().T, target.flatten(1).T).solution.T
+    target, flat = torch.from_numpy(data) - basis.mean, basis.modes.flatten(1).double()
+    coefficients = torch.linalg.lstsq(flat.T, target.flatten(1).T).solution.T
     torch.testing.assert_close(basis(coefficients.float()).double(), torch.from_numpy(data), rtol=0, atol=1e-3)
-
-
-def test_basis_modes_are_orthogonal_and_scaled_by_standard_deviation() -> None:
-    data = shapes(30)
-    flat = basis_of(data, 7).modes.flatten(1).double()
     products = flat @ flat.T
     torch.testing.assert_close(products, products.diag().diag(), rtol=0, atol=1e-3)
     data = np.concatenate([data, data[:, MIRROR] * [-1, 1] + [127, 0]]).reshape(60, -1)
@@ -53,33 +47,16 @@ def test_basis_modes_are_orthogonal_and_scaled_by_standard_deviation() -> None:
     np.testing.assert_allclose(products.diag().numpy(), expected, rtol=1e-4)
 
 
-def test_basis_leaves_out_faces_with_fewer_points() -> None:
-    data, profile = shapes(30), np.full((1, 68, 2), np.nan)
-    profile[:, :39] = 1000
-    assert_same(basis_of(np.concatenate([data, profile]), 4).state_dict(), basis_of(data, 4).state_dict())
-    with pytest.raises(BadInput, match="68 landmarks"):
-        basis_of(profile, 4)
-
-
-def test_fit_uses_no_landmark_of_the_validation_fold(pairs: Pairs) -> None:
+def test_fit_leaves_out_faces_with_fewer_points_and_the_validation_fold(pairs: Pairs) -> None:
     data = shapes(24).astype(np.float32)
-    expected = basis_of(data[:20], 3).mean
+    data[3, 39:] = np.nan
+    expected = basis_of(np.delete(data[:20], 3, 0), 3).state_dict()
     data[20:] += 1000
     method = CBN({"width": 0.1, "modes": 3})
     method.fit(replace(pairs, landmarks=data), Context(CPU, train=lambda *_: None))
-    assert_same(method.module.basis.mean, expected)
-
-
-def test_in_order_undoes_a_mirrored_batch_and_leaves_others() -> None:
-    straight = torch.from_numpy(shapes(2)).float()
-    mirrored = straight * torch.tensor([-1.0, 1.0]) + torch.tensor([127.0, 0.0])
-    assert_same(ShapeBasis(6).in_order(straight), straight)
-    assert_same(ShapeBasis(6).in_order(mirrored), mirrored[:, MIRROR])
-
-
-def test_every_landmark_belongs_to_one_mask() -> None:
-    assert_same(groups().sum(0), torch.ones(68))
-    assert groups().sum(1).tolist() == [12, 9, 20, 17, 10]
+    assert_same(method.module.basis.state_dict(), expected)
+    with pytest.raises(BadInput, match="68 landmarks"):
+        basis_of(data[3:4], 4)
 
 
 @pytest.mark.parametrize("size", [32, 64, 128])
@@ -106,14 +83,6 @@ def test_the_gate_mixes_the_branch_without_masks_and_that_with_them(bias: float,
     assert torch.equal(network(image, mask), network(image, torch.zeros_like(mask))) == (s == 0)
 
 
-def test_parameter_counts_at_full_width() -> None:
-    """Of the released model's layers."""
-    assert count(branch(3, 5, 1.0)) == 122_659
-    assert count(branch(3, 12, 1.0)) == 685_443
-    assert count(BiNetwork(5, 12, 1.0)) == 1_456_327
-    assert count(Locator(20, 1.0)) == 1_414_580
-
-
 def test_cascades_double_three_times_and_start_at_the_mean_shape() -> None:
     torch.manual_seed(0)
     network = Cascades(4, 1.5, 6, 0.1)
@@ -135,17 +104,12 @@ def test_landmark_error_counts_faces_with_all_points_only() -> None:
     assert landmark_error(estimate, target[1:].expand(2, -1, -1)).item() == 0
 
 
-def test_loss_has_a_term_for_each_image_and_one_for_the_landmarks(batch: Batch) -> None:
+def test_loss_and_inspection_use_every_image_and_the_landmarks(batch: Batch) -> None:
     [phase] = CBN(TINY).phases(Context(CPU))
-    terms, sr = phase.loss(batch, 0)
-    assert sr is None
-    assert set(terms) == {"L_p32", "L_p64", "L_p128", "L_landmarks"}
-
-
-def test_inspect_draws_the_components_over_the_upright_face() -> None:
+    assert set(phase.loss(batch, 0)[0]) == {"L_p32", "L_p64", "L_p128", "L_landmarks"}
+    assert groups().sum(1).tolist() == [12, 9, 20, 17, 10]
     method = CBN({"width": 0.1, "modes": 3})
     method.module.basis.fit(shapes(20))
     maps = method.upscale_and_inspect(torch.rand(2, 3, 16, 16))[1]["heatmaps"]
-    assert maps.shape == (2, 4, 64, 64)
     x, y = ((method.module.basis.mean[30] + 0.5) / 2 - 0.5).round().long()  # the tip of the nose
     assert maps[0, 1, y, x] > 0.5

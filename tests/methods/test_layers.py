@@ -8,11 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from datasets import degrade
-from datasets.face import BadInput
 from methods.layers import (
     AT_16,
-    AT_32,
-    PAPER_64,
     STN,
     WARP_UNITS,
     Discriminator,
@@ -20,7 +17,6 @@ from methods.layers import (
     L_w,
     PlainDropout2d,
     Residual,
-    count,
     evaluating,
     locnet,
 )
@@ -37,11 +33,6 @@ def fixed_stn(warp: Tensor, **options) -> STN:
     return stn
 
 
-def test_locnet_refuses_layers_that_leave_nothing() -> None:
-    with pytest.raises(BadInput, match="16 px"):
-        locnet(3, 16, PAPER_64)
-
-
 def test_stn_starts_as_the_identity() -> None:
     image = torch.rand(2, 3, 16, 16)
     turned, warp = STN(locnet(3, 16, AT_16))(image)
@@ -53,11 +44,11 @@ def test_stn_starts_as_the_identity() -> None:
 @pytest.mark.parametrize("half", [False, True])
 @pytest.mark.parametrize("known", WARP)
 def test_stn_undoes_a_warp_in_full_precision_exactly_as_the_oracle_does(known: Tensor, half: bool) -> None:
-    image, features = torch.rand(2, 3, 16, 16), torch.rand(2, 5, 16, 16)
+    image = torch.rand(2, 3, 16, 16)
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
-        turned, warp = fixed_stn(known)(image, features)
+        turned, warp = fixed_stn(known)(image)
     torch.testing.assert_close(warp, known.expand(2, 4), rtol=0, atol=1e-7)
-    assert_same(turned, degrade.resample(features, warp))
+    assert_same(turned, degrade.resample(image, warp))
 
 
 @pytest.mark.parametrize("known", WARP)
@@ -69,25 +60,6 @@ def test_stn_in_corner_units_is_torch_align_corners(known: Tensor) -> None:
     grid = F.affine_grid(torch.tensor([[[cos, -sin, tx], [sin, cos, ty]]]), [1, 3, 16, 16], align_corners=True)
     torch.testing.assert_close(turned, F.grid_sample(image, grid, align_corners=True), rtol=0, atol=1e-5)
     assert_same(turned, degrade.resample(image, warp))  # the warp is in box units
-
-
-@pytest.mark.slow
-def test_stn_learns_known_rotations_from_the_upright_image_alone() -> None:
-    torch.manual_seed(0)
-    image = degrade.resize(torch.rand(1, 3, 3, 3, generator=torch.Generator().manual_seed(4)), 32).clamp(0, 1)
-    angles = torch.linspace(-0.6, 0.6, 9)
-    warps = torch.stack([angles, *torch.tensor([[1.0], [0.0], [0.0]]).expand(3, 9)], 1)
-    turned = degrade.resample(image.expand(9, -1, -1, -1), degrade.inverse(warps))
-    # What a warp there and back leaves of the image: the corners are lost.
-    target, known = degrade.resample(turned, warps), slice(8, 24)
-    stn = STN(locnet(3, 32, AT_32))
-    optimiser = torch.optim.Adam(stn.parameters(), lr=2e-3)
-    for _ in range(250):
-        optimiser.zero_grad()
-        F.mse_loss(stn(turned)[0][..., known, known], target[..., known, known]).backward()
-        optimiser.step()
-    error = torch.rad2deg((stn(turned)[1][:, 0] - angles).abs())
-    assert error.max() < 2
 
 
 def test_loss_of_the_stn_is_a_mean_of_squares_in_its_units() -> None:
@@ -115,7 +87,6 @@ def test_residual_is_the_sum_of_its_published_layers() -> None:
 
 
 def test_discriminator_gives_a_logit_a_face_and_scales_with_its_width() -> None:
-    assert count(Discriminator()) == 6_859_425  # as published
     critic = Discriminator(width=2).eval()
     faces = torch.rand(3, 3, 128, 128)
     assert critic(faces).shape == (3,)
@@ -137,10 +108,8 @@ def test_plain_dropout_keeps_the_scale_in_training_and_lowers_it_in_evaluation()
 def test_evaluating_gives_the_mode_back(training: bool) -> None:
     module = nn.Linear(2, 2).train(training)
     with evaluating(module):
-        assert not module.training
-        assert not module(torch.rand(1, 2)).requires_grad
-    assert module.training is training
-    assert module(torch.rand(1, 2)).requires_grad
+        assert (module.training, module(torch.rand(1, 2)).requires_grad) == (False, False)
+    assert (module.training, module(torch.rand(1, 2)).requires_grad) == (training, True)
 
 
 @pytest.mark.parametrize("kernel", [3, 5])

@@ -49,50 +49,48 @@ def test_kept_features_are_the_networks_own_in_half_precision(kept: Tensor, dire
     assert files(tmp_path) == ["0.npy", "2m.npy", "5.npy"]
 
 
-def test_what_is_read_does_not_depend_on_the_batch_that_made_it(
-    psi: VGGFeatures, some: Batch, kept: Tensor, pairs: Pairs, tmp_path: Path
+def test_what_is_read_is_not_made_again_and_does_not_depend_on_the_batch_that_made_it(
+    psi: VGGFeatures, some: Batch, kept: Tensor, pairs: Pairs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     faces = DeviceFaces(pairs, CPU)
     for row, mirrored in zip(ROWS, MIRROR, strict=True):
         Targets(psi, tmp_path / "one by one")(faces.batch(row[None], None, mirrored[None]))
-    assert_same(Targets(psi, tmp_path / "one by one")(some), kept)
-
-
-def test_kept_features_are_read_and_not_made_again(
-    psi: VGGFeatures, some: Batch, kept: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
     monkeypatch.setattr(VGGFeatures, "forward", lambda *_: pytest.fail("made again"))
-    assert_same(Targets(psi, tmp_path)(some), kept)
+    for folder in (tmp_path, tmp_path / "one by one"):
+        assert_same(Targets(psi, folder)(some), kept)
 
 
-@pytest.mark.parametrize("left", [0, 60, 150])
 def test_a_file_that_a_full_disk_cut_is_named_and_computed_again(
-    left: int, psi: VGGFeatures, some: Batch, kept: Tensor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    psi: VGGFeatures, some: Batch, kept: Tensor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    cut = min(tmp_path.rglob("*.npy"))
-    cut.write_bytes(cut.read_bytes()[:left])
+    cuts = sorted(tmp_path.rglob("*.npy"))
+    for path, left in zip(cuts, (0, 60, 150), strict=True):
+        path.write_bytes(path.read_bytes()[:left])
     for _ in range(2):
         assert_same(Targets(psi, tmp_path)(some), kept)
-    assert capsys.readouterr().out.count(f"{cut}: damaged") == 1
+    said = capsys.readouterr().out
+    assert [said.count(f"{path}: damaged") for path in cuts] == [1, 1, 1]
 
 
-@pytest.mark.usefixtures("kept")
-@pytest.mark.parametrize(("options", "scale"), [({"seed": 1}, 1), ({"padded": True}, 1), ({}, 2)])
-def test_another_network_has_features_of_its_own(options: dict, scale: float, some: Batch, tmp_path: Path) -> None:
-    other = VGGFeatures(None, random_width=4, **options)
+@pytest.mark.parametrize(("padded", "factor", "scale"), [(False, 2, 1), (True, 1, 1), (False, 1, 2)])
+def test_another_network_or_precision_has_features_of_its_own(
+    padded: bool, factor: float, scale: float, psi: VGGFeatures, some: Batch, kept: Tensor, tmp_path: Path
+) -> None:
+    other = VGGFeatures(None, padded=padded, random_width=4)
+    other.convolutions[0].weight *= factor
     other.scale *= scale
     assert_close_to_half(Targets(other, tmp_path)(some), other(2 * some.hr - 1))
-
-
-def test_another_precision_has_features_of_its_own(psi: VGGFeatures, some: Batch, kept: Tensor, tmp_path: Path) -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert not torch.equal(Targets(psi, tmp_path)(some), kept)
     assert_same(Targets(psi, tmp_path)(some), kept)
 
 
-def test_faces_beyond_the_bound_are_not_kept(psi: VGGFeatures, some: Batch, direct: Tensor, tmp_path: Path) -> None:
-    limit = 2 * 3 * 2 * direct[0].numel()  # three faces and their mirror images, of two bytes a number
-    assert_close_to_half(Targets(psi, tmp_path, limit)(some), direct)
+def test_faces_beyond_the_bound_are_not_kept(
+    psi: VGGFeatures, some: Batch, direct: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Three faces and their mirror images, of two bytes a number.
+    monkeypatch.setattr("methods.targets.LIMIT", 2 * 3 * 2 * direct[0].numel())
+    assert_close_to_half(Targets(psi, tmp_path)(some), direct)
     assert files(tmp_path) == ["0.npy", "2m.npy"]
 
 

@@ -7,15 +7,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from datasets import degrade
 from datasets.batch import Batch
 from datasets.pairs import Pairs
 from methods.interface import Context
-from methods.layers import STN, count
+from methods.layers import STN
 from methods.tdae import TDAE
-from methods.tdae.model import Decoder, Encoder, compose
+from methods.tdae.model import compose
 from methods.trained import Phase
 from tests.methods.common import CPU, assert_reached, assert_same, total
 
@@ -40,30 +40,17 @@ def made(**options: object) -> tuple[TDAE, list[Phase]]:
     return method, method.phases(Context(CPU))
 
 
-def test_parameter_counts_of_the_authors_layers() -> None:
-    assert count(Decoder(aligns=True)) == 4_038_291
-    assert count(Decoder(aligns=False)) == 2_225_155
-    assert count(Encoder()) == 646_083
-
-
-def matrix3(warp: Tensor) -> Tensor:
-    bottom = torch.tensor([0.0, 0.0, 1.0], dtype=warp.dtype).expand(len(warp), 1, 3)
-    return torch.cat([degrade.matrix(warp), bottom], 1)
-
-
-def test_composed_warp_is_the_product_of_the_matrices() -> None:
+def test_composed_warp_acts_as_one_warp_after_the_other() -> None:
     warps = [degrade.sample_warps(5, torch.Generator().manual_seed(s)).double() for s in range(4)]
-    first, second, third, fourth = map(matrix3, warps)
-    torch.testing.assert_close(matrix3(compose(*warps)), first @ second @ third @ fourth, rtol=0, atol=1e-9)
+    points = moved = torch.rand(5, 7, 2, dtype=torch.float64)
+    for warp in reversed(warps):  # a point goes through the last warp first
+        moved = degrade.warp_points(moved, warp)
+    torch.testing.assert_close(degrade.warp_points(points, compose(*warps)), moved, rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize(
     ("options", "frontal_only"),
-    [
-        ({}, [True, True, True]),
-        ({"retrain_decoder": True}, [True, True, False]),
-        ({"frontal_only": False}, [False, False, False]),
-    ],
+    [({}, [True] * 3), ({"retrain_decoder": True}, [True, True, False]), ({"frontal_only": False}, [False] * 3)],
 )
 def test_phases_see_the_faces_below_the_threshold_of_yaw_or_all(
     options: dict, frontal_only: list[bool], pairs: Pairs
@@ -93,30 +80,15 @@ def test_a_phase_trains_all_of_its_part_and_leaves_the_others_as_they_are(batch:
     assert any("running_mean" in k for k in changed)
 
 
-def test_critics_belong_to_the_decoders_and_see_both_kinds(batch: Batch) -> None:
-    first, encoder, second = made()[1]
+def test_decoders_have_critics_whose_weight_decays_to_half(batch: Batch) -> None:
+    first, encoder, second = made(adversarial=0.02)[1]
     assert encoder.critic is None
     assert first.critic.module is not second.critic.module
-    sr = first.loss(batch, 0)[1].detach()
-    critic = first.critic.module.eval()
-    terms = {name: term.item() for name, term in first.critic.loss(batch, sr).items()}
-    real, fake = torch.sigmoid(critic(2 * batch.hr - 1)), torch.sigmoid(critic(sr))
-    expected = {"D_real": -real.log().mean().item() / 2, "D_fake": -(1 - fake).log().mean().item() / 2}
-    assert terms == pytest.approx(expected, rel=1e-4)
-
-
-@pytest.mark.parametrize(("epoch", "factor"), [(0, 1.0), (1, 0.99), (10, 0.99**10), (500, 0.5)])
-def test_adversarial_weight_decays_to_half(batch: Batch, epoch: int, factor: float) -> None:
-    phase = made(adversarial=0.02)[1][2]
-    critic = phase.critic.module.eval()
-    terms, sr = phase.loss(batch, epoch)
-    bce = -torch.log(torch.sigmoid(critic(sr))).mean()
-    assert terms["L_U"].item() == pytest.approx(0.02 * factor * bce.item(), rel=1e-4)
-
-
-def test_without_adversarial_loss_there_is_no_critic(batch: Batch) -> None:
+    second.critic.module.eval()
+    start, *later = (second.loss(batch, epoch)[0]["L_U"].item() for epoch in (0, 1, 10, 500))
+    assert [loss / start for loss in later] == pytest.approx([0.99, 0.99**10, 0.5], rel=1e-4)
     _, phases = made(adversarial=0.0)
-    assert all(phase.critic is None for phase in phases)
+    assert [phase.critic for phase in phases] == [None] * 3
     assert set(phases[0].loss(batch, 0)[0]) == {"L_p"}
 
 
@@ -135,9 +107,6 @@ def test_inspect_reports_the_decoders_warp_and_that_of_all_stns() -> None:
     turns = [(0.1, 0.9), (0.2, 1.0), (0.05, 1.1), (-0.1, 1.0)]
     for stn, (rotation, scale) in zip(stns(method), turns, strict=True):
         stn.locnet[-1].bias.data.copy_(torch.tensor([rotation, scale, 0.0, 0.0]))
-    seen = method.upscale_and_inspect(torch.rand(2, 3, 16, 16))[1]
-    expected = {
-        "warp_stn": torch.tensor([[0.3, 0.9, 0, 0]] * 2),
-        "warp_encoder": torch.tensor([[0.25, 0.99, 0, 0]] * 2),
-    }
+    seen = method.upscale_and_inspect(torch.rand(1, 3, 16, 16))[1]
+    expected = {"warp_stn": torch.tensor([[0.3, 0.9, 0, 0]]), "warp_encoder": torch.tensor([[0.25, 0.99, 0, 0]])}
     torch.testing.assert_close(seen, expected, rtol=1e-5, atol=1e-6)

@@ -1,6 +1,7 @@
 """VGG-19's features against torchvision's own layers, and its weights."""
 
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from torchvision.models import VGG19_Weights, vgg
 
 from datasets.face import BadInput
 from methods.vgg import TORCHVISION, VGGFeatures
+from tests.methods.common import assert_same
 
 CAFFE = Path("../shared/weights/vgg19_conv1_1-conv3_2_bgr255.safetensors")
 
@@ -61,29 +63,21 @@ def test_torchvision_weights_see_standardised_rgb(weights: dict[str, Tensor], mo
     image = torch.rand(1, 3, 64, 64)
     monkeypatch.setattr(VGG19_Weights, "get_state_dict", lambda *_, **__: weights)
     psi = VGGFeatures(TORCHVISION, padded=True)
+    monkeypatch.setattr(VGG19_Weights, "get_state_dict", MagicMock(side_effect=OSError("no route to host")))
+    with pytest.raises(BadInput, match="no route to host"):
+        VGGFeatures(TORCHVISION)
     assert "torchvision" in psi.source
     standardised = VGG19_Weights.IMAGENET1K_V1.transforms(crop_size=64, resize_size=64)(image)
     expected = reference_layers(weights, padded=True)(standardised)
     torch.testing.assert_close(psi(image * 2 - 1), expected * 0.452, rtol=1e-4, atol=1e-4)
 
 
-def test_torchvision_download_fails_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    def offline(*_, **__):
-        raise OSError("no route to host")
-
-    monkeypatch.setattr(VGG19_Weights, "get_state_dict", offline)
-    with pytest.raises(BadInput, match="no route to host"):
-        VGGFeatures(TORCHVISION)
-
-
-def test_random_vgg_follows_its_seed_alone() -> None:
-    image = torch.rand(1, 3, 64, 64) * 2 - 1
+def test_random_vgg_is_always_the_same() -> None:
     torch.manual_seed(0)
-    first = VGGFeatures(None, seed=5)
+    first = VGGFeatures(None)
     torch.manual_seed(1)
-    assert torch.equal(first(image), VGGFeatures(None, seed=5)(image))
-    assert not torch.equal(first(image), VGGFeatures(None, seed=6)(image))
-    assert first.source == "random, width 64, seed 5"
+    assert_same(VGGFeatures(None).state_dict(), first.state_dict())
+    assert first.source == "random, width 64, seed 0"
 
 
 def test_unfit_vgg_files_are_refused_in_one_line(weights: dict[str, Tensor], tmp_path: Path) -> None:
