@@ -41,12 +41,6 @@ def store(name: str, seed: int = 0) -> None:
     (folder / RECORD).write_text(json.dumps(record_of(run, seed)))
 
 
-def change_run(name: str, **items: Any) -> config.Run:
-    """The run with these items changed in params.yaml."""
-    experiments.write(Path(), BLOCK | {"runs": {**BLOCK["runs"], name: BLOCK["runs"][name] | items}})
-    return config.load().run(name)
-
-
 def run_predict(name: str) -> None:
     predict.main(predict.parser().parse_args(["--run", name, "--device", "cpu"]))
 
