@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from benchmark import cli, config
 from benchmark.runs import external
-from benchmark.runs.fingerprint import images_usable, is_scored
+from benchmark.runs.fingerprint import images_up_to_date, is_scored
 from benchmark.runs.provenance import RECORD, data_hash, read_json
 from benchmark.scoring.estimates import SIGMA, error_rows, score_estimates
 from benchmark.scoring.metrics import COLUMNS, DECIMALS, luma, psnr, ssim
@@ -30,7 +30,7 @@ VERSION = 1  # raise it when the same images must get other scores
 def main(arguments: argparse.Namespace) -> None:
     experiment = config.load(arguments.experiment)
     run = experiment.run(arguments.run)
-    here = [seed for seed in run.seeds if images_usable(run, seed)]
+    here = [seed for seed in run.seeds if images_up_to_date(run, seed)]
     kept = kept_scores(run, [seed for seed in run.seeds if seed not in here])
     if not here:
         command = f"python -m benchmark predict --experiment {experiment.name} --run {run.name}"

@@ -131,7 +131,6 @@ def test_scores_of_other_settings_are_said_to_be_such(toy: config.Experiment, ca
     assert outdated(Results(toy)) == {}
     nearest = {"method": "nearest", "align": "none"}
     experiments.change(Path(), methods={"mtun": {"width": 8}}, runs={"nearest": nearest})
-    (toy.data / "manifest.json").write_text('{"hash": "made up"}')
     changed = config.load()
     wide = ["width 4, now 8"]
     assert outdated(Results(changed)) == {"nearest": ["align stn0, now none"], "ours_no_skip": wide, "ours": wide}
@@ -173,7 +172,6 @@ def test_a_folder_and_a_line_put_a_method_everywhere(
     monkeypatch.setattr(methods, "__path__", [*methods.__path__, str(tmp_path / "methods")])
     assert "grey" in interface.discover()  # which the contract tests and the comparison of speeds are parametrised by
     experiments.change(Path(), runs={"grey": {"method": "grey", "align": "oracle"}})
-    (toy.data / "manifest.json").write_text('{"hash": "made up", "files": {}}')
     shutil.copytree(toy.data / "test", toy.data / "train")
     for stage in (train, predict, evaluate):
         stage.main(stage.parser().parse_args(["--run", "grey"]))
