@@ -25,14 +25,22 @@ REFUSED = {  # by the system, for reasons that a user can mend
 }
 
 
-def run(
-    main: Callable[[argparse.Namespace], None], parser: argparse.ArgumentParser, arguments: list[str] | None = None
-) -> None:
-    """Parse, run `main`, and exit: 2 with a line for bad input or REFUSED, 130 at Ctrl-C, a traceback for a bug."""
+class OutOfTime(Exception):
+    """The time limit is reached; what is done is saved, and the same command goes on from there."""
+
+
+def run(main: Callable[[argparse.Namespace], None], parser: argparse.ArgumentParser, arguments: list[str]) -> None:
+    """Parse, run `main`, and exit.
+
+    With 2 and a line for bad input or REFUSED, 75 if time is up, 130 at Ctrl-C, a traceback for a bug.
+    """
     try:
         main(parser.parse_args(arguments))
     except BadInput as error:
         sys.exit(_fail(str(error)))
+    except OutOfTime as end:
+        print(end, flush=True)
+        sys.exit(OUT_OF_TIME)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         sys.exit(INTERRUPTED)
@@ -69,24 +77,11 @@ def add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: CUDA if there is one")
 
 
-def seeds_at_hand(
-    run: str, seeds: Sequence[int], there: Callable[[int], bool], none: str, kept: Collection[int] = ()
-) -> list[int]:
-    """The seeds of a run for which `there` holds; a line names those that are missing.
-
-    Args:
-        kept: seeds that are known otherwise, and not missed.
-
-    Raises:
-        BadInput: `none`, if no seed is there.
-    """
-    found = [seed for seed in seeds if there(seed)]
-    if not found:
-        raise BadInput(none)
-    if missing := [str(seed) for seed in seeds if seed not in {*found, *kept}]:
-        known = ", ".join(str(seed) for seed in seeds if str(seed) not in missing)
-        print(f"{run}: missing seed {', '.join(missing)}; only seed {known} is shown")
-    return found
+def tell_missing(run: str, seeds: Sequence[int], known: Collection[int]) -> None:
+    """Name those seeds of a run that are not known."""
+    if missing := [str(seed) for seed in seeds if seed not in known]:
+        shown = ", ".join(str(seed) for seed in seeds if seed in known)
+        print(f"{run}: missing seed {', '.join(missing)}; only seed {shown} is shown")
 
 
 @contextlib.contextmanager

@@ -80,11 +80,9 @@ def of_folder(experiment: config.Experiment, folder: Path, second: str) -> pd.Da
         measure, difference = MEASURES[name], (theirs[name] - ours[name]).to_numpy()
         mean, low, high = (f"{value:+.{measure.digits}f}" for value in mean_interval(difference, people))
         means = {str(folder): theirs[name].mean(), second: ours[name].mean()}
-        texts = {run: f"{value:.{measure.digits}f}".replace("inf", "∞") for run, value in means.items()}
-        rows.append(
-            {"": f"{measure.title} ↑", **texts, "difference [95 %]": f"{mean} [{low}, {high}]".replace("inf", "∞")}
-        )
-    return pd.DataFrame(rows)
+        texts = {run: f"{value:.{measure.digits}f}" for run, value in means.items()}
+        rows.append({"": f"{measure.title} ↑", **texts, "difference [95 %]": f"{mean} [{low}, {high}]"})
+    return pd.DataFrame(rows).replace("inf", "∞", regex=True)
 
 
 def table(results: Results, first: str, second: str) -> pd.DataFrame:

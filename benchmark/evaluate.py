@@ -15,12 +15,13 @@ from tqdm import tqdm
 
 from benchmark import cli, config
 from benchmark.runs import external
-from benchmark.runs.fingerprint import images_usable, is_scored
+from benchmark.runs.fingerprint import images_up_to_date, is_scored
 from benchmark.runs.provenance import RECORD, data_hash, read_json
 from benchmark.scoring.estimates import SIGMA, error_rows, score_estimates
 from benchmark.scoring.metrics import COLUMNS, DECIMALS, luma, psnr, ssim
 from benchmark.scoring.statistics import read_rows, summarise
 from datasets import pose, sr_faces
+from datasets.face import BadInput
 from datasets.pairs import Pairs
 
 VERSION = 1  # raise it when the same images must get other scores
@@ -29,18 +30,21 @@ VERSION = 1  # raise it when the same images must get other scores
 def main(arguments: argparse.Namespace) -> None:
     experiment = config.load(arguments.experiment)
     run = experiment.run(arguments.run)
-    here = [seed for seed in run.seeds if images_usable(run, seed)]
+    here = [seed for seed in run.seeds if images_up_to_date(run, seed)]
     kept = kept_scores(run, [seed for seed in run.seeds if seed not in here])
-    command = f"python -m benchmark predict --experiment {experiment.name} --run {run.name}"
-    none = f"{run.images(0).parent}: no up-to-date images; run `{command}` first"
-    cli.seeds_at_hand(run.name, run.seeds, here.__contains__, none, kept)
+    if not here:
+        command = f"python -m benchmark predict --experiment {experiment.name} --run {run.name}"
+        raise BadInput(f"{run.images(0).parent}: no up-to-date images; run `{command}` first")
+    cli.tell_missing(run.name, run.seeds, {*here, *kept})
     pairs = Pairs.load(experiment.data / "test")
     tables, estimates = [], {}
     for seed in here:
         table = score_folder(run.images(seed), pairs)
         table.insert(0, "seed", seed)
-        estimates[f"seed{seed}"], by_face = errors_of(run, seed, pairs)
-        tables.append(table.join(by_face))
+        options = read_json(run.weights(seed) / RECORD).get("options", {})
+        estimated = run.estimates(seed), pairs, options.get("sigma", SIGMA)
+        estimates[f"seed{seed}"] = score_estimates(*estimated)
+        tables.append(table.join(error_rows(*estimated)))
     records = [read_json(run.weights(seed) / RECORD) for seed in here]
     if kept:
         facts, rows = read_json(run.facts), read_rows(run.metrics.with_suffix(".csv"))
@@ -108,12 +112,6 @@ def about(pairs: Pairs) -> dict[str, list[Any]]:
     black = [round(100 * float((face == 0).all(-1).mean()), 1) for face in pairs.hr]
     yaw_bins = [pose.bin_of(v) for v in faces["yaw"]]
     return {"person": list(faces["person"]), "yaw_bin": yaw_bins, "source": list(faces["source"]), "black": black}
-
-
-def errors_of(run: config.Run, seed: int, pairs: Pairs) -> tuple[dict[str, Any], pd.DataFrame]:
-    """Mean errors of the heatmaps and warps that the method estimated, and those of each face; empty if it has none."""
-    sigma = read_json(run.weights(seed) / RECORD).get("options", {}).get("sigma", SIGMA)
-    return score_estimates(run.estimates(seed), pairs, sigma), error_rows(run.estimates(seed), pairs, sigma)
 
 
 def facts_of(run: config.Run, records: list[dict[str, Any]]) -> dict[str, Any]:

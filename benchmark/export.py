@@ -115,12 +115,6 @@ def write_images(images: np.ndarray, names: list[str], folder: Path) -> None:
         Image.fromarray(np.ascontiguousarray(image)).save(folder / f"{name}.png")
 
 
-def folder_line(how: str, at_hand: bool) -> str:
-    """The protocol's line on a folder of LR faces."""
-    name, words = FOLDERS[how]
-    return f"- `test/{name}/NAME.png`: {words}{'' if at_hand else ' (Missing: it is not trained.)'}"
-
-
 def protocol(experiment: config.Experiment, faces: int, train: bool) -> str:
     """The README of an export."""
     return PROTOCOL.format(
@@ -129,7 +123,11 @@ def protocol(experiment: config.Experiment, faces: int, train: bool) -> str:
         corpus=experiment.params.corpus,
         faces=faces,
         ways=" or ".join(f"`{how}`" for how in ways(experiment)),
-        folders="\n".join(folder_line(how, at_hand) for how, at_hand in ways(experiment).items()),
+        folders="\n".join(
+            f"- `test/{FOLDERS[how][0]}/NAME.png`: {FOLDERS[how][1]}"
+            + ("" if at_hand else " (Missing: it is not trained.)")
+            for how, at_hand in ways(experiment).items()
+        ),
         train=TRAIN if train else "",
     )
 

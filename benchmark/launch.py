@@ -6,12 +6,12 @@ Runs with up-to-date scores in metrics/ are skipped; the same command resumes.
 from __future__ import annotations
 
 import argparse
-import importlib
 import math
 import os
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 
 import submitit
@@ -32,13 +32,18 @@ DONE, FAILED, LATE = "done", "failed", "out of time"
 
 
 @dataclass
-class Task:
-    """A training, with the scoring of its run unless others build on it."""
+class Task(submitit.helpers.Checkpointable):
+    """A training, with the scoring of its run unless others build on it.
+
+    A job calls it; SLURM queues that again when it wants the node back or the time limit is reached. Called again, it
+    resumes from the last checkpoint.
+    """
 
     run: config.Run
     seed: int
+    args: argparse.Namespace
+    deadline: float = math.inf  # time.time()
     retrain: bool = False
-    images: bool = False
     state: str = ""
 
     @property
@@ -47,60 +52,36 @@ class Task:
 
     def is_done(self) -> bool:
         """Whether nothing is left to do."""
-        if self.state == DONE or self.retrain:
-            return self.state == DONE
+        if self.retrain:
+            return False
         if self.run.pretrained:
             return is_trained(self.run, self.seed)
-        return is_scored(self.run, self.seed) and (not self.images or images_up_to_date(self.run, self.seed))
+        return is_scored(self.run, self.seed) and (not self.args.images or images_up_to_date(self.run, self.seed))
 
-    def needs(self) -> list[str]:
-        """Names of the tasks that must be done before."""
-        return [f"{run.name}-seed{seed}" for run, seed in foundations(self.run, self.seed)]
-
-
-@dataclass
-class Work:
-    """What a job does: the stages of one task. Called again, it resumes from the last checkpoint."""
-
-    experiment: str
-    run: str
-    seed: int
-    device: str
-    scores: bool
-    deadline: float = math.inf  # time.time()
-    train_options: list[str] = field(default_factory=list)
-    environment: dict[str, str] = field(default_factory=dict)
-
-    def __call__(self) -> int:
+    def __call__(self, environment: dict[str, str]) -> int:
         """Exit status of the first stage that fails, or 0."""
-        os.environ |= self.environment
-        options = ["--seed", str(self.seed), "--device", self.device, *self.train_options]
+        os.environ |= environment
+        device = ["--device", self.args.device]
+        options = ["--seed", str(self.seed), *device, *(["--retrain"] if self.retrain else [])]
         if self.deadline < math.inf:
             options += ["--seconds", f"{max(0.0, self.deadline - time.time() - START_UP):.0f}"]
         status = self.stage("train", *options)
-        if status or not self.scores:
+        if status or self.run.pretrained:
             return status
-        with FileLock(FOLDER / f"{self.experiment}-{self.run}.lock"):  # seeds of a run share a metrics file
-            return self.stage("predict", "--device", self.device) or (0 if self.is_scored() else self.stage("evaluate"))
-
-    def is_scored(self) -> bool:
-        """Whether the scores need not be computed again."""
-        return not self.train_options and is_scored(config.load(self.experiment).run(self.run), self.seed)
+        with FileLock(FOLDER / f"{self.run.experiment.name}-{self.run.name}.lock"):  # its seeds share a metrics file
+            scored = not self.retrain and is_scored(self.run, self.seed)
+            return self.stage("predict", *device) or (0 if scored else self.stage("evaluate"))
 
     def stage(self, name: str, *options: str) -> int:
         """Exit status of a stage, run in this process: importing PyTorch again would take seconds."""
-        command = importlib.import_module(f"benchmark.{name}")
+        command, run = cli.module_of(name), self.run
         try:
-            cli.run(command.main, command.parser(), ["--experiment", self.experiment, "--run", self.run, *options])
+            cli.run(command.main, command.parser(), ["--experiment", run.experiment.name, "--run", run.name, *options])
         except SystemExit as end:
             if end.code == -1:  # submitit's own, once it has queued this job again
                 raise
             return int(end.code or 0)
         return 0
-
-    def checkpoint(self) -> submitit.helpers.DelayedSubmission:
-        """What SLURM queues again when it wants the node back or the time limit is reached."""
-        return submitit.helpers.DelayedSubmission(self)
 
 
 def tasks_of(experiment: config.Experiment, args: argparse.Namespace) -> list[Task]:
@@ -114,80 +95,56 @@ def tasks_of(experiment: config.Experiment, args: argparse.Namespace) -> list[Ta
     chosen = [(run, seed) for run in runs for seed in run.seeds if args.seed in (None, seed)]
     if not chosen:
         raise BadInput(f"--seed {args.seed}: no such run has it; see `seeds` and training.seeds in {config.PARAMS}")
-    ordered = sorted(chosen, key=lambda pair: pair[1])
-    tasks = {(t := Task(run, seed, args.retrain, args.images)).name: t for run, seed in ordered}
-    below = [Task(*pair) for task in tasks.values() for pair in foundations(task.run, task.seed)]
-    return [*({t.name: t for t in below if t.name not in tasks}).values(), *tasks.values()]
-
-
-Running = dict[str, tuple[Task, submitit.Job[int], dict[str, str]]]
-
-
-def run_all(
-    tasks: list[Task], executor: submitit.Executor, slots: list[dict[str, str]], args: argparse.Namespace
-) -> None:
-    """Keep one job in each slot until nothing is left to do or time is up."""
     deadline = math.inf if args.seconds is None else time.time() + args.seconds
+    tasks = [Task(*pair, args, deadline, args.retrain) for pair in sorted(chosen, key=itemgetter(1))]
+    below = [Task(*pair, args, deadline) for task in tasks for pair in foundations(task.run, task.seed)]
+    own = {task.name for task in tasks}
+    return [*{task.name: task for task in below if task.name not in own}.values(), *tasks]
+
+
+def run_all(tasks: list[Task], executor: submitit.Executor, slots: list[dict[str, str]]) -> None:
+    """Keep one job in each slot until nothing is left to do or time is up."""
     by_name = {task.name: task for task in tasks}
-    needs = {task.name: [by_name[name] for name in task.needs()] for task in tasks}
     for task in tasks:  # asked once: the answers read files, and from here on a task's state tells
         task.state = DONE if task.is_done() else ""
-    waiting, free = [task for task in tasks if task.state != DONE], list(slots)
+    waiting, free = [task for task in tasks if not task.state], list(slots)
     began, todo = time.time(), len(waiting)
-    running: Running = {}
+    running: dict[str, tuple[submitit.Job[int], dict[str, str]]] = {}
     try:
         while waiting or running:
-            for name in [name for name, (_, job, _) in running.items() if job.done()]:
-                task, job, slot = running.pop(name)
+            for name in [name for name, (job, _) in running.items() if job.done()]:
+                job, slot = running.pop(name)
                 free.append(slot)
-                task.state = state_of(task, job)
-                say(f"{task.name}: {task.state}; {progress(began, len(waiting) + len(running), todo)}")
+                state = by_name[name].state = state_of(by_name[name], job)
+                left = len(waiting) + len(running)
+                rest = round((time.time() - began) * left / (todo - left))  # seconds, at the mean speed
+                done = f"{todo - left} of {todo}, about {rest // 60}:{rest % 60:02} left"
+                print(f"{name}: {state}; {done}", flush=True)
             for task in list(waiting):
-                needed = needs[task.name]
-                late = time.time() + START_UP > deadline
-                if late or any(need.state in (FAILED, LATE) for need in needed):
+                states = {by_name[f"{run.name}-seed{seed}"].state for run, seed in foundations(task.run, task.seed)}
+                late = time.time() + START_UP > task.deadline
+                if late or states & {FAILED, LATE}:
                     task.state = LATE if late else FAILED
-                elif free and all(need.state == DONE for need in needed):
+                elif free and states <= {DONE}:
                     slot = free.pop(0)
-                    running[task.name] = task, submitted(executor, work_of(task, args, deadline, slot)), slot
-                    say(f"{task.name}: starts, job {running[task.name][1].job_id}")
+                    running[task.name] = submitted(executor, task, slot), slot
+                    print(f"{task.name}: starts, job {running[task.name][0].job_id}", flush=True)
                 else:
                     continue
                 waiting.remove(task)
             time.sleep(POLL_SECONDS)
     finally:
-        for _, job, _ in running.values():
+        for job, _ in running.values():
             job.cancel()
 
 
-def progress(began: float, left: int, todo: int) -> str:
-    """How many tasks are done, and how long the rest takes at their mean speed."""
-    minutes, seconds = divmod(round((time.time() - began) * left / (todo - left)), 60)
-    return f"{todo - left} of {todo}, about {minutes}:{seconds:02} left"
-
-
-def submitted(executor: submitit.Executor, work: Work) -> submitit.Job[int]:
-    """Hand a job to the scheduler.
-
-    Raises:
-        BadInput: if it refuses.
-    """
+def submitted(executor: submitit.Executor, task: Task, slot: dict[str, str]) -> submitit.Job[int]:
+    """Hand a task to the scheduler, as a job in the environment of a slot; BadInput if it refuses."""
     try:
-        return executor.submit(work)
+        return executor.submit(task, slot)
     except FailedJobError as error:
         said = " ".join(str(error).split())
         raise BadInput(f"--cluster slurm: sbatch refused the job: {said[-200:]}") from error
-
-
-def work_of(task: Task, args: argparse.Namespace, deadline: float, slot: dict[str, str]) -> Work:
-    """The task as a job does it, in the environment of a slot."""
-    options = ["--retrain"] if args.retrain else []
-    run = task.run
-    return Work(run.experiment.name, run.name, task.seed, args.device, not run.pretrained, deadline, options, slot)
-
-
-def say(line: str) -> None:
-    print(line, flush=True)
 
 
 def state_of(task: Task, job: submitit.Job[int]) -> str:
@@ -198,7 +155,7 @@ def state_of(task: Task, job: submitit.Job[int]) -> str:
         return LATE
     if status:
         said = (job.stderr() or str(error or "")).strip().splitlines()
-        say(f"{task.name}: {said[-1] if said else f'status {status}'} (all of it: {job.paths.stderr})")
+        print(f"{task.name}: {said[-1] if said else f'status {status}'} (all of it: {job.paths.stderr})", flush=True)
     return FAILED if status else DONE
 
 
@@ -207,13 +164,12 @@ def main(args: argparse.Namespace) -> None:
     require_folder(experiment.data / "train", f"run `python -m benchmark prepare --experiment {experiment.name}` first")
     tasks, threads = tasks_of(experiment, args), experiment.params.training.threads
     os.environ.setdefault("TQDM_MININTERVAL", "30")  # seconds, of the jobs: they write into files
-    run_all(tasks, executor_of(args, FOLDER, threads), slots_of(args, threads), args)
+    run_all(tasks, executor_of(args, FOLDER, threads), slots_of(args, threads))
     failed = [task.name for task in tasks if task.state == FAILED]
     if failed:
         sys.exit(f"failed: {', '.join(failed)}")
     if any(task.state == LATE for task in tasks):
-        print("time is up; the same command resumes")
-        sys.exit(cli.OUT_OF_TIME)
+        raise cli.OutOfTime("time is up; the same command resumes")
 
 
 def parser() -> argparse.ArgumentParser:

@@ -18,7 +18,6 @@ from datasets.face import BadInput
 from datasets.pairs import Pairs
 
 SHOWN = ("psnr", "ssim", "ssim_y")
-SUITE = "this suite"
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -37,12 +36,11 @@ def table(experiment: config.Experiment, folder: Path) -> pd.DataFrame:
         raise BadInput(f"{folder}: no row; `python -m benchmark score` writes one")
     pairs = Pairs.load(experiment.data / "test")
     entries = pd.DataFrame([*(submitted(path, experiment, pairs) for path in paths), *own(Results(experiment))])
-    entries["oracle"] = entries["align"] == config.ORACLE
+    entries["oracle"] = entries["LR faces"] == config.ORACLE
     entries = entries.sort_values(["oracle", "psnr"], ascending=[True, False], kind="stable")
     ranks = [tables.DASH if oracle else str(rank) for rank, oracle in enumerate(entries["oracle"], 1)]
-    shown = {f"{MEASURES[name].title} ↑": entries[f"{name}_text"] for name in SHOWN}
-    described = {"Method": entries["method"], "LR faces": entries["align"], **shown, "From": entries["citation"]}
-    return pd.DataFrame({"#": ranks, **described})
+    entries.insert(0, "#", ranks)
+    return entries.drop(columns=["oracle", "psnr"])
 
 
 def submitted(path: Path, experiment: config.Experiment, pairs: Pairs) -> dict[str, object]:
@@ -52,7 +50,7 @@ def submitted(path: Path, experiment: config.Experiment, pairs: Pairs) -> dict[s
     if images.is_dir():
         rows.require_images(row, path, scored(images, pairs))
     words = f"{row.citation} ({'images scored again' if images.is_dir() else 'scores as submitted'})"
-    return {"method": row.method, "align": row.align, "citation": words, **texts(rows.means(row, pairs))}
+    return line(row.method, row.align, rows.means(row, pairs), words)
 
 
 def own(results: Results) -> list[dict[str, object]]:
@@ -61,14 +59,14 @@ def own(results: Results) -> list[dict[str, object]]:
     for name in labels.index.intersection(list(results.summaries)):
         summary, run = results.summaries[name], results.experiment.run(name)
         means = {measure: (summary[measure], *summary[f"{measure}_interval"]) for measure in SHOWN}
-        lines.append({"method": labels[name], "align": alignment_of(run), "citation": SUITE, **texts(means)})
+        lines.append(line(labels[name], alignment_of(run), means, "this suite"))
     return lines
 
 
-def texts(means: dict[str, tuple[float, float, float]]) -> dict[str, object]:
-    """PSNR to sort by, and the text of each measure that is shown."""
-    cells = {f"{name}_text": tables.interval(*means[name], digits=MEASURES[name].digits) for name in SHOWN}
-    return {"psnr": means["psnr"][0], **cells}
+def line(method: str, align: str, means: dict[str, tuple[float, float, float]], origin: str) -> dict[str, object]:
+    """A line of the table, with PSNR to sort by."""
+    shown = {f"{MEASURES[name].title} ↑": tables.interval(*means[name], digits=MEASURES[name].digits) for name in SHOWN}
+    return {"Method": method, "LR faces": align, **shown, "From": origin, "psnr": means["psnr"][0]}
 
 
 def parser() -> argparse.ArgumentParser:

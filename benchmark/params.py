@@ -24,7 +24,6 @@ class Prepare(_Block):
     seed: int = Field(ge=0)
     copies_together: bool = Field(default=False, description="keep copies of one photograph on one side of the split")
     test_identities: int | None = Field(default=None, ge=2, description="a sample of so many to test on; null for all")
-    faces: int | None = Field(default=None, ge=1, description="a random sample of so many; null for all")
 
 
 class Recognise(_Block):

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -38,11 +37,13 @@ TIMED_BATCHES = 2
 def main(arguments: argparse.Namespace) -> None:
     experiment = config.load(arguments.experiment)
     run = experiment.run(arguments.run)
-    none = (
-        f"{run.weights(0).parent}: no seed is trained as {config.PARAMS} says; "
-        f"run `python -m benchmark train --experiment {experiment.name} --run {run.name}` first"
-    )
-    seeds = cli.seeds_at_hand(run.name, run.seeds, partial(is_trained, run), none)
+    seeds = [seed for seed in run.seeds if is_trained(run, seed)]
+    if not seeds:
+        raise BadInput(
+            f"{run.weights(0).parent}: no seed is trained as {config.PARAMS} says; "
+            f"run `python -m benchmark train --experiment {experiment.name} --run {run.name}` first"
+        )
+    cli.tell_missing(run.name, run.seeds, seeds)
     todo = [seed for seed in seeds if not images_up_to_date(run, seed)]
     for seed in sorted({*seeds} - {*todo}):
         print(f"{run.images(seed)}: up to date, kept")

@@ -78,11 +78,7 @@ def release(arguments: argparse.Namespace) -> None:
 
 
 def require_usable(run: config.Run) -> None:
-    """Check that `upscale` can use the run's network with nothing else.
-
-    Raises:
-        BadInput: if it cannot.
-    """
+    """Raise BadInput unless `upscale` can use the run's network with nothing else."""
     method = make_method(run)
     if not isinstance(method, TrainedMethod):
         raise BadInput(f"{run.name}: no trained network; `make repro` fits it in seconds")
@@ -91,11 +87,7 @@ def require_usable(run: config.Run) -> None:
 
 
 def require_scored(run: config.Run, seed: int) -> None:
-    """Check that the seed's weights are those of params.yaml, and metrics/ those of these weights.
-
-    Raises:
-        BadInput: if they are not.
-    """
+    """Raise BadInput unless the seed's weights are those of params.yaml, and metrics/ those of these weights."""
     if not is_trained(run, seed):
         raise BadInput(f"{run.weights(seed)}: not trained as {config.PARAMS} and the data ask; retrain it")
     if not is_scored(run, seed):

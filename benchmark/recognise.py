@@ -18,7 +18,7 @@ from joblib import Memory, Parallel, delayed
 from tqdm import tqdm
 
 from benchmark import cli, config
-from benchmark.runs.fingerprint import images_usable
+from benchmark.runs.fingerprint import images_up_to_date
 from benchmark.runs.provenance import data_hash, read_json
 from benchmark.scoring import recognition
 from benchmark.scoring.recognition import TRUTH
@@ -91,7 +91,7 @@ def image_sets(experiment: config.Experiment, truth: Pairs) -> Iterator[tuple[st
     for name in experiment.runs:
         run = experiment.run(name)
         for seed in run.seeds:
-            if not images_usable(run, seed):
+            if not images_up_to_date(run, seed):
                 print(f"{name} seed {seed}: no up-to-date images, left out")
                 continue
             folder = run.images(seed)

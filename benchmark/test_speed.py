@@ -1,4 +1,4 @@
-"""Speed of inference, scoring, preparing and training: `pytest benchmark/test_speed.py --benchmark-enable`.
+"""Speed of inference and training: `pytest benchmark/test_speed.py --benchmark-enable`.
 
 Times are compared within a run only: each group's table shows every row as a multiple of its fastest, and where a bound
 is held, what it is held against runs beside it. Under --benchmark-disable, the default, everything is executed once,
@@ -20,11 +20,9 @@ import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from benchmark.scoring.metrics import luma, psnr, ssim
 from benchmark.training.step import make_step
-from datasets import align, batch, degrade
+from datasets import batch
 from datasets.batch import DeviceFaces
-from datasets.heatmaps import heatmaps
 from datasets.pairs import Pairs
 from methods.interface import Context, Method, create, discover
 from methods.trained import Phase, TrainedMethod
@@ -119,21 +117,9 @@ def test_position_patch_against_the_textbook(
         assert compare(len(lr), median_seconds(slow))["ratio"] >= 100
 
 
-@pytest.mark.benchmark(group="training step")
-@pytest.mark.parametrize("name", sorted(n for n, method in discover().items() if issubclass(method, TrainedMethod)))
-def test_training_step(benchmark: BenchmarkFixture, pairs: Pairs, name: str, tmp_path: Path) -> None:
-    context = Context(DEVICE, workdir=tmp_path)
-    phase = last_phase(name, not benchmark.disabled, context)
-    step, given = make_step(phase, DeviceFaces(pairs, DEVICE), context), inputs(phase, pairs)
-    for _ in range(0 if benchmark.disabled else 5):  # until compiled and captured
-        step(*given)
-    terms = benchmark(synchronised(step), *given)
-    assert torch.isfinite(terms).all()
-
-
-def last_phase(name: str, full: bool, context: Context, **options: Any) -> Phase:
-    """The method's last phase of training, always from the same weights."""
-    method = make(name, full, **options)
+def last_phase(full: bool, context: Context, **options: Any) -> Phase:
+    """MTUN's last phase of training, always from the same weights."""
+    method = make("mtun", full, **options)
     assert isinstance(method, TrainedMethod)
     return method.phases(context)[-1]
 
@@ -192,7 +178,7 @@ def test_training_step_against_a_plain_loop(
     options = {"trunk_lr_multiplier": 1.0, **STEPS[run], **({"width": 16} if full and not cuda else {})}
     if cuda:
         torch.cuda.reset_peak_memory_stats()
-    phase = last_phase("mtun", full, context, **options)
+    phase = last_phase(full, context, **options)
     step, given = make_step(phase, faces, context), inputs(phase, pairs)
     own = two_updates(step, given)
     for _ in range(3 if full else 0):  # until compiled and captured
@@ -200,7 +186,7 @@ def test_training_step_against_a_plain_loop(
     benchmark(synchronised(step), *given)
     memory = {"GiB": torch.cuda.max_memory_allocated() / 2**30} if cuda else {}
 
-    plain = synchronised(plain_loop(last_phase("mtun", full, Context(DEVICE), **options), faces))
+    plain = synchronised(plain_loop(last_phase(full, Context(DEVICE), **options), faces))
     expected = two_updates(plain, given)
     assert torch.isfinite(expected).all()
     if not step.half:  # else precision is another, and on CUDA dropout's random numbers are
@@ -213,35 +199,3 @@ def test_training_step_against_a_plain_loop(
         if cuda and run == "ours" and "H100" in torch.cuda.get_device_name():
             assert found["images/s"] >= 2500
             assert found["GiB"] < 40
-
-
-@pytest.mark.benchmark(group="scoring of a face")
-def test_scoring(benchmark: BenchmarkFixture, pairs: Pairs) -> None:
-    image, reference = pairs.hr[0], pairs.hr[1]
-
-    def score() -> list[float]:
-        y, y_reference = luma(image), luma(reference)
-        return [psnr(image, reference), ssim(image, reference), psnr(y, y_reference), ssim(y, y_reference)]
-
-    assert np.isfinite(benchmark(score)).all()
-
-
-@pytest.mark.benchmark(group="preparing")
-def test_cropping_a_photo(benchmark: BenchmarkFixture) -> None:
-    photo = np.random.default_rng(0).integers(0, 256, (768, 1024, 3), np.uint8)
-    matrix = np.array([[0.25, 0.05, -60.0], [-0.05, 0.25, -20.0]])
-    assert benchmark(align.warp, photo, matrix).shape == (128, 128, 3)
-
-
-@pytest.mark.benchmark(group="preparing")
-def test_degrading_a_batch(benchmark: BenchmarkFixture, pairs: Pairs) -> None:
-    hr = batch.to_float(torch.from_numpy(pairs.hr[:BATCH])).to(DEVICE)
-    warp = torch.from_numpy(pairs.warp[:BATCH]).to(DEVICE)
-    assert benchmark(synchronised(degrade.degrade), hr, warp).shape == (BATCH, 3, 16, 16)
-
-
-@pytest.mark.benchmark(group="preparing")
-def test_heatmaps_of_a_batch(benchmark: BenchmarkFixture, pairs: Pairs) -> None:
-    points = torch.from_numpy(pairs.landmarks[:BATCH]).to(DEVICE)
-    component = torch.from_numpy(pairs.component[:BATCH]).to(DEVICE)
-    assert benchmark(synchronised(heatmaps), points, component, 64, 1.5).shape == (BATCH, 4, 64, 64)

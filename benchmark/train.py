@@ -5,10 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -26,7 +24,7 @@ from benchmark.runs.hardware import choose_device, machine
 from benchmark.runs.make import aligner_of, alignment_of, class_of, foundations, make_method, trunk_of
 from benchmark.runs.provenance import RECORD, data_hash, file_hash
 from benchmark.training import checkpoint
-from benchmark.training.loop import OutOfTime, Settings, train, write_log
+from benchmark.training.loop import Settings, train, write_log
 from benchmark.training.step import Mode
 from datasets.face import BadInput
 from datasets.pairs import Pairs
@@ -53,7 +51,7 @@ def main(args: argparse.Namespace) -> None:
     pairs = Pairs.load(experiment.data / "train") if todo else None
     for seed in todo:
         assert pairs is not None
-        with exclusive(work_folder(run, seed), f"{run.name} seed {seed}"), in_time():
+        with exclusive(work_folder(run, seed), f"{run.name} seed {seed}"):
             if args.retrain or not is_trained(run, seed):  # it may have been trained while this process waited
                 fit_seed(run, seed, pairs, device, settings)
     if run.pretrained:
@@ -157,35 +155,20 @@ def provenance_of(context: Context) -> dict[str, Any]:
         "seconds": round(sum(row["seconds"] for row in rows), 3),
         "images_per_second": round(median(speeds), 2) if speeds else None,
         "epochs": seconds,
-        **{key: value for key, value in context.training_metadata.items() if key not in ("epochs", "restored")},
+        **{key: value for key, value in context.training_metadata.items() if key != "epochs"},
         **machine(context.device),
     }
 
 
-@contextmanager
-def exclusive(folder: Path, title: str) -> Iterator[None]:
+def exclusive(folder: Path, title: str) -> AbstractContextManager:
     """One process at a time trains in `folder`; a second one waits."""
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / ".lock")
     try:
-        lock.acquire(timeout=0)
+        return lock.acquire(timeout=0)  # it is released where the body ends
     except Timeout:
         print(f"{folder}: another process trains {title}; waiting for it", flush=True)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-@contextmanager
-def in_time() -> Iterator[None]:
-    """Exit with status OUT_OF_TIME if the training in the body reaches its deadline."""
-    try:
-        yield
-    except OutOfTime as error:
-        print(error, flush=True)
-        sys.exit(cli.OUT_OF_TIME)
+        return lock.acquire()
 
 
 def parser() -> argparse.ArgumentParser:

@@ -45,7 +45,8 @@ def main(arguments: argparse.Namespace) -> None:
     paths = photograph.find_photographs(arguments.photo, arguments.to)
     targets = [arguments.to / name for name in names(paths)]
     for target in (arguments.to, *targets):
-        require_own(target)
+        if target.exists() and not target.is_dir():
+            raise BadInput(f"{target}: is a file; give another folder for the results by --to")
     refused: list[BadInput] = []
     for path, target in zip(tqdm(paths, unit="photo", disable=len(paths) == 1), targets, strict=True):
         try:
@@ -54,12 +55,7 @@ def main(arguments: argparse.Namespace) -> None:
             refused.append(error)
             continue
         with cli.whole_folder(target) as folder:
-            write(
-                photo,
-                {run: upscale(photo.lr) for run, upscale in runs.items()},
-                {run: label_of(run) for run in runs},
-                folder,
-            )
+            write(photo, {run: upscale(photo.lr) for run, upscale in runs.items()}, folder)
         tqdm.write(f"{target}: {len(photo.lr)} face(s), by {', '.join(runs)}; see sheet.png")
     if len(refused) == len(paths):
         raise refused[0]
@@ -71,16 +67,6 @@ def names(paths: Sequence[Path]) -> list[str]:
     """A folder's name for each photograph: its own, with a number where two have the same."""
     given = [path.name for path in paths]
     return [f"{name}-{given[:i].count(name) + 1}" if name in given[:i] else name for i, name in enumerate(given)]
-
-
-def require_own(target: Path) -> None:
-    """Check that a folder of results would not replace a file.
-
-    Raises:
-        BadInput: if it would.
-    """
-    if target.exists() and not target.is_dir():
-        raise BadInput(f"{target}: is a file; give another folder for the results by --to")
 
 
 def trained(experiment: config.Experiment) -> list[str]:
@@ -132,7 +118,7 @@ def upscaler(run: config.Run, device: torch.device) -> Upscale:
     return upscale
 
 
-def write(photo: Photograph, sr: dict[str, np.ndarray], labels: dict[str, str], folder: Path) -> None:
+def write(photo: Photograph, sr: dict[str, np.ndarray], folder: Path) -> None:
     """Write face1_RUN.png and so on, face1_lr.png, face1_original.png, and sheet.png, into `folder`."""
     columns = {"lr": to_uint8(photo.lr).numpy(), **sr}
     if photo.hr is not None:
@@ -140,7 +126,7 @@ def write(photo: Photograph, sr: dict[str, np.ndarray], labels: dict[str, str], 
     for name, images in columns.items():
         for i, image in enumerate(images, 1):
             Image.fromarray(image).save(folder / f"face{i}_{name}.png")
-    titles = {"lr": "LR", "original": "original"} | labels
+    titles = {"lr": "LR", "original": "original"} | {run: label_of(run) for run in sr}
     sheet(photo, {titles[name]: images for name, images in columns.items()}, folder / "sheet.png")
 
 
@@ -152,7 +138,9 @@ def sheet(photo: Photograph, columns: dict[str, np.ndarray], target: Path) -> No
     figure = plt.figure(figsize=(width, top + 1.5 * rows), layout="constrained")
     grid = figure.add_gridspec(1 + rows, len(columns), height_ratios=[top, *[1.5] * rows])
     axis = figure.add_subplot(grid[0, :])
-    axis.imshow(shrunk(photo.image), extent=(-0.5, across - 0.5, height - 0.5, -0.5))
+    small = Image.fromarray(photo.image)
+    small.thumbnail((2000, 2000))
+    axis.imshow(small, extent=(-0.5, across - 0.5, height - 0.5, -0.5))
     axis.axis("off")
     for i, outline in enumerate(photo.outlines, 1):
         axis.add_patch(mpl.patches.Polygon(outline, fill=False, edgecolor="lime", linewidth=1))
@@ -166,13 +154,6 @@ def sheet(photo: Photograph, columns: dict[str, np.ndarray], target: Path) -> No
             axis.title.set_fontsize(7)
     figure.savefig(target, dpi=130)
     plt.close(figure)
-
-
-def shrunk(image: np.ndarray, side: int = 2000) -> np.ndarray:
-    """The image with no side over `side` px, for a sheet."""
-    small = Image.fromarray(image)
-    small.thumbnail((side, side))
-    return np.asarray(small)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -72,15 +72,6 @@ def split(
     return sides
 
 
-def draw(entries: Sequence[Entry], faces: int | None, seed: int) -> list[Entry]:
-    """Draw about `faces` entries, whole identities at a time, by a hash of their name and the seed; None takes all."""
-    if faces is None:
-        return list(entries)
-    ranked = sorted(entries, key=lambda entry: (_rank(f"draw {entry.identity}", seed), entry.name))
-    identities = {entry.identity for entry in ranked[:faces]}
-    return [entry for entry in entries if entry.identity in identities]
-
-
 def _rank(name: str, seed: int) -> bytes:
     return hashlib.sha256(f"{seed} {name}".encode()).digest()
 

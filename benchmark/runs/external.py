@@ -74,11 +74,7 @@ def record_of(run: config.Run, seed: int) -> dict[str, Any]:
 
 
 def require_folders(run: config.Run) -> None:
-    """Check that there is a folder for each seed.
-
-    Raises:
-        BadInput: if one is not there, or several seeds have the same.
-    """
+    """Raise BadInput unless there is a folder for each seed, and of its own."""
     options, where = options_of(run), f"params.yaml: {run.name}: folder:"
     if len(run.seeds) > 1 and SEED not in options.folder:
         raise BadInput(f"{where} {options.folder!r}: one folder for several seeds; put {SEED} into it")
@@ -130,25 +126,13 @@ def import_images(folder: Path, pairs: Pairs, target: Path) -> list[str]:
 
 
 def file_mistakes(paths: Sequence[Path], images: np.ndarray) -> list[str]:
-    """Report files whose pixels are more than 8-bit RGB: transparent ones, and those of 16 bits."""
-    transparent = [path.name for path in paths if _is_transparent(path)]
+    """Report files of 16 bits."""
     deep = [path.name for path in paths if path.read_bytes()[24:25] == b"\x10"]  # bits a channel, in PNG's header
-    lines = []
-    if transparent:
-        lines.append(f"{len(transparent)} images are partly transparent ({transparent[0]}, ...): alpha is ignored")
-    if deep and images.max() <= 1:
-        lines.append(f"{len(deep)} images have 16 bits, but seem to hold values of 0..255: save them with 8 bits")
-    elif deep:
-        lines.append(f"{len(deep)} images have 16 bits ({deep[0]}, ...): the upper 8 are used")
-    return lines
-
-
-def _is_transparent(path: Path) -> bool:
-    with Image.open(path) as image:
-        if not image.has_transparency_data:
-            return False
-        lowest, _ = image.convert("RGBA").getchannel("A").getextrema()
-        return int(lowest) < 255  # type: ignore[arg-type]
+    if not deep:
+        return []
+    if images.max() <= 1:
+        return [f"{len(deep)} images have 16 bits, but seem to hold values of 0..255: save them with 8 bits"]
+    return [f"{len(deep)} images have 16 bits ({deep[0]}, ...): the upper 8 are used"]
 
 
 def warnings_of(run: config.Run, seeds: Sequence[int]) -> dict[str, list[str]]:

@@ -17,7 +17,6 @@ from benchmark.runs import external
 from benchmark.runs.make import aligner_of, alignment_of, class_of, options_of, trunk_of
 from benchmark.runs.provenance import OF_IMAGES, RECORD, data_hash, file_hash, read_json
 from benchmark.training import LOOP_VERSION
-from datasets.face import BadInput
 from methods.trained import TrainedMethod
 
 
@@ -70,24 +69,6 @@ def mark_images(folder: Path, run: config.Run, seed: int) -> None:
 def images_up_to_date(run: config.Run, seed: int) -> bool:
     """Whether the seed's SR images are there, of its up-to-date training and of today's test faces."""
     return read_json(run.images(seed) / OF_IMAGES) == _of_images(run, seed)
-
-
-def images_usable(run: config.Run, seed: int) -> bool:
-    """Whether the seed's SR images are there, and of the training that params.yaml asks for.
-
-    Raises:
-        BadInput: if they come from other weights than those that are there now.
-    """
-    folder = run.images(seed)
-    if not folder.is_dir():
-        return False
-    mark, record = read_json(folder / OF_IMAGES), read_json(run.weights(seed) / RECORD)
-    if mark and mark["fingerprint"] != fingerprint(run, seed):
-        return False
-    if record and mark.get("fingerprint") != record["fingerprint"]:
-        command = f"python -m benchmark predict --experiment {run.experiment.name} --run {run.name}"
-        raise BadInput(f"{folder}: of another training than {run.weights(seed)}; run `{command}` again")
-    return True
 
 
 def _of_images(run: config.Run, seed: int) -> dict[str, str | None]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
-import sys
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -54,8 +53,6 @@ def keep_memory() -> None:
     Call it before the first tensor is made. A setting of the user's own stays.
     """
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
-    if not sys.platform.startswith("linux"):
-        return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # not in every C library
     if mallopt is not None:
         mallopt(_ARENA_MAX, 1)  # else the thread of the backward pass has blocks of its own, which are returned

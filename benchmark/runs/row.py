@@ -105,11 +105,7 @@ def read(path: Path, experiment: config.Experiment, pairs: Pairs) -> Row:
 
 
 def require_images(row: Row, path: Path, faces: list[Face]) -> None:
-    """Check a row against its images, scored again.
-
-    Raises:
-        BadInput: names the first face that differs.
-    """
+    """Raise BadInput, which names the first face that differs, unless a row is that of its images, scored again."""
     for claimed, found in zip(row.faces, faces, strict=True):
         if claimed != found:
             raise BadInput(f"{path}: {claimed.name}: its image has other scores or another hash than the row says")

@@ -163,11 +163,7 @@ class Run:
             self.save(step)
 
     def save(self, step: Step | None) -> None:
-        """Write a checkpoint; step: of the phase that is not finished yet.
-
-        Raises:
-            TrainingStopped: if a weight is not finite.
-        """
+        """Write a checkpoint, or raise TrainingStopped: a weight is not finite. step: of an unfinished phase."""
         self.saved_at = time.monotonic()
         for module in self.modules:
             for name, weight in module.named_parameters():
@@ -184,11 +180,7 @@ class Run:
 
 
 def _rows(phase: Phase, training: Pairs) -> Tensor:
-    """Indices of the training faces that a phase sees.
-
-    Raises:
-        BadInput: if it sees none.
-    """
+    """Indices of the training faces that a phase sees; BadInput if it sees none."""
     mask = np.ones(len(training), bool) if phase.faces is None else phase.faces(training)
     if not mask.any():
         raise BadInput(f"phase {phase.name}: none of {len(training)} training faces is for it; prepare more faces")

@@ -23,12 +23,10 @@ def executor_of(args: argparse.Namespace, folder: Path, threads: int | None) -> 
         raise BadInput(
             f"--cluster {args.cluster}: {error}; call it on a login node, or take --cluster local"
         ) from error
-    shape: dict[str, Any] = {"tasks_per_node": 1, "cpus_per_task": threads or 4}
+    shape: dict[str, Any] = {"timeout_min": YEAR, "tasks_per_node": 1, "cpus_per_task": threads or 4}
     if args.cluster == "slurm":
         shape |= {"timeout_min": args.minutes, "gpus_per_node": args.gpus}
         shape |= {"slurm_partition": args.partition, "slurm_additional_parameters": {"requeue": True}}
-    else:
-        shape |= {"timeout_min": YEAR}
     executor.update_parameters(**{key: value for key, value in shape.items() if value is not None})
     return executor
 

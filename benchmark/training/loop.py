@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from benchmark.cli import whole_file
+from benchmark.cli import OutOfTime, whole_file
 from benchmark.runs.hardware import Precision, resolve_precision
 from benchmark.training.checkpoint import Run, TrainingStopped, first_log
 from benchmark.training.step import Mode, Step, make_step
@@ -35,10 +35,6 @@ __all__ = ["FIRST", "OutOfTime", "Settings", "TrainingStopped", "first_log", "tr
 FIRST = 20  # updates of each phase whose losses are kept, to compare a replay with
 TIMES = ("images_per_second", "seconds")  # of an epoch: the only values of a row that differ from call to call
 _LOOK_EVERY = 50  # updates on CUDA between two looks at the losses, which wait for the device
-
-
-class OutOfTime(Exception):
-    """The time limit is reached; the state is saved, and the same command resumes it."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +97,6 @@ def train(
 def _start(run: Run, settings: Settings) -> tqdm:
     """Note what is known of the run, and show a bar over all its images that begins where the run stands."""
     state, precision = run.state, resolve_precision(settings.precision, run.context.device)
-    run.context.training_metadata["restored"] = run.finished
     if not run.finished and precision not in state.precisions:
         state.precisions.append(precision)
     _write_logs(run)
@@ -201,11 +196,7 @@ def write_log(path: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def _stop(run: Run, bar: tqdm, step: Step | None = None, late: bool = False) -> None:
-    """Leave the method ready for use, and note how its training came about.
-
-    Raises:
-        OutOfTime: if it is late.
-    """
+    """Leave the method ready for use, and note how its training came about; OutOfTime if it is late."""
     bar.close()
     if late:
         raise OutOfTime("time is up; the same command goes on from here")

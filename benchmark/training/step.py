@@ -52,8 +52,6 @@ class Step:
 
         They are named by `names`; the tensor may be overwritten by the next call.
         """
-        if not self.compiled:
-            return self._update(rows, warp, flip, epoch)
         try:
             return self._update(rows, warp, flip, epoch)
         except torch._dynamo.exc.TorchDynamoException as error:

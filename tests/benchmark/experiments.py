@@ -8,6 +8,8 @@ from typing import Any
 
 import yaml
 
+from benchmark import config
+
 _BLOCK: dict[str, Any] = {
     "corpus": "a few faces",
     "corpora": {"synthetic": {"faces": 40, "seed": 0}},
@@ -32,6 +34,12 @@ def change(folder: Path, **changes: Any) -> None:
     for key, value in changes.items():
         block_[key] = {**block_[key], **value} if isinstance(value, dict) else value
     write(folder, block_)
+
+
+def change_run(name: str, **items: Any) -> config.Run:
+    """A run of the one experiment in the working directory with these items changed in params.yaml."""
+    change(Path(), runs={name: config.load().params.runs[name].model_dump(exclude_unset=True) | items})
+    return config.load().run(name)
 
 
 def put(folder: Path, name: str, *keys: str, value: Any) -> None:

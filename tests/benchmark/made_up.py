@@ -20,7 +20,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from benchmark import config, evaluate
-from benchmark.runs.fingerprint import record_of
+from benchmark.runs.fingerprint import mark_images, record_of
 from benchmark.scoring.estimates import score_estimates
 from datasets.batch import DeviceFaces
 from datasets.pairs import ARRAYS, Pairs
@@ -55,6 +55,7 @@ def make(root: Path, pairs: Pairs) -> config.Experiment:
         *(getattr(faces, name) for name in ARRAYS), faces=faces.faces.assign(yaw=yaw, source=source, validation=0)
     )
     tiny.write_pairs(faces, experiment.data / "test")
+    (experiment.data / "manifest.json").write_text('{"hash": "made up"}')
     measure(experiment, RUNS)
     for name in RUNS:
         write_provenance(experiment.run(name))
@@ -111,6 +112,7 @@ def write_images(run: config.Run, seed: int, pairs: Pairs, noise: float) -> None
         maps = DeviceFaces(pairs, "cpu").batch(torch.arange(len(pairs))).heatmaps(64, 1.5)
         warps = torch.from_numpy(np.array(pairs.warp))
         save_file({"heatmaps": maps.half(), "warp_stn": warps.half()}, folder / config.ESTIMATES)
+    mark_images(folder, run, seed)
 
 
 def write_log(run: config.Run, seed: int) -> None:

@@ -12,7 +12,7 @@ import pandas as pd
 from PIL import Image
 
 from benchmark import config, evaluate, predict
-from benchmark.runs.fingerprint import record_of
+from benchmark.runs.fingerprint import mark_images, record_of
 from benchmark.runs.make import make_method
 from benchmark.runs.provenance import RECORD
 from datasets.pairs import Pairs
@@ -41,12 +41,6 @@ def store(name: str, seed: int = 0) -> None:
     (folder / RECORD).write_text(json.dumps(record_of(run, seed)))
 
 
-def change_run(name: str, **items: Any) -> config.Run:
-    """The run with these items changed in params.yaml."""
-    experiments.write(Path(), BLOCK | {"runs": {**BLOCK["runs"], name: BLOCK["runs"][name] | items}})
-    return config.load().run(name)
-
-
 def run_predict(name: str) -> None:
     predict.main(predict.parser().parse_args(["--run", name, "--device", "cpu"]))
 
@@ -63,8 +57,10 @@ def read(path: Path) -> np.ndarray:
     return np.array(Image.open(path))
 
 
-def write_images(folder: Path, pairs: Pairs, change: int = 0) -> None:
-    """The HR faces, drawn towards the middle and then brighter by `change` levels, as a run's images."""
+def write_images(run: config.Run, pairs: Pairs, change: int = 0) -> None:
+    """The HR faces, brighter by `change` levels, as the images of a run's first seed."""
+    folder = run.images(0)
     folder.mkdir(parents=True)
+    mark_images(folder, run, 0)
     for name, hr in zip(pairs.faces["name"], pairs.hr, strict=True):
         Image.fromarray((hr.astype(int) + change).clip(0, 255).astype(np.uint8)).save(folder / f"{name}.png")

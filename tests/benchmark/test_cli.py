@@ -71,22 +71,6 @@ def test_a_reader_may_stop_early() -> None:
     assert (done.stdout, done.stderr) == ("x\n", "")
 
 
-def test_stage_of_a_run_wants_its_name() -> None:
-    assert cli.stage_parser("").parse_args([]).experiment is None
-    with pytest.raises(SystemExit):
-        cli.stage_parser("", per_run=True).parse_args([])
-    assert cli.stage_parser("", per_run=True).parse_args(["--run", "ours"]).run == "ours"
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    """A folder with one file."""
-    folder = tmp_path / "data"
-    folder.mkdir()
-    (folder / "file").write_text("before")
-    return folder
-
-
 def fail(path: Path, error: BaseException) -> None:
     """Write half of what was to be written, then fail."""
     path.write_text("half")
@@ -98,38 +82,23 @@ def left(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_folder_appears_when_it_is_whole(tmp_path: Path) -> None:
+def test_folder_appears_when_it_is_whole_and_one_that_was_there_outlives_failures_and_kills(tmp_path: Path) -> None:
     target = tmp_path / "deep" / "data"
     with cli.whole_folder(target) as part:
         (part / "file").write_text("first")
         assert not target.exists()
-    assert left(target) == {"file": "first"}
+    with pytest.raises(KeyboardInterrupt), cli.whole_folder(target) as part:
+        fail(part / "file", KeyboardInterrupt())
+    assert left(target.parent) == {"data/file": "first"}
+    target.rename(target.with_name(".data.old"))  # killed between two renames
+    half = target.with_name(".data.tmp") / "half"
+    half.parent.mkdir()
+    half.write_text("half")
     with cli.whole_folder(target) as part:
         (part / "other").write_text("second")
         assert left(target) == {"file": "first"}
     assert left(target.parent) == {"data/other": "second"}
-
-
-@pytest.mark.parametrize("error", [BadInput("x"), OSError(errno.ENOSPC, "full"), KeyboardInterrupt()])
-def test_failure_leaves_the_folder_that_was_there(error: BaseException, data: Path) -> None:
-    with pytest.raises(type(error)), cli.whole_folder(data) as part:
-        fail(part / "file", error)
-    assert left(data.parent) == {"data/file": "before"}
-    assert list(data.parent.iterdir()) == [data]
-
-
-def test_what_a_killed_run_left_is_not_mixed_in_and_nothing_is_lost(data: Path) -> None:
-    data.rename(data.with_name(".data.old"))  # killed between two renames
-    with pytest.raises(BadInput), cli.whole_folder(data):
-        raise BadInput("the next run fails")
-    assert left(data.parent) == {"data/file": "before"}
-    part = data.with_name(".data.tmp")
-    part.mkdir()
-    (part / "half").write_text("half")
-    with cli.whole_folder(data) as again:
-        (again / "whole").write_text("whole")
-    assert left(data.parent) == {"data/whole": "whole"}
-    assert list(data.parent.iterdir()) == [data]
+    assert list(target.parent.iterdir()) == [target]
 
 
 def test_file_appears_when_it_is_whole(tmp_path: Path) -> None:

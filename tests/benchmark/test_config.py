@@ -73,14 +73,6 @@ def test_every_experiment_has_what_the_pipeline_reads() -> None:
                 value = value[key]
 
 
-def test_runs_do_not_share_folders(params: Path) -> None:
-    experiment = config.load()
-    run, other = experiment.run("ours"), experiment.run("trunk")
-    paths = [run.weights(0), run.weights(1), run.images(0), run.images(1), run.log(0), run.metrics]
-    paths += [other.weights(0), other.log(0), other.metrics, config.load("large").data, experiment.data]
-    assert len(set(paths)) == len(paths)
-
-
 @pytest.mark.parametrize(
     ("name", "says"), [("nope", "no run 'nope'"), ("typo", "'stn1'.* oracle, none"), ("lost", "'oracle'")]
 )
@@ -121,11 +113,8 @@ def test_file_of_something_else_says_what_is_wrong(content: str | None, says: st
         (("training", "precision"), "float16", r"training\.precision: 'float16': input should be 'auto', 'float32'"),
         (("training", "seeds"), 0, r"training\.seeds: 0: input should be greater than or equal to 1"),
         (("training", "seeds"), "3", r"training\.seeds: '3': input should be a valid integer"),
-        (("training", "seeds"), True, r"training\.seeds: True: input should be a valid integer"),
         (("training", "threads"), 1.5, r"training\.threads: 1\.5: input should be a valid integer"),
         (("prepare", "test_fraction"), 1.0, r"prepare\.test_fraction: 1\.0: input should be less than 1"),
-        (("recognise", "count"), 0, r"recognise\.count: 0: input should be greater"),
-        (("methods", "mtun"), "wide", r"methods\.mtun: 'wide': input should be a valid dictionary"),
         (("runs", "ours"), 3, r"runs\.ours: 3: input should be a valid dictionary"),
         (("runs", "ours", "seeds"), -1, r"runs\.ours\.seeds: -1: input should be greater"),
         (("runs", "ours", "method"), ..., r"runs\.ours\.method: field required"),

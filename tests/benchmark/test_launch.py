@@ -69,12 +69,6 @@ def test_missing_images_of_a_scored_run_are_made_on_demand(again: Callable[..., 
     assert scores.stat().st_mtime_ns == scored
 
 
-def test_changed_option_retrains_its_run_alone(again: Callable[..., list[str]]) -> None:
-    experiments.put(Path(), "small", "runs", "long", "epochs", value=1)
-    starts = [line.split(":")[0] for line in again("vdsr", "long", "bicubic") if "starts" in line]
-    assert starts == ["long-seed0"]
-
-
 def test_images_from_elsewhere_are_scored(again: Callable[..., list[str]]) -> None:
     shutil.copytree(SMALL / "sr/bicubic/seed0", "their_faces", ignore=shutil.ignore_patterns(".*"))
     item = {"method": "images", "folder": "their_faces", "align": "stn0"}
@@ -91,12 +85,6 @@ def test_time_limit_saves_and_says_so(tmp_path: Path) -> None:
     assert done.returncode == cli.OUT_OF_TIME
     assert "time is up; the same command resumes" in done.stdout
     assert list((folder / "work").glob("small-long-0-*/checkpoint.pt"))
-
-
-def test_time_that_is_left_follows_from_the_mean_speed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(time, "time", lambda: 1060.0)
-    assert launch.progress(1000.0, left=4, todo=10) == "6 of 10, about 0:40 left"
-    assert launch.progress(0.0, left=1, todo=2) == "1 of 2, about 17:40 left"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])

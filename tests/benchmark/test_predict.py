@@ -7,8 +7,9 @@ import json
 import numpy as np
 import pytest
 import torch
+from experiments import change_run
 from safetensors.torch import load_file
-from scored import change_run, read, run_evaluate, run_predict, store
+from scored import read, run_evaluate, run_predict, store
 
 from benchmark import config, predict
 from benchmark.runs.fingerprint import record_of
@@ -17,7 +18,7 @@ from datasets import degrade
 from datasets.batch import to_float, to_uint8
 from datasets.face import BadInput
 from datasets.pairs import Pairs
-from methods.interface import Method, create, method_class
+from methods.interface import create, method_class
 
 
 def test_predict_writes_what_the_method_gives_for_every_face(
@@ -61,26 +62,6 @@ def test_predict_makes_the_network_that_was_trained(experiment: config.Experimen
     estimates = load_file(run.images(0) / config.ESTIMATES)
     assert estimates["heatmaps"].shape == (12, 4, 64, 64)
     assert any(name.startswith("warp_") for name in estimates)
-
-
-def test_inference_is_timed_by_the_processors_clock_on_a_cpu(
-    experiment: config.Experiment, held_out: Pairs, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    spent = 0.0
-
-    def upscale(method: Method, lr: torch.Tensor, truth: None = None) -> torch.Tensor:
-        nonlocal spent
-        spent += 3.0
-        return degrade.resize(lr, 128)
-
-    store("unaligned")
-    monkeypatch.setattr(method_class("bicubic"), "upscale", upscale)
-    monkeypatch.setattr(predict.time, "process_time", lambda: spent)
-    monkeypatch.setattr(predict, "BATCH", 5)
-    run_predict("unaligned")
-    record = json.loads(experiment.run("unaligned").predict_provenance.read_text())
-    # Of the 12 faces the first two batches of five, after the first one untimed.
-    assert record["seconds_a_face"] == pytest.approx(3.0 * 2 / 10, rel=1e-5)
 
 
 def test_predict_without_stn0_names_what_to_train(experiment: config.Experiment) -> None:

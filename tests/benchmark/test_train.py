@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 import threading
 from contextlib import suppress
@@ -26,9 +25,7 @@ from benchmark.runs.make import make_method
 from benchmark.runs.provenance import data_hash
 from benchmark.train import exclusive
 from datasets.face import BadInput
-from datasets.pairs import Pairs
 from methods import interface
-from methods.interface import Context
 from methods.mtun import TINY
 
 CPU, RESULTS = torch.device("cpu"), Path("results/small")
@@ -83,13 +80,10 @@ def phases(run: str, seed: int = 0) -> list[str]:
     return list(pd.read_csv(RESULTS / f"logs/{run}/seed{seed}.csv")["phase"])
 
 
-def forbid_training(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(tiny.Tiny, "fit", lambda *_: pytest.fail("trained"))
-
-
 def test_a_run_stores_weights_record_and_log_for_every_seed(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     train("--run", "small")
     assert "recipe: tuned" in capsys.readouterr().out
+    assert make_method(config.load().run("authors")).options.recipe == "authors"  # of its own
     weights = []
     for seed in (0, 1):
         known, made = read(f"weights/small/seed{seed}/config.json"), read(f"provenance/small/seed{seed}.json")
@@ -120,7 +114,7 @@ def test_what_is_up_to_date_is_kept_and_what_is_not_is_trained(project: Path, mo
     train("--run", "small", "--seed", "0")
     before = outputs()
     with monkeypatch.context() as patch:
-        forbid_training(patch)
+        patch.setattr(tiny.Tiny, "fit", lambda *_: pytest.fail("trained"))
         train("--run", "small", "--seed", "0")
     train("--run", "small", "--seed", "0", "--retrain")
     assert outputs() == before
@@ -128,38 +122,6 @@ def test_what_is_up_to_date_is_kept_and_what_is_not_is_trained(project: Path, mo
     train("--run", "small", "--seed", "0")
     assert outputs().keys() == before.keys()
     assert outputs()["weights.safetensors"] != before["weights.safetensors"]
-
-
-def test_recipe_of_the_run_wins_over_the_experiments(project: Path) -> None:
-    assert config.load().params.training.recipe == "tuned"
-    assert make_method(config.load().run("authors")).options.recipe == "authors"
-
-
-def test_time_limit_leaves_with_its_own_status_and_goes_on(project: Path) -> None:
-    train("--run", "small", "--seed", "0")
-    whole = outputs()
-    shutil.rmtree("work")
-    shutil.rmtree("results")
-    for _ in range(5):  # updates: three in the first phase, two in the second
-        with pytest.raises(SystemExit, match="75"):
-            train("--run", "small", "--seed", "0", "--seconds", "0")
-    train("--run", "small", "--seed", "0", "--seconds", "0")
-    assert outputs() == whole
-
-
-def test_a_later_seed_that_stops_costs_the_earlier_one_nothing(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fit = tiny.Tiny.fit
-
-    def stop_at_one(method: tiny.Tiny, pairs: Pairs, context: Context) -> None:
-        if context.seed == 1:
-            raise BadInput("killed")
-        fit(method, pairs, context)
-
-    monkeypatch.setattr(tiny.Tiny, "fit", stop_at_one)
-    with pytest.raises(BadInput, match="killed"):
-        train("--run", "small")
-    forbid_training(monkeypatch)
-    train("--run", "small", "--seed", "0")
 
 
 def test_a_full_device_is_one_line(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

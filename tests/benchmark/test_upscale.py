@@ -115,14 +115,6 @@ def test_faces_are_cut_as_the_protocol_cuts_and_drawn_on_a_sheet(project: Path, 
         np.testing.assert_array_equal(read(folder / f"face{i}_bicubic.png"), to_uint8(sr)[0].numpy())
 
 
-def test_photograph_is_taken_as_it_is_shown(project: Path, drawn: list[Face]) -> None:
-    image, _ = compose(drawn[:1])
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    Image.fromarray(np.ascontiguousarray(np.rot90(image))).save("turned.png", exif=exif)
-    np.testing.assert_array_equal(photograph.read(Path("turned.png")), image)
-
-
 def test_whole_takes_the_central_square(project: Path) -> None:
     pixels = np.zeros((64, 100, 3), np.uint8)
     pixels[:, 18:82] = np.arange(64)[:, None, None] * 3
@@ -199,13 +191,3 @@ def test_runs_are_those_that_are_trained_or_named(project: Path) -> None:
     Path("results/x/weights/bicubic/seed0").rmdir()
     with pytest.raises(BadInput, match="no run is trained; run `make repro`"):
         run("a.png", whole=True)
-
-
-def test_large_photograph_is_found_in_small(drawn: list[Face]) -> None:
-    image, points = compose(drawn[:1])
-    large = cv2.resize(image, None, fx=8, fy=8, interpolation=cv2.INTER_LINEAR)
-    small, scale = detect.resized(large, detect.FRONTAL_SIDE)
-    assert small.shape == (640, 1600, 3)
-    assert scale == pytest.approx(1600 / 7200)
-    (found,) = detect.find_faces(large)
-    assert np.linalg.norm(found - (points[0] + 0.5) * 8, axis=1).mean() < 0.2 * 8 * SIDE

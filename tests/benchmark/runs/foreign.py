@@ -9,14 +9,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import experiments
 import numpy as np
 from PIL import Image
 from scored import read
 
-from benchmark import config, export
+from benchmark import export
 from tests.test_docs import ROOT, blocks
 
 # What the page shows: it imports Pillow alone.
@@ -49,13 +48,6 @@ def run_export(to: str = "out", train: bool = False) -> Path:
 def upscale(faces: Path, to: str = "sr") -> None:
     shutil.rmtree(to, ignore_errors=True)
     subprocess.run([sys.executable, "-I", "-c", PROGRAM, faces, to], check=True)
-
-
-def change_run(**options: Any) -> config.Run:
-    """The run `theirs` with these options too, in params.yaml."""
-    runs = EXPERIMENT["runs"]
-    experiments.write(Path(), EXPERIMENT | {"runs": runs | {"theirs": runs["theirs"] | options}})
-    return config.load().run("theirs")
 
 
 def edit(change: Callable[[np.ndarray], np.ndarray]) -> None:

@@ -16,7 +16,7 @@ from methods.interface import unaligned
 CPU = torch.device("cpu")
 
 
-def test_closed_form_methods_get_aligned_pairs() -> None:
+def test_closed_form_methods_get_aligned_pairs_by_warps_that_a_photograph_has_not() -> None:
     pairs = tiny.make_pairs()
     lr, warp = to_float(torch.from_numpy(pairs.lr)), torch.from_numpy(pairs.warp)
     by_truth = alignment.aligned_pairs(pairs, alignment.oracle, CPU)
@@ -25,8 +25,5 @@ def test_closed_form_methods_get_aligned_pairs() -> None:
     assert np.array_equal(turned.lr, pairs.lr[:, :, ::-1])
     assert turned.hr is pairs.hr
     assert alignment.aligned_pairs(pairs, unaligned, CPU) is pairs
-
-
-def test_a_photograph_has_no_true_warp() -> None:
     with pytest.raises(BadInput, match="known for prepared faces alone"):
         alignment.oracle(torch.rand(1, 3, 16, 16), None)

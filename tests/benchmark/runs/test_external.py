@@ -11,7 +11,8 @@ from types import ModuleType
 import numpy as np
 import pandas as pd
 import pytest
-from foreign import change_run, edit, run_export, upscale
+from experiments import change_run
+from foreign import edit, run_export, upscale
 from scored import read
 
 from benchmark import compare, config, evaluate, export, predict, train
@@ -47,13 +48,13 @@ def test_foreign_bicubic_is_scored_as_ours() -> None:
 def test_several_trainings_lie_in_a_folder_each() -> None:
     shutil.move("sr", "sr0")
     upscale(Path("out/test/lr_unaligned"), "sr1")
-    theirs = change_run(folder="sr{seed}", seeds=2)
+    theirs = change_run("theirs", folder="sr{seed}", seeds=2)
     assert theirs.experiment.params.training.seeds == 1  # of ours: theirs have been trained
     run("theirs")
     rows = pd.read_csv(METRICS / "theirs.csv").groupby("seed")["psnr"].mean()
     assert rows[0] > rows[1] + 1  # upright, and not
     with pytest.raises(BadInput, match=r"theirs: folder: 'sr0': one folder for several seeds; put \{seed\} into it"):
-        external.require_folders(change_run(folder="sr0", seeds=2))
+        external.require_folders(change_run("theirs", folder="sr0", seeds=2))
 
 
 def test_other_images_under_the_same_path_are_noticed() -> None:
@@ -131,8 +132,8 @@ def test_a_folder_is_compared_with_a_run_without_being_entered_anywhere(capsys: 
 
 
 def test_absent_folder_and_wrong_options_are_named() -> None:
-    with pytest.raises(BadInput, match=r"images: content: no such key; known are folder, trained$"):
-        external.options_of(change_run(content="abc"))
-    change_run(folder="gone")
+    change_run("theirs", folder="gone")
     with pytest.raises(BadInput, match="theirs: folder: 'gone': no such folder"):
         run("theirs", train)
+    with pytest.raises(BadInput, match=r"images: content: no such key; known are folder, trained$"):
+        external.options_of(change_run("theirs", content="abc"))

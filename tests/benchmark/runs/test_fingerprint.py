@@ -77,7 +77,7 @@ def test_weights_are_up_to_date_if_their_record_has_the_fingerprint(project: Pat
     assert not identity.is_trained(run, 0), "a damaged record counts as none"
 
 
-def test_scores_are_up_to_date_for_the_same_training_and_test_faces(project: Path) -> None:
+def test_scores_and_images_are_up_to_date_for_the_same_training_faces_and_precision(project: Path) -> None:
     run = config.load().run("vdsr")
     run.metrics.parent.mkdir(parents=True)
     run.metrics.write_text("{}")
@@ -86,9 +86,6 @@ def test_scores_are_up_to_date_for_the_same_training_and_test_faces(project: Pat
     run.facts.write_text(json.dumps({"data": "other faces", "training": [identity.record_of(run, 1)]}))
     assert not identity.is_scored(run, 1)
 
-
-def test_images_are_up_to_date_for_the_same_training_faces_and_precision(project: Path) -> None:
-    run = config.load().run("vdsr")
     run.images(0).mkdir(parents=True)
     assert not identity.images_up_to_date(run, 0)
     identity.mark_images(run.images(0), run, 0)

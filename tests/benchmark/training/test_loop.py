@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from benchmark.training import checkpoint
-from benchmark.training.loop import FIRST, Settings, TrainingStopped, train
+from benchmark.training.loop import Settings, TrainingStopped, train
 from datasets import degrade
 from datasets.batch import Batch, DeviceFaces
 from datasets.face import BadInput
@@ -169,20 +169,6 @@ def test_learning_rate_schedules() -> None:
     np.testing.assert_allclose([cosine.rate(0, u, 100) for u in (0, 50, 100)], [2, 1, 0], atol=1e-12)
     step = Optimiser(lr=0.1, schedule="step", step_epochs=10, step_factor=0.1)
     np.testing.assert_allclose([step.rate(e, 0, 1) for e in (9, 10, 20)], [1e-1, 1e-2, 1e-3])
-
-
-def test_the_losses_of_each_phase_s_first_updates_are_kept(tmp_path: Path) -> None:
-    tiny.fit(tmp_path, Settings(), epochs=7)
-    log, first = pd.read_csv(tmp_path / "log.csv"), pd.read_csv(tmp_path / "log.first.csv")
-    # Phase "pixels" has 3 updates an epoch, 21 in all; "play" has 2, 14 in all.
-    assert first[first["phase"] == "pixels"]["update"].tolist() == list(range(1, FIRST + 1))
-    assert first[first["phase"] == "play"]["update"].tolist() == list(range(1, 15))
-    for phase, updates, term in (("pixels", 3, "pixel"), ("play", 2, "critic")):
-        of_phase = first[first["phase"] == phase]
-        for epoch in (1, 2):
-            mean = of_phase.iloc[(epoch - 1) * updates : epoch * updates][term].mean()
-            row = log[(log["phase"] == phase) & (log["epoch"] == epoch)]
-            assert row[term].item() == pytest.approx(mean, rel=1e-4)
 
 
 def test_a_log_begins_with_the_rows_of_the_trunk(

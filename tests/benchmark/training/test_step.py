@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,15 +14,16 @@ import pytest
 import tiny
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from benchmark.runs.alignment import oracle
 from benchmark.training.loop import Settings
-from benchmark.training.step import GraphStep, Step, align_batch, make_step
+from benchmark.training.step import GraphStep, Step, make_step
 from datasets import degrade
 from datasets.batch import Batch, DeviceFaces
 from datasets.face import BadInput
-from methods.interface import Context
-from methods.trained import Critic, Optimiser, Phase
+from methods.interface import Context, create, discover
+from methods.stn0.method import STN0
+from methods.trained import Critic, Optimiser, Phase, TrainedMethod
 
 CPU = torch.device("cpu")
 AT_THE_END = Settings(checkpoint_seconds=1e9)
@@ -53,18 +55,6 @@ def test_generator_and_critic_take_turns() -> None:
     assert critic.weight.item() == pytest.approx(3 - 0.1 * 2)
     assert critic.weight.requires_grad
     assert not critic.bias.requires_grad
-
-
-def test_alignment_of_a_batch() -> None:
-    faces, rows = DeviceFaces(tiny.make_pairs(), CPU), torch.arange(5)
-    raw = faces.batch(rows)
-
-    def aligned(**context: Any) -> torch.Tensor:
-        return align_batch(faces.batch(rows), Context(CPU, **context)).lr
-
-    assert torch.equal(aligned(), raw.lr)
-    torch.testing.assert_close(aligned(align=oracle), degrade.align(raw.lr, raw.warp))
-    assert torch.equal(aligned(align=lambda lr, warp: lr.flip(3)), raw.lr.flip(3))
 
 
 def test_choices_of_step(capsys: pytest.CaptureFixture[str]) -> None:
@@ -175,3 +165,41 @@ def test_compiled_step_equals_the_eager_one(tmp_path: Path) -> None:
     for a, b in zip(eager.module.parameters(), compiled.module.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=1e-4)
     assert all(module._compiled_call_impl is None for module in (compiled.module, compiled.critic))
+
+
+# What a CUDA graph cannot record: tensors made of Python's numbers, and waits for a value.
+REFUSED = {"aten::lift_fresh", "aten::_local_scalar_dense"}
+TRAINED = [name for name, method in discover().items() if issubclass(method, TrainedMethod)]
+CASES = [(name, {}) for name in TRAINED] + [("mtun", {"stacks": 0, "heatmaps": "true"}), ("mtun", {"heb_at": 16})]
+
+
+class Listener(TorchDispatchMode):
+    """Notes what is called that a capture would refuse."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[str] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func.name().split(".")[0] in REFUSED:
+            self.heard.append(func.name())
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "options"), CASES, ids=str)
+def test_updates_after_the_first_can_be_recorded(name: str, options: dict[str, Any]) -> None:
+    torch.manual_seed(0)
+    small = importlib.import_module(f"methods.{name}").TINY
+    method = create(name, {**small, **options})
+    stn0 = STN0()
+    context = Context(CPU, align=lambda lr, warp: stn0.align(lr)[0])
+    rows, flips = torch.arange(4), torch.tensor([True, False, True, False])
+    warps = degrade.sample_warps(4, torch.Generator().manual_seed(0))
+    for phase in method.phases(context):
+        step = make_step(phase, DeviceFaces(tiny.make_pairs(), CPU), context, "eager", "float32")
+        faces = rows, warps if phase.resample_degradation else None, flips if phase.flip else None
+        step(*faces, 0)
+        with Listener() as listener:
+            step(*faces, 0)
+        assert not listener.heard, phase.name
