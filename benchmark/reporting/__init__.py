@@ -1,14 +1,19 @@
 """From numbers to tables, figures, claims and the page."""
 
 from pathlib import Path
+from typing import Any
 
 import jinja2
+
+from benchmark.reference import label_of
+from benchmark.reporting.tables import markdown
 
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def template(name: str, *, autoescape: bool = False) -> jinja2.Template:
-    """A template of TEMPLATES, in which an unknown name is an error."""
+def render(name: str, **values: Any) -> str:
+    """The text of a template of TEMPLATES, in which an unknown name is an error; data frames go through `markdown`."""
     files, strict = jinja2.FileSystemLoader(TEMPLATES), jinja2.StrictUndefined
-    environment = jinja2.Environment(loader=files, undefined=strict, trim_blocks=True, autoescape=autoescape)
-    return environment.get_template(name)
+    environment = jinja2.Environment(loader=files, undefined=strict, trim_blocks=True, autoescape=".html" in name)
+    environment.filters |= {"markdown": markdown, "label": label_of}
+    return environment.get_template(name).render(**values).strip()

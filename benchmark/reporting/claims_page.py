@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmark import cli
 from benchmark.reference import label_of
-from benchmark.reporting import claims, template
+from benchmark.reporting import claims, render
 from benchmark.reporting.findings import seeds_of
 from benchmark.reporting.measures import MEASURES
 from benchmark.reporting.results import Results
@@ -16,10 +16,6 @@ from benchmark.reporting.scores import Kind, Load
 
 HEAD = ("Paper", "Difference [95 %]", "p", "One training a side [95 %]", "Faces; seeds; d.f.", "Direction", "Size")
 NO_SEEDS = "No trained run has several seeds, so that the variance between seeds is not known."
-TABLE = (
-    "| Section | Claim | Measure | Direction | Size | Difference [95 %] | Changes with |",
-    "|:--|:--|:--|:--|:--|--:|:--|",
-)
 
 
 def summary(judged: Sequence[Mapping[str, Any]], results: Results) -> str:
@@ -40,19 +36,20 @@ def _counted(part: Sequence[Mapping[str, Any]]) -> str:
 
 def write(judged: Sequence[Mapping[str, Any]], results: Results, folder: Path, load: Load) -> None:
     """Write claims.md of the judged claims."""
-    measured = [described(claim) for claim in judged if claim["tests"]]
-    own = [claim for claim in measured if claim["place"] == claims.OWN]
-    of_paper = [claim for claim in measured if claim not in own]
-    where = f"Experiment {results.experiment.name}: {results.experiment.params.corpus}."
-    lines = ["# Claims", "", f"{summary(judged, results)}.", "", where, "", *TABLE, *map(_row, of_paper)]
-    lines += ["", 'By the suite\'s own measures of "visually pleasing":', "", *TABLE, *map(_row, own)] if own else []
-    lines += ["", *_left_out(judged)]
-    for claim in measured:
-        lines += ["", *_entry(claim)]
-    lines += ["", template("claims_method.md").render(), ""]
-    lines += seeds(load, dict.fromkeys(claim["measure"] for claim in measured))
-    lines += [] if results.synthetic else ["", template("claims_pilots.md").render()]
-    cli.write_text(folder / "claims.md", "\n".join(lines) + "\n")
+    text = render(
+        "claims.md.j2",
+        claims=[described(claim) for claim in judged],
+        summary=summary(judged, results),
+        experiment=results.experiment,
+        own=claims.OWN,
+        not_judged=claims.not_judged(),
+        where=where,
+        head=HEAD,
+        effect=effect,
+        seeds=seeds(load, dict.fromkeys(claim["measure"] for claim in judged if claim["tests"])),
+        drawn=results.synthetic,
+    )
+    cli.write_text(folder / "claims.md", text + "\n")
 
 
 def described(claim: Mapping[str, Any]) -> dict[str, Any]:
@@ -68,49 +65,6 @@ def described(claim: Mapping[str, Any]) -> dict[str, Any]:
         "changes": "; ".join(variant["short"] for variant in claim["variants"] if variant["changes"]),
         "rows": [cells(test, measure) for test in claim["tests"]],
     }
-
-
-def _row(claim: Mapping[str, Any]) -> str:
-    """A claim's line of the first table: the difference of its one pair, or how many pairs are measured."""
-    tests, single = claim["tests"], len(claim["tests"]) == 1 and not claim["missing"]
-    found = effect(tests[0], claim["measure"]) if single else f"pairs: {len(tests)}"
-    name, answers = f"[{claim['says']}](#{claim['id']})", f"**{claim['said']}** | {claim['size']}"
-    return f"| {claim['section']} | {name} | {claim['title']} | {answers} | {found} | {claim['changes']} |"
-
-
-def _left_out(judged: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What is not measured, and what the suite cannot judge."""
-    absent = [(c["says"], MEASURES[c["measure"]].title, c["missing"]) for c in judged if not c["tests"]]
-    missing = [f"- {says}: no {title}, of {', '.join(runs) or 'such faces'}." for says, title, runs in absent]
-    lines = ["Not measured:", "", *missing, ""] if missing else []
-    others = [f"- {c['says']} ({_where(c['section'])}): {c['reason']}." for c in claims.not_judged()]
-    return [*lines, "Not judged:", "", *others]
-
-
-def _entry(claim: Mapping[str, Any]) -> list[str]:
-    """A claim's section: its answers, its pairs, how the answers change, its confounds."""
-    asked = f", against a margin of {claim['margin']}" if claim["margin"] else ""
-    lines = [f"## {claim['id']}", "", f"> {claim['quote']} ({_where(claim['section'])})", ""]
-    lines += [f"{claim['says']}. Direction: **{claim['said']}**. Size: **{claim['size']}**{asked}."]
-    lines += (
-        [f"The best of the others as measured is {label_of(claim['best_other']).removesuffix('.')}."]
-        if claim["best_other"]
-        else []
-    )
-    lines += [f"By the analysis plan, whose *no* is a negligible gain: {claim['plan']}."] if claim["plan"] else []
-    lines += [f"Not measured: {', '.join(map(label_of, claim['missing']))}."] if claim["missing"] else []
-    lines += ["", f"| {claim['title']} | {' | '.join(HEAD)} |", "|:--|--:|--:|--:|--:|--:|:--|:--|"]
-    lines += ["| " + " | ".join(row) + " |" for row in claim["rows"]]
-    lines += ["", *map(_variant, claim["variants"])] if claim["variants"] else []
-    return [*lines, "", *(f"- Confound: {text}" for text in claim["confounds"])] if claim["confounds"] else lines
-
-
-def _variant(variant: Mapping[str, Any]) -> str:
-    """The answers on the other channel or without black faces, with the difference of a claim of one pair."""
-    single = f", {effect(variant['tests'][0], variant['measure'])}" if len(variant["tests"]) == 1 else ""
-    name = variant["title"][0].upper() + variant["title"][1:]
-    changed = "the answers **change**" if variant["changes"] else "no change"
-    return f"- {name}: {changed}: {variant['direction']}, size {variant['size']}{single}."
 
 
 def seeds(load: Load, measures: Iterable[str]) -> list[str]:
@@ -138,7 +92,8 @@ def verdict_text(claim: Mapping[str, Any]) -> str:
     return f"{claim['direction']} ({claim['reason']})" if claim["reason"] else str(claim["direction"])
 
 
-def _where(section: str) -> str:
+def where(section: str) -> str:
+    """Where in the paper: a section or a table."""
     return f"section {section}" if section[0].isdigit() else section
 
 

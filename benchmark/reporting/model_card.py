@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from benchmark import cli, config, reference
-from benchmark.reporting import supplement, tables, template
+from benchmark.reporting import render, supplement, tables
 from benchmark.reporting.results import Results
 from benchmark.scoring.recognition import SAME
 from datasets.face import BadInput
@@ -40,7 +40,8 @@ def write(run: config.Run, manifest: dict[str, Any], provenance: dict[str, Any],
         for name in (run.name, BESIDE)
     }
     errors = {key: value for key, value in results.summaries[run.name]["estimates"].items() if key == f"seed{seed}"}
-    text = template("model_card.md.j2").render(
+    text = render(
+        "model_card.md.j2",
         name=reference.label_of(run.name),
         of_paper=run.name in reference.paper().index,
         run=run,
@@ -56,7 +57,7 @@ def write(run: config.Run, manifest: dict[str, Any], provenance: dict[str, Any],
         by_source=_scores(compared, supplement.by_source),
         estimates=_shown({run.name: supplement.estimates(errors)}) if errors else "",
     )
-    cli.write_text(target, text.rstrip() + "\n")
+    cli.write_text(target, text + "\n")
 
 
 def terms(results: Results) -> str:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from benchmark import cli, config
 from benchmark.reference import label_of
-from benchmark.reporting import claims, claims_page, paper_tables, supplement, template
+from benchmark.reporting import claims, claims_page, paper_tables, render, supplement
 from benchmark.reporting import results as measured
 from benchmark.reporting.faces import Gallery, on_black
 from benchmark.reporting.results import Results
@@ -46,7 +46,8 @@ def write(results: Results, gallery: Gallery | None, judged: list[dict[str, Any]
         {"file": file, "source": _uri((folder / file).read_bytes(), "png"), "caption": caption}
         for file, caption in plots.items()
     ]
-    page = template("report.html.j2", autoescape=True).render(
+    page = render(
+        "report.html.j2",
         title=f"Face super-resolution guided by facial component heatmaps: experiment {experiment.name}",
         conditions=f"{paper_tables.conditions(results)} {paper_tables.OF_PAPER}",
         tables=[_table(number, results) for number in paper_tables.titles(results)],

@@ -11,9 +11,9 @@ from typing import Any
 
 import yaml
 
-from benchmark import cli
+from benchmark import cli, reporting
 from benchmark.reference import label_of, paper
-from benchmark.reporting import claims_page, template
+from benchmark.reporting import claims_page
 from benchmark.reporting.findings import ONE_SEED, Finding, Pair, estimate, shown
 from benchmark.reporting.measures import MEASURES
 from benchmark.reporting.results import Results, ordered_bins
@@ -166,4 +166,4 @@ class Quotes:
 def render(name: str, experiments: Mapping[str, Results]) -> str:
     """The template `name`, in which each of `experiments` is its quotes, by name."""
     quotes = {name: Quotes(results) for name, results in experiments.items()}
-    return template(name).render(**quotes).strip() + "\n"
+    return reporting.render(name, **quotes) + "\n"
