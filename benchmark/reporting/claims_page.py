@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,9 @@ from benchmark.reporting import claims, render
 from benchmark.reporting.findings import seeds_of
 from benchmark.reporting.measures import MEASURES
 from benchmark.reporting.results import Results
-from benchmark.reporting.scores import Kind, Load
+from benchmark.reporting.scores import Load
 
 HEAD = ("Paper", "Difference [95 %]", "p", "One training a side [95 %]", "Faces; seeds; d.f.", "Direction", "Size")
-NO_SEEDS = "No trained run has several seeds, so that the variance between seeds is not known."
 
 
 def summary(judged: Sequence[Mapping[str, Any]], results: Results) -> str:
@@ -46,7 +45,8 @@ def write(judged: Sequence[Mapping[str, Any]], results: Results, folder: Path, l
         where=where,
         head=HEAD,
         effect=effect,
-        seeds=seeds(load, dict.fromkeys(claim["measure"] for claim in judged if claim["tests"])),
+        kinds={claim["measure"]: load(claim["measure"]).by_kind for claim in judged if claim["tests"]},
+        measures=MEASURES,
         drawn=results.synthetic,
     )
     cli.write_text(folder / "claims.md", text + "\n")
@@ -65,26 +65,6 @@ def described(claim: Mapping[str, Any]) -> dict[str, Any]:
         "changes": "; ".join(variant["short"] for variant in claim["variants"] if variant["changes"]),
         "rows": [cells(test, measure) for test in claim["tests"]],
     }
-
-
-def seeds(load: Load, measures: Iterable[str]) -> list[str]:
-    """The standard deviation between seeds, a line a measure, with that of each run."""
-    lines = []
-    for measure in measures:
-        kinds = load(measure).by_kind
-        known = "; ".join(f"{name} {_deviations(kind, measure)}" for name, kind in kinds.items() if kind.seeds)
-        lines += [f"- Standard deviation between seeds of {MEASURES[measure].title}: {known}."] if known else []
-    return lines or [NO_SEEDS]
-
-
-def _deviations(kind: Kind, measure: str) -> str:
-    digits, factor = MEASURES[measure].digits + 1, MEASURES[measure].factor
-    own = ", ".join(f"{label_of(run)} {factor * deviation:.{digits}f}" for run, deviation in kind.runs.items())
-    if not kind.equal:
-        return f"not pooled ({own})"
-    named = (("pooled", kind.seeds), ("within trunks", kind.residual))
-    pooled = [f"{name} {factor * v.value**0.5:.{digits}f}, {v.dof} d.f." for name, v in named if v]
-    return f"{', '.join(pooled)} ({own})"
 
 
 def verdict_text(claim: Mapping[str, Any]) -> str:

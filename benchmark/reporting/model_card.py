@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ import pandas as pd
 from benchmark import cli, config, reference
 from benchmark.reporting import render, supplement, tables
 from benchmark.reporting.results import Results
+from benchmark.runs.provenance import read_json
 from benchmark.scoring.recognition import SAME
 from datasets.face import BadInput
 
@@ -39,7 +38,12 @@ def write(run: config.Run, manifest: dict[str, Any], provenance: dict[str, Any],
         name: results.rows[name][results.rows[name]["seed"] == results.experiment.run(name).seeds[0]]
         for name in (run.name, BESIDE)
     }
-    errors = {key: value for key, value in results.summaries[run.name]["estimates"].items() if key == f"seed{seed}"}
+    errors = results.summaries[run.name]["estimates"].get(f"seed{seed}")
+    recognised = results.recognised.get(run.name) if not results.synthetic else None
+    scores = {
+        name: shown({run: supplement.by_group(groups(table), table) for run, table in compared.items()})
+        for name, groups in {"by_yaw": supplement.by_yaw, "by_source": supplement.by_source}.items()
+    }
     text = render(
         "model_card.md.j2",
         name=reference.label_of(run.name),
@@ -50,14 +54,20 @@ def write(run: config.Run, manifest: dict[str, Any], provenance: dict[str, Any],
         faces=f"{manifest['faces']['train'] - manifest['validation']:,}",
         trained=provenance,
         terms=terms(results),
-        identity=_identity(results, run.name, seed),
+        recognised=None if recognised is None else recognised[recognised["seed"] == seed],
+        same=SAME,
+        gallery=read_json(results.experiment.results / "recognition" / "gallery.json"),
         test_faces=f"{results.summaries[run.name]['faces']:,}",
         beside=reference.label_of(BESIDE),
-        by_yaw=_scores(compared, supplement.by_yaw),
-        by_source=_scores(compared, supplement.by_source),
-        estimates=_shown({run.name: supplement.estimates(errors)}) if errors else "",
+        estimates=shown({run.name: supplement.estimates({"": errors})}) if errors else "",
+        **scores,
     )
     cli.write_text(target, text + "\n")
+
+
+def shown(numbers: dict[str, dict[tuple[str, str], float]]) -> str:
+    """Numbers by run as a table."""
+    return tables.markdown(supplement.shown(pd.DataFrame(numbers).T.dropna(axis=1)))
 
 
 def terms(results: Results) -> str:
@@ -68,25 +78,3 @@ def terms(results: Results) -> str:
     if results.synthetic:
         return NO_TERMS
     raise BadInput(f"{config.PARAMS}: experiments.{experiment.name} has no `terms`; say under which its faces came")
-
-
-def _identity(results: Results, run: str, seed: int) -> str:
-    """How far the faces are from the people's own, if a recogniser has looked at real ones."""
-    if run not in results.recognised or results.synthetic:
-        return ""
-    table = results.recognised[run]
-    table = table[table["seed"] == seed]
-    facts = json.loads((results.experiment.results / "recognition" / "gallery.json").read_text())
-    missed = 100 * (table["distance"] >= SAME).mean()
-    return (
-        f"dlib's recogniser takes {missed:.0f} % of its outputs for another person, and finds "
-        f"{100 - 100 * table['rank1'].mean():.0f} % of them nearest to another one of {facts['people']} identities."
-    )
-
-
-def _scores(rows: dict[str, pd.DataFrame], groups: Callable[[pd.DataFrame], dict[str, pd.Series]]) -> str:
-    return _shown({run: supplement.by_group(groups(table), table) for run, table in rows.items()})
-
-
-def _shown(numbers: dict[str, dict[tuple[str, str], float]]) -> str:
-    return tables.markdown(supplement.shown(pd.DataFrame(numbers).T.dropna(axis=1)))

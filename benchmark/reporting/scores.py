@@ -71,11 +71,17 @@ class Scores:
     def contrast(self, bins: tuple[str, str]) -> Scores:
         """Values whose mean over faces is the mean in the first bin of |yaw| less that in the second.
 
-        A face's value beyond that mean is its influence on it, so that errors over identities are the contrast's.
+        A face's value beyond that mean is its influence on it, so that errors over identities are the contrast's: the
+        bins' means, no spread between faces, are taken out first.
         """
-        assert self.yaw_bin is not None
         first, second = (self.yaw_bin == group for group in bins)
-        return replace(self, values={run: _contrast(scores, first, second) for run, scores in self.values.items()})
+        weights = len(self.people) * (first / first.sum() - second / second.sum())
+        values = {}
+        for run, scores in self.values.items():
+            level = first * scores[first].mean() + second * scores[second].mean()
+            gap = scores[first].mean() - scores[second].mean()
+            values[run] = weights[:, None] * (scores - level[:, None]) + gap
+        return replace(self, values=values)
 
     def blocks(self, run: str) -> list[Hashable]:
         """The trunk of each training of a run; one of its own where none is known."""
@@ -144,24 +150,16 @@ def loader(results: Results) -> Load:
     def load(measure: str) -> Scores:
         grids = {run: seed_grid(table, measure) for run, table in results.tables(measure).items()}
         faces = results.faces.loc[next(iter(grids.values())).index] if grids else results.faces
-        trunks = {run: known for run, known in results.trunks.items() if run in grids}
         return Scores(
             values={run: grid.to_numpy() for run, grid in grids.items()},
             people=faces["person"].to_numpy(),
             kinds=results.kinds,
-            trunks={run: [known.get(int(seed)) for seed in grids[run].columns] for run, known in trunks.items()},
+            trunks={run: [results.trunks.get(run, {}).get(int(seed)) for seed in grid] for run, grid in grids.items()},
             yaw_bin=faces["yaw_bin"].to_numpy(),
             black=faces["black"].to_numpy(),
         )
 
     return load
-
-
-def _contrast(scores: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Values (faces, seeds) for Scores.contrast; the bins' means, no spread between faces, are taken out first."""
-    weights = len(scores) * (first / first.sum() - second / second.sum())
-    level = first * scores[first].mean() + second * scores[second].mean()
-    return weights[:, None] * (scores - level[:, None]) + (scores[first].mean() - scores[second].mean())
 
 
 def _sum(variances: Sequence[Variance | None], weights: Sequence[float]) -> Variance:
