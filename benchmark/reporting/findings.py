@@ -63,15 +63,14 @@ def estimate(pair: Pair, scores: Scores, lower: bool = False) -> Finding | None:
     if not {pair.better, pair.than} <= scores.values.keys() or len(set(scores.people)) < 2:
         return None
     scores = scores.contrast(pair.bins) if pair.bins else scores
-    sides = scores.sides(pair.better, pair.than)
-    effect = difference(sides.a, sides.b, scores.people, sides.seeds or FIXED)  # of one seed: over identities alone
+    a, b, seeds, predicted, paired = scores.sides(pair.better, pair.than)
+    effect = difference(a, b, scores.people, seeds or FIXED)  # of one seed: over identities alone
     effect = replace(effect, mean=-effect.mean) if lower else effect
-    counts = sides.a.shape[1], sides.b.shape[1]
-    found = Finding(pair, effect.mean, *effect.interval, len(sides.a), counts, sides.paired)
-    if sides.seeds is None or sides.predicted is None:
+    found = Finding(pair, effect.mean, *effect.interval, len(a), (a.shape[1], b.shape[1]), paired)
+    if seeds is None or predicted is None:
         return found
     dof = effect.seeds.dof if effect.seeds.value else effect.people.dof
-    return replace(found, p_none=effect.p(0), predicted=replace(effect, seeds=sides.predicted), dof=dof)
+    return replace(found, p_none=effect.p(0), predicted=replace(effect, seeds=predicted), dof=dof)
 
 
 def shown(found: Finding | None, measure: Measure, unit: str = "", note: str = "") -> str:

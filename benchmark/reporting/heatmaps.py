@@ -104,8 +104,8 @@ def bounds(results: Results, load: Load) -> tuple[pd.DataFrame, list[str]]:
         label = label_of(group[NONE])
         for measure in (measure for measure in COMPARED if group[NONE] in load(measure).values):
             row = {"Compared with": label, "Gain in": MEASURES[measure].title}
-            for title, sides in GAINS.items():
-                row[title] = gain(*(group.get(side, "") for side in sides), load(measure), MEASURES[measure])
+            for title, (of, over) in GAINS.items():
+                row[title] = gain(group.get(of, ""), group.get(over, ""), load(measure), MEASURES[measure])
             rows.append(row)
         headroom = estimate(Pair(group.get(TRUE, ""), group.get(ESTIMATED, "")), load("psnr"))
         words += [f"Compared with {label}: {follows(headroom)}"] if headroom else []

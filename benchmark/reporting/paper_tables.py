@@ -113,7 +113,8 @@ def write(results: Results, folder: Path) -> None:
 def conditions(results: Results) -> str:
     """What all tables were measured on: corpus, recipe, faces, seeds, VGG weights; and what is marked in them."""
     experiment, summaries = results.experiment, results.summaries.values()
-    training = experiment.params.training
+    training, mtun = experiment.params.training, experiment.params.methods.get("mtun") or {}
+    options = {key: value for key, value in mtun.items() if key != "trunk"}  # width, epochs and the like
     records = [record for summary in summaries for record in summary["training"]]
     notes = sorted({(key, str(note)) for record in records for key, note in record["notes"].items()})
     vgg = " and ".join(note for key, note in notes if key == "vgg")
@@ -125,18 +126,11 @@ def conditions(results: Results) -> str:
         f"{_span({summary['faces'] for summary in summaries})} test images"
         f" of {people.size:,} identities (at most {people.max()} of one)",
         f"seeds: {_span({summary['seeds'] for summary in summaries})}",
-        *budgets(experiment),
+        *([f"mtun's options: {', '.join(f'{key} {value}' for key, value in options.items())}"] if options else []),
         f"VGG-19 weights: {vgg or given}",
         *(note for key, note in notes if key != "vgg"),
     ]
     return f"{'; '.join(parts)}. {EXPLAINED}"
-
-
-def budgets(experiment: config.Experiment) -> list[str]:
-    """What the experiment sets of the paper's network, if anything: its width, epochs and the like."""
-    options = {**(experiment.params.methods.get("mtun") or {})}
-    options.pop("trunk", None)
-    return [f"mtun's options: {', '.join(f'{key} {value}' for key, value in options.items())}"] if options else []
 
 
 def _span(values: set[int]) -> str:

@@ -110,11 +110,6 @@ class Quotes:
         return estimate(Pair(run, other), scores, MEASURES[measure].lower)
 
     @property
-    def yaw_bins(self) -> list[str]:
-        """The bins of |yaw|, from frontal to profile."""
-        return sorted(self.results.faces["yaw_bin"].unique())
-
-    @property
     def recognised(self) -> str:
         """The number of faces on which identity and landmarks are measured."""
         return str(max((table["name"].nunique() for table in self.results.recognised.values()), default=0))

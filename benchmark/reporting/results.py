@@ -59,8 +59,8 @@ class Results:
         runs = map(self.experiment.run, self.summaries)
         tables = {run.name: read_rows(_required(run.metrics.with_suffix(".csv"), run)) for run in runs}
         faces = {name: set(table["name"]) for name, table in tables.items()}
+        first = next(iter(faces), "")
         for name in faces:
-            first = next(iter(faces))
             if faces[name] != faces[first]:
                 raise BadInput(
                     f"{self.experiment.results}/metrics: {first}.csv has {len(faces[first])} faces and {name}.csv "

@@ -121,7 +121,7 @@ def _recognised(table: pd.DataFrame) -> dict[tuple[str, str], float]:
 def shown(part: pd.DataFrame) -> pd.DataFrame:
     """A part as text, a dash where a number is missing. The first column names the run, or the HR faces."""
     text = pd.DataFrame({"Method": ["HR" if run == TRUTH else label_of(run) for run in part.index]}, index=part.index)
-    for measure, group in part.columns:
+    for measure, group in (tuple(column) for column in part.columns):
         title, digits = TITLES[measure]
         title = title.format(f" at {group}" if group and measure in RECOGNISED else group)
         if group.startswith("warp_") and group != "warp_stn":
