@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,16 +35,8 @@ def write(run: config.Run, manifest: dict[str, Any], provenance: dict[str, Any],
     if BESIDE not in results.summaries:
         raise BadInput(f"{run.experiment.run(BESIDE).metrics}: missing; a model card needs the scores of {BESIDE}")
     record = next(record for record in results.summaries[run.name]["training"] if record["seed"] == seed)
-    compared = {
-        name: results.rows[name][results.rows[name]["seed"] == results.experiment.run(name).seeds[0]]
-        for name in (run.name, BESIDE)
-    }
     errors = results.summaries[run.name]["estimates"].get(f"seed{seed}")
     recognised = results.recognised.get(run.name) if not results.synthetic else None
-    scores = {
-        name: shown({run: supplement.by_group(groups(table), table) for run, table in compared.items()})
-        for name, groups in {"by_yaw": supplement.by_yaw, "by_source": supplement.by_source}.items()
-    }
     text = render(
         "model_card.md.j2",
         name=reference.label_of(run.name),
@@ -59,14 +52,23 @@ def write(run: config.Run, manifest: dict[str, Any], provenance: dict[str, Any],
         gallery=read_json(results.experiment.results / "recognition" / "gallery.json"),
         test_faces=f"{results.summaries[run.name]['faces']:,}",
         beside=reference.label_of(BESIDE),
-        estimates=shown({run.name: supplement.estimates({"": errors})}) if errors else "",
-        **scores,
+        estimates=_shown({run.name: supplement.estimates({"": errors})}) if errors else "",
+        by_yaw=_scores(results, [run.name, BESIDE], supplement.by_yaw),
+        by_source=_scores(results, [run.name, BESIDE], supplement.by_source),
     )
     cli.write_text(target, text + "\n")
 
 
-def shown(numbers: dict[str, dict[tuple[str, str], float]]) -> str:
-    """Numbers by run as a table."""
+def _scores(results: Results, runs: list[str], groups: Callable[[pd.DataFrame], dict[str, pd.Series]]) -> str:
+    """PSNR and SSIM of each run's first seed by group of faces."""
+    found = {}
+    for run in runs:
+        table = results.rows[run][results.rows[run]["seed"] == results.experiment.run(run).seeds[0]]
+        found[run] = supplement.by_group(groups(table), table)
+    return _shown(found)
+
+
+def _shown(numbers: dict[str, dict[tuple[str, str], float]]) -> str:
     return tables.markdown(supplement.shown(pd.DataFrame(numbers).T.dropna(axis=1)))
 
 
