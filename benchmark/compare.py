@@ -114,9 +114,9 @@ def _row(pair: Pair, measure: Measure, scores: Scores) -> dict[str, str]:
     return row | _difference(estimate(pair, scores), measure)
 
 
-def _difference(found: Finding, measure: Measure) -> dict[str, str]:
+def _difference(found: Finding | None, measure: Measure) -> dict[str, str]:
     keys = ("difference [95 %]", "p", "faces; seeds")
-    if found.effect is None:
+    if found is None:
         return dict.fromkeys(keys, "–")
     p = f"– ({ONE_SEED}: over identities alone)" if found.p_none is None else claims_page.chance(found.p_none)
     counts = f"{found.faces}; {seeds_of(found.seeds, found.paired)}"

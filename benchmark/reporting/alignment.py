@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from benchmark import cli
 from benchmark.reference import label_of
-from benchmark.reporting import supplement, tables
+from benchmark.reporting import render, supplement, tables
 from benchmark.reporting.findings import Pair, estimate, gain
 from benchmark.reporting.measures import MEASURES
 from benchmark.reporting.results import OURS, Results
@@ -19,21 +18,7 @@ from benchmark.reporting.scores import Load, Scores, loader
 from benchmark.scoring.verdicts import CONFIRMED, REFUTED, UNDECIDED, directions
 
 WAYS = {"none": "not aligned", "stn0": "STN_0", "stn0_supervised": "STN_0, supervised", "oracle": "true warps"}
-HEAD = (
-    "Methods that cannot align a face get the output of STN_0; the paper says only that it is a network. Here it "
-    "learns from pixels alone. *Supervised*: the same network, trained with the true warps, as MTUN's own STN is under "
-    "a recipe with L_w. *True warps*: alignment without error, which nobody has in practice. An STN_0 that learns from "
-    "pixels also learns to zoom, which leaves less of the black corners of an aligned crop; with it, bicubic "
-    "interpolation can have more PSNR than with the true warps. Ours aligns faces itself."
-)
-OF_SCORES = "PSNR in dB and SSIM on Y, means over faces and seeds; below, the errors of each alignment."
-OF_OURS = (
-    "Ours minus each, with the 95 % interval over identities and, where it is known, over seeds: positive where Ours "
-    "is better. The intervals are not corrected for their number; the sentences below are, by Holm, for the "
-    "alignments of a method."
-)
 SAID = {REFUTED: "worse", CONFIRMED: "better", UNDECIDED: "neither shown"}
-NONE = "No method has been measured with two alignments."
 SHOWN = {name: MEASURES[name] for name in ("psnr", "ssim_y")}
 
 
@@ -54,16 +39,15 @@ def groups(results: Results) -> dict[str, dict[str, str]]:
 
 def scores(results: Results) -> pd.DataFrame:
     """PSNR and SSIM on Y as text: a row a group, a column a way."""
-    known = results.summaries
-    rows = []
-    for label, ways in groups(results).items():
-        cells = {title: _scores(known[ways[way]]) if way in ways else tables.DASH for way, title in WAYS.items()}
-        rows.append({"Method": label, **cells})
-    return pd.DataFrame(rows)
-
-
-def _scores(known: dict[str, Any]) -> str:
-    return " / ".join(f"{known[name]:.{measure.digits}f}" for name, measure in SHOWN.items())
+    texts = {
+        run: " / ".join(f"{known[name]:.{measure.digits}f}" for name, measure in SHOWN.items())
+        for run, known in results.summaries.items()
+    }
+    rows = {
+        label: {WAYS[way]: texts[run] for way, run in ways.items() if way in WAYS}
+        for label, ways in groups(results).items()
+    }
+    return pd.DataFrame(rows, index=[*WAYS.values()]).T.fillna(tables.DASH).rename_axis("Method").reset_index()
 
 
 def errors(results: Results) -> pd.DataFrame:
@@ -76,22 +60,20 @@ def errors(results: Results) -> pd.DataFrame:
     if ours := results.summaries.get(OURS):
         means = supplement.estimates(ours["estimates"])
         found["Ours' own STN"] = {key: means.get((key, "warp_stn"), np.nan) for key in supplement.WARPS}
-    titles = supplement.WARPS.items()
-    rows = [
-        {"": name} | {title: tables.number(known[key], digits) for key, (title, digits) in titles}
-        for name, known in found.items()
-    ]
-    return pd.DataFrame(rows)
+    numbers = pd.DataFrame(found, index=[*supplement.WARPS]).T.rename_axis("").reset_index()
+    titles = {key: title for key, (title, _) in supplement.WARPS.items()}
+    return tables.formatted(numbers.rename(columns=titles), dict(supplement.WARPS.values()))
 
 
 def over(results: Results, load: Load) -> pd.DataFrame:
     """How much better Ours is than each group with each alignment, as text: a row a group and measure of SHOWN."""
-    rows = []
-    for label, ways in groups(results).items():
-        for name, measure in SHOWN.items():
-            aligned = {title: ways.get(way, "") for way, title in WAYS.items() if way != "none"}
-            cells = {title: gain(OURS, run, load(name), measure) for title, run in aligned.items()}
-            rows.append({"Ours over": label, "in": measure.title, **cells})
+    aligned = {way: title for way, title in WAYS.items() if way != "none"}
+    rows = [
+        {"Ours over": label, "in": measure.title}
+        | {title: gain(OURS, ways.get(way, ""), load(name), measure) for way, title in aligned.items()}
+        for label, ways in groups(results).items()
+        for name, measure in SHOWN.items()
+    ]
     return pd.DataFrame(rows)
 
 
@@ -102,28 +84,28 @@ def conclusion_reversals(results: Results, psnr: Scores) -> list[str]:
     """
     words = []
     for label, ways in groups(results).items():
-        known = [way for way, run in ways.items() if way != "none" and run in psnr.values]
-        found = [estimate(Pair(OURS, ways[way]), psnr) for way in known]
-        answers = directions([f.effect or 0.0 for f in found], [1.0 if f.p_none is None else f.p_none for f in found])
+        found = {WAYS.get(way, way): estimate(Pair(OURS, run), psnr) for way, run in ways.items() if way != "none"}
+        tested = {f"`{title}`": finding for title, finding in found.items() if finding}
+        answers = directions([f.effect for f in tested.values()], [f.p_none for f in tested.values()])
         if REFUTED in answers and set(answers) != {REFUTED}:
-            said = {
-                SAID[answer]: " or ".join(
-                    f"`{WAYS[way]}`" for way, own in zip(known, answers, strict=True) if own == answer
-                )
-                for answer in sorted(set(answers), key=[*SAID].index)
+            by_answer = {
+                said: [way for way, given in zip(tested, answers, strict=True) if given == answer]
+                for answer, said in SAID.items()
             }
-            words.append(
-                f"In PSNR, Ours over {label}: {'; '.join(f'{how} with {ways}' for how, ways in said.items())}."
-            )
+            said = [f"{how} with {' or '.join(given)}" for how, given in by_answer.items() if given]
+            words.append(f"In PSNR, Ours over {label}: {'; '.join(said)}.")
     return words
 
 
 def write(results: Results, target: Path) -> None:
     """Write alignment.md."""
-    parts = [f"# What alignment is worth\n\nExperiment {results.experiment.name}: {results.experiment.params.corpus}."]
-    if groups(results):
-        parts += [HEAD, OF_SCORES, tables.markdown(scores(results)), tables.markdown(errors(results))]
-        if OURS in results.summaries:
-            load = loader(results)
-            parts += [OF_OURS, tables.markdown(over(results, load)), *conclusion_reversals(results, load("psnr"))]
-    cli.write_text(target / "alignment.md", "\n\n".join(parts if len(parts) > 1 else [*parts, NONE]) + "\n")
+    load, compared = loader(results), OURS in results.summaries
+    text = render(
+        "alignment.md.j2",
+        experiment=results.experiment,
+        scores=tables.markdown(scores(results)) if groups(results) else "",
+        errors=tables.markdown(errors(results)),
+        over=tables.markdown(over(results, load)) if compared else "",
+        reversals=conclusion_reversals(results, load("psnr")),
+    )
+    cli.write_text(target / "alignment.md", text + "\n")

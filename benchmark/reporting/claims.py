@@ -100,64 +100,54 @@ def margins_of(claim: Mapping[str, Any], pairs: list[Pair]) -> list[float] | Non
 def answer(claim: Mapping[str, Any], scores: Scores, usual: str = "") -> dict[str, Any]:
     """Both answers to a claim, its margin, and the findings of its pairs, from the scores in one measure."""
     pairs = pairs_of(claim, () if scores.yaw_bin is None else set(scores.yaw_bin), usual)
-    tested = [f for pair in pairs if (f := estimate(pair, scores, MEASURES[claim["measure"]].lower)).effect is not None]
-    effects = [finding.effect or 0.0 for finding in tested]
-    sides = verdicts.directions(effects, [1.0 if f.p_none is None else f.p_none for f in tested])
+    found = [estimate(pair, scores, MEASURES[claim["measure"]].lower) for pair in pairs]
+    tested, margins = [finding for finding in found if finding], margins_of(claim, pairs)
+    wanted = [margin for margin, finding in zip(margins or [], found, strict=bool(margins)) if finding]
+    sides = verdicts.directions([f.effect for f in tested], [f.p_none for f in tested])
     direction = verdicts.direction(sides, complete=len(tested) == len(pairs))
-    margins, size = margins_of(claim, pairs), NO_MARGIN
-    if margins is not None:
-        wanted = [margin for margin, pair in zip(margins, pairs, strict=True) if pair in [f.pair for f in tested]]
-        size = _size(tested, wanted, complete=len(tested) == len(pairs))
-    single = single_seed_runs(tested, scores) if direction == UNDECIDED else []
-    best = min(tested, key=lambda finding: finding.effect or 0.0).pair.than if tested else None
+    trained = {
+        run: None  # in the order of the pairs; of one seed, and none borrowed
+        for f in tested
+        for run, seeds in zip((f.pair.better, f.pair.than), f.seeds, strict=True)
+        if f.reason and seeds == 1 and run in scores.kinds
+    }
+    best = min(tested, key=lambda f: f.effect).pair.than if tested and "than_best_of" in claim else None
     return {
         "direction": direction,
-        "size": size,
+        "size": NO_MARGIN if margins is None else _size(tested, wanted, complete=len(tested) == len(pairs)),
         "margins": margins,
-        "reason": f"{ONE_SEED} of {', '.join(map(label_of, single))}" if single else "",
+        "reason": f"{ONE_SEED} of {', '.join(map(label_of, trained))}" if trained and direction == UNDECIDED else "",
         "missing": sorted({run for pair in pairs for run in (pair.better, pair.than)} - set(scores.values)),
-        "best_other": best if "than_best_of" in claim else None,
+        "best_other": best,
         "tests": [_test(finding, side) for finding, side in zip(tested, sides, strict=True)],
     }
 
 
-def single_seed_runs(tested: list[Finding], scores: Scores) -> list[str]:
-    """The trained runs of one seed for which a pair has no error between seeds."""
-    pairs = [(f.pair, f.seeds) for f in tested if f.p_none is None]
-    found = [run for pair, seeds in pairs for run, n in zip((pair.better, pair.than), seeds, strict=True) if n == 1]
-    return [run for run in dict.fromkeys(found) if run in scores.kinds]
-
-
 def _size(tested: list[Finding], margins: list[float], complete: bool = True) -> str:
-    effects = [finding.effect or 0.0 for finding in tested]
     p = [finding.p_of(margin) for finding, margin in zip(tested, margins, strict=True)]
-    p_none = [1.0 if finding.predicted is None else finding.predicted.p(0) for finding in tested]
-    return verdicts.size(effects, margins, p, p_none, complete)
+    return verdicts.size([f.effect for f in tested], margins, p, [f.p_of(0, rounding=0) for f in tested], complete)
 
 
 def _test(finding: Finding, direction: str) -> dict[str, Any]:
     """A finding as claims.json has it, with both answers on this pair."""
-    margin = finding.pair.paper
+    pair, margin = finding.pair, finding.pair.paper
     size = NO_MARGIN if margin is None else _size([finding], [margin])
-    predicted = (None, None) if finding.predicted is None else finding.predicted.interval
     keys = ("effect", "low", "high", "p_none", "dof", "faces", "seeds", "paired", "reason")
-    pair = {"better": finding.pair.better, "than": finding.pair.than, "bins": finding.pair.bins, "paper": margin}
-    measured = {key: getattr(finding, key) for key in keys}
-    return pair | {"direction": direction, "size": size} | measured | {"predicted": predicted}
+    head = {"better": pair.better, "than": pair.than, "bins": pair.bins, "paper": margin}
+    predicted = (None, None) if finding.predicted is None else finding.predicted.interval
+    answers = {"direction": direction, "size": size}
+    return head | answers | {key: getattr(finding, key) for key in keys} | {"predicted": predicted}
 
 
 def judge_claim(claim: Mapping[str, Any], load: Load, usual: str = "") -> dict[str, Any]:
     """A claim with both answers, and how they change on the other channel and without faces that are largely black."""
-    found = answer(claim, load(claim["measure"]), usual)
+    found, variants, plan = answer(claim, load(claim["measure"]), usual), [], None
     head = {key: str(claim[key]) for key in ("id", "says", "section", "quote", "measure")}
     head |= {"place": place(claim), "confounds": claim.get("confounds", [])}
-    variants = []
     for names, scores in _variants(claim["measure"], load) if found["tests"] else []:
         other = answer(claim, scores, usual)
         changes = any(other[key] != found[key] for key in ("direction", "size"))
-        kept = {key: other[key] for key in ("direction", "size", "tests")}
-        variants.append(names | {"changes": changes} | kept)
-    plan = None
+        variants.append(names | {"changes": changes} | {key: other[key] for key in ("direction", "size", "tests")})
     if "negligible" in claim and found["tests"] and not found["reason"]:
         (test,) = found["tests"]
         plan = verdicts.plan_answer(test["low"], test["high"], claim["negligible"])
@@ -221,10 +211,10 @@ def count(judged: Iterable[Mapping[str, Any]], key: str = "direction") -> dict[s
 
 def write(judged: list[dict[str, Any]], results: Results, folder: Path, load: Load) -> None:
     """Write claims.json: the judged claims, their counts, and the variances between seeds that they rest on."""
-    between = {}
-    for measure in dict.fromkeys(claim["measure"] for claim in judged):
-        kinds = load(measure).by_kind
-        between[measure] = {kind: asdict(known) for kind, known in kinds.items() if known.seeds}
+    between = {
+        measure: {kind: asdict(known) for kind, known in load(measure).by_kind.items() if known.seeds}
+        for measure in dict.fromkeys(claim["measure"] for claim in judged)
+    }
     head = {"experiment": results.experiment.name, "drawn": results.synthetic, "confidence": CONFIDENCE}
     counts = {"directions": count(judged), "sizes": count(judged, "size")}
     missing = [claim["id"] for claim in judged if not claim["tests"]]

@@ -40,32 +40,21 @@ ESTIMATED = (
 
 def numbers(results: Results) -> pd.DataFrame:
     """A row a run and seed with what is known of its cost, STN_0 and trunks first; NaN and None for what is not."""
-    pretrained = map(results.experiment.run, results.experiment.pretrained)
-    rows = [
-        {"run": run.name, "seed": seed, **_training(run.provenance(seed))}
-        for run in pretrained
-        for seed in run.seeds
-        if run.provenance(seed).is_file()
-    ]
-    for name, summary in results.summaries.items():
-        run = results.experiment.run(name)
+    rows = []
+    for run in map(results.experiment.run, [*results.experiment.pretrained, *results.summaries]):
+        scored = [record["seed"] for record in results.summaries.get(run.name, {}).get("training", [])]
         time = 1000 * float(read_json(run.predict_provenance).get("seconds_a_face", np.nan))
-        for seed in (record["seed"] for record in summary["training"]):
-            row = {"run": name, "seed": seed, "parameters": results.parameters[name], "inference, ms a face": time}
-            rows.append(row | _training(run.provenance(seed)))
-    columns = ["run", "seed", "parameters", "training, s", "images/s", "device", "threads", "precision"]
-    known = pd.DataFrame(rows, columns=[*columns, "inference, ms a face", "note"])
+        for seed in scored or [seed for seed in run.seeds if run.pretrained and run.provenance(seed).is_file()]:
+            made = read_json(run.provenance(seed))
+            row = {"run": run.name, "seed": seed, "parameters": results.parameters.get(run.name, np.nan)}
+            row |= {"training, s": made.get("seconds"), "images/s": made.get("images_per_second")}
+            row |= {key: made.get(key) for key in ("device", "threads", "precision")}
+            rows.append(row | {"inference, ms a face": time, "note": made.get("note")})
+    known = pd.DataFrame(rows)
     if (kept := results.experiment.results / KEPT).is_file():
         before = pd.read_csv(kept, index_col=INDEX, dtype={"run": str})
         known = known.fillna(before.reindex(pd.MultiIndex.from_frame(known[INDEX])).reset_index())
     return known.astype({"threads": "Int64"})  # a whole number, in a clone as where it was measured
-
-
-def _training(path: Path) -> dict[str, Any]:
-    """The columns that a seed's provenance fills."""
-    known = read_json(path)
-    times = {"training, s": known.get("seconds"), "images/s": known.get("images_per_second")}
-    return times | {key: known.get(key) for key in ("device", "threads", "precision", "note")}
 
 
 def hours(trainings: Iterable[Mapping[str, Any]]) -> float:
@@ -83,13 +72,9 @@ def markdown(results: Results) -> str:
     total = ", ".join(f"{time:.2f} for seed {seed}" for seed, time in spent.items())
     known["run"] = known["run"].map(label_of)
     remarks = known.groupby("note", sort=False)["run"].unique()
-    known = known.drop(columns="note")
-    text = known.astype(object).where(known.notna(), tables.DASH)
-    for column, digits in DIGITS.items():
-        text[column] = [tables.number(value, digits) for value in known[column].astype(float)]
     below = [f"Total training hours, shared phases counted once: {total}."]
     below += [f"{', '.join(names)}: {remark}." for remark, names in remarks.items()]
-    return "\n\n".join([tables.markdown(text), *below])
+    return "\n\n".join([tables.markdown(tables.formatted(known.drop(columns="note"), DIGITS)), *below])
 
 
 def estimate(target: config.Experiment, source: Results, faces: int = 30_000) -> str:

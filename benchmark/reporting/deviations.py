@@ -6,8 +6,6 @@ The texts are in benchmark/reference/deviations.yaml (the protocol) and in metho
 from __future__ import annotations
 
 import dataclasses
-import importlib
-import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,11 +17,13 @@ import yaml
 from benchmark import config
 from datasets.face import BadInput
 from methods.interface import method_class, names
+from methods.mtun import recipes
 from methods.options import first_problem
 
 FILE = "deviations.yaml"
 PROTOCOL = Path(__file__).parents[1] / "reference" / FILE
 METHODS = Path(__file__).parents[2] / "methods"
+RECIPES = {"mtun": recipes.RECIPES}  # of the methods that have several, dataclasses by name
 
 
 class Deviation(pydantic.BaseModel):
@@ -63,27 +63,16 @@ def read(path: Path) -> list[Deviation]:
 
 def settings(experiment: config.Experiment, name: str) -> list[str]:
     """What the experiment sets of a method for all its runs, as `option value (default)`, where it differs."""
-    given = experiment.params.methods.get(name) or {}
-    recipe = experiment.params.training.recipe
-    usual = {key: _usual(name, key, recipe) for key in given if key in method_class(name).Options.model_fields}
+    given, options = experiment.params.methods.get(name) or {}, method_class(name).Options.model_fields
+    recipe = RECIPES.get(name, {}).get(experiment.params.training.recipe)
+    usual = {key: options[key].default for key in given if key in options}
+    usual = {key: getattr(recipe, key, None) if value is None else value for key, value in usual.items()}
     return [f"`{key}` {_text(given[key])} ({_text(value)})" for key, value in usual.items() if value != given[key]]
-
-
-def _usual(name: str, key: str, recipe: str) -> Any:
-    """An option's value where an experiment does not set it: its default, or the recipe's."""
-    value, recipes = method_class(name).Options.model_fields[key].default, recipes_of(name)
-    return getattr(recipes[recipe], key, None) if value is None and recipes else value
-
-
-def recipes_of(name: str) -> dict[str, Any]:
-    """RECIPES of the method's module `recipes`, dataclasses by name; {} if it has none."""
-    module = f"methods.{name}.recipes"
-    return importlib.import_module(module).RECIPES if importlib.util.find_spec(module) else {}
 
 
 def recipe_table(name: str) -> pd.DataFrame:
     """The fields in which the method's recipes differ, a column a recipe, as text."""
-    values = pd.DataFrame({recipe: dataclasses.asdict(fields) for recipe, fields in recipes_of(name).items()})
+    values = pd.DataFrame({recipe: dataclasses.asdict(fields) for recipe, fields in RECIPES.get(name, {}).items()})
     texts = values.map(_text)
     return texts[texts.nunique(axis=1) > 1].rename_axis("setting").reset_index() if len(texts) else texts
 
@@ -111,10 +100,10 @@ def page(experiment: config.Experiment, outdated: Mapping[str, list[str]]) -> st
 
 def section(experiment: config.Experiment, name: str) -> list[str]:
     """The section of a method: what the experiment sets, its recipes, its deviations; [] if there is nothing to say."""
-    found, changed, recipes = read(METHODS / name / FILE), settings(experiment, name), recipe_table(name)
+    found, changed, differing = read(METHODS / name / FILE), settings(experiment, name), recipe_table(name)
     parts = [f"This experiment sets (default): {', '.join(changed)}."] if changed else []
     parts += ["\n".join(map(Deviation.line, found))] if found else []
-    parts += [f"Recipes:\n\n{recipes.to_markdown(index=False, disable_numparse=True)}"] if len(recipes) else []
+    parts += [f"Recipes:\n\n{differing.to_markdown(index=False, disable_numparse=True)}"] if len(differing) else []
     return [f"## {name}", *parts] if parts else []
 
 

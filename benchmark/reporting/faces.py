@@ -7,7 +7,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import pandas as pd
 import torch
 import torch.nn.functional as F
 
@@ -68,10 +67,6 @@ class Gallery:
         """Whether the run is scored and its images are at hand."""
         return run in self.results.summaries and self.images(run).is_dir()
 
-    def names(self, rows: np.ndarray) -> pd.Series:
-        """Names of the faces."""
-        return self.pairs.faces["name"].iloc[rows]
-
     def hr(self, rows: np.ndarray) -> np.ndarray:
         """HR faces (n, 128, 128, 3) uint8."""
         return np.array(self.pairs.hr[rows])
@@ -100,13 +95,13 @@ class Gallery:
             BadInput: names a missing image.
         """
         command = f"python -m benchmark predict --experiment {self.results.experiment.name} --run {run}"
-        paths = [self.images(run) / f"{name}.png" for name in self.names(rows)]
+        paths = [self.images(run) / f"{name}.png" for name in self.pairs.faces["name"].iloc[rows]]
         return np.stack([sr_faces.read(path, f"run `{command}` again") for path in paths])
 
     def psnr_of(self, run: str, rows: np.ndarray) -> np.ndarray:
         """PSNR of a run's SR faces (n,), dB, infinite for a face that equals the HR one."""
         table = self.results.rows[run]
-        return table[table["seed"] == 0].set_index("name")["psnr"][self.names(rows)].to_numpy()
+        return table[table["seed"] == 0].set_index("name")["psnr"][self.pairs.faces["name"].iloc[rows]].to_numpy()
 
     def true_heatmaps(self, rows: np.ndarray) -> np.ndarray:
         """Heatmaps of the landmarks over the upright face: (n, 4, 128, 128) in [0, 1]."""
@@ -147,21 +142,14 @@ def spread(yaw: np.ndarray, psnr: np.ndarray, count: int, seed: int) -> np.ndarr
     """
     count = min(count, len(yaw))
     rng = np.random.default_rng(seed)
-    groups = [rng.permutation(group) for group in _groups(yaw, psnr)]
+    bins, groups = np.array([pose.bin_of(value) for value in yaw]), []
+    for name in sorted(set(bins)):
+        rows = np.flatnonzero(bins == name)
+        by_ease = rows[np.argsort(-psnr[rows], kind="stable")]
+        groups += [rng.permutation(part) for part in np.array_split(by_ease, LEVELS) if len(part)]
     taken = np.zeros(len(groups), int)
     while taken.sum() < count:
         free = np.flatnonzero(taken < [len(group) for group in groups])
         wanted = min(count - int(taken.sum()), len(free))
         taken[free[np.linspace(0, len(free) - 1, wanted).round().astype(int)]] += 1
     return np.concatenate([group[:n] for group, n in zip(groups, taken, strict=True)])
-
-
-def _groups(yaw: np.ndarray, psnr: np.ndarray) -> list[np.ndarray]:
-    """Rows of each yaw bin and level of difficulty, frontal and easy first; no group is empty."""
-    bins = np.array([pose.bin_of(value) for value in yaw])
-    groups = []
-    for name in sorted(set(bins), key=lambda text: int(text.split("-")[0])):
-        rows = np.flatnonzero(bins == name)
-        by_ease = rows[np.argsort(-psnr[rows], kind="stable")]
-        groups += [part for part in np.array_split(by_ease, LEVELS) if len(part)]
-    return groups

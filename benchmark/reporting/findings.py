@@ -10,7 +10,7 @@ from benchmark.reporting.scores import Scores
 from benchmark.scoring.paired import FIXED, Effect, difference
 
 ROUNDING = 0.01  # of the difference of two numbers with two decimals, as the paper prints them
-ONE_SEED, UNMEASURED = "one seed", "not measured"
+ONE_SEED = "one seed"
 
 
 @dataclass(frozen=True)
@@ -29,63 +29,59 @@ class Pair:
 
 @dataclass(frozen=True)
 class Finding:
-    """What was measured of a pair. effect > 0 where `better` is better; None where untested, with the reason.
+    """What was measured of a pair. effect > 0 where `better` is better.
 
-    p_none: of no difference, None where seeds are not known. predicted: the same difference of one training a side.
-    dof: of the seeds' part of the error. paired: compared over the seeds whose pretrained trunk both runs share.
+    paired: compared over the seeds whose pretrained trunk both runs share. None where seeds are not known: p_none, of
+    no difference; predicted, the same difference of one training a side; dof, of the seeds' part of the error.
     """
 
     pair: Pair
-    effect: float | None = None
-    low: float | None = None
-    high: float | None = None
+    effect: float
+    low: float
+    high: float
+    faces: int
+    seeds: tuple[int, int]
+    paired: bool
     p_none: float | None = None
     predicted: Effect | None = None
     dof: float | None = None
-    faces: int = 0
-    seeds: tuple[int, int] = (0, 0)
-    paired: bool = False
-    reason: str = ""
 
-    def p_of(self, margin: float) -> float:
-        """p of the paper's margin for one training a side: of the nearest number that rounds to it."""
+    @property
+    def reason(self) -> str:
+        """Why the interval covers identities alone, if it does."""
+        return ONE_SEED if self.predicted is None else ""
+
+    def p_of(self, margin: float, rounding: float = ROUNDING) -> float:
+        """p of a margin of the paper for one training a side: of the nearest number that rounds to it."""
         if self.predicted is None:
             return 1.0
-        return self.predicted.p(min(max(self.predicted.mean, margin - ROUNDING), margin + ROUNDING))
+        return self.predicted.p(min(max(self.predicted.mean, margin - rounding), margin + rounding))
 
 
-def estimate(pair: Pair, scores: Scores, lower: bool = False) -> Finding:
-    """What the scores say of one pair alone. lower: a lower score is better."""
-    absent = [run for run in dict.fromkeys((pair.better, pair.than)) if run not in scores.values]
-    if absent:
-        return Finding(pair, reason=f"{UNMEASURED}: {', '.join(absent)}")
-    if len(set(scores.people)) < 2:
-        return Finding(pair, reason="faces of one identity have no interval")
+def estimate(pair: Pair, scores: Scores, lower: bool = False) -> Finding | None:
+    """What the scores say of one pair alone; None where a run or a second identity is missing. lower: is better."""
+    if not {pair.better, pair.than} <= scores.values.keys() or len(set(scores.people)) < 2:
+        return None
     scores = scores.contrast(pair.bins) if pair.bins else scores
-    sides = scores.sides(pair.better, pair.than)
-    effect = difference(sides.a, sides.b, scores.people, sides.seeds or FIXED)  # of one seed: over identities alone
+    a, b, seeds, predicted, paired = scores.sides(pair.better, pair.than)
+    effect = difference(a, b, scores.people, seeds or FIXED)  # of one seed: over identities alone
     effect = replace(effect, mean=-effect.mean) if lower else effect
-    low, high = effect.interval
-    found = Finding(pair, effect.mean, low, high, faces=len(sides.a), paired=sides.paired)
-    found = replace(found, seeds=(sides.a.shape[1], sides.b.shape[1]))
-    if sides.seeds is None or sides.predicted is None:
-        return replace(found, reason=ONE_SEED)
-    predicted = replace(effect, seeds=sides.predicted)
+    found = Finding(pair, effect.mean, *effect.interval, len(a), (a.shape[1], b.shape[1]), paired)
+    if seeds is None or predicted is None:
+        return found
     dof = effect.seeds.dof if effect.seeds.value else effect.people.dof
-    return replace(found, p_none=effect.p(0), predicted=predicted, dof=dof)
+    return replace(found, p_none=effect.p(0), predicted=replace(effect, seeds=predicted), dof=dof)
 
 
-def shown(found: Finding, measure: Measure, unit: str = "", note: str = "") -> str:
+def shown(found: Finding | None, measure: Measure, unit: str = "", note: str = "") -> str:
     """Effect and interval as text, by Measure.change; a dash where nothing was tested."""
-    if found.effect is None or found.low is None or found.high is None:
-        return "–"
-    return measure.change(found.effect, found.low, found.high, unit, note)
+    return "–" if found is None else measure.change(found.effect, found.low, found.high, unit, note)
 
 
 def gain(run: str, other: str, scores: Scores, measure: Measure) -> str:
     """How much better the one run is than the other, as text with its interval and a note where that is of one seed."""
     found = estimate(Pair(run, other), scores, measure.lower)
-    return shown(found, measure, note=f"; {ONE_SEED}" if found.reason == ONE_SEED else "")
+    return shown(found, measure, note=f"; {ONE_SEED}" if found and found.reason else "")
 
 
 def seeds_of(counts: Sequence[int], paired: bool) -> str:

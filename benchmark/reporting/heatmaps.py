@@ -3,46 +3,34 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from benchmark import cli
 from benchmark.reference import label_of
-from benchmark.reporting import tables
+from benchmark.reporting import render, tables
 from benchmark.reporting.findings import Finding, Pair, estimate, gain, seeds_of
-from benchmark.reporting.measures import MEASURES, Measure
+from benchmark.reporting.measures import MEASURES
 from benchmark.reporting.results import Results
 from benchmark.reporting.scores import Load, Scores, loader
 from benchmark.runs.make import options_of
 from methods.mtun.options import Options
 
 # Options that say what the decoder sees of heatmaps: two runs that differ in these alone are compared.
-OF_HEATMAPS = ("stacks", "heatmaps", "heatmap_weight", "sigma")
-COMPONENTS = ("eyes", "nose", "mouth", "chin")
-HEAD = (
-    "Each MTUN with heatmaps, compared with the run that is the same but for the heatmaps. *Gain*: over that run, with "
-    "the 95 % interval over identities and, where it is known, over seeds; *paired*: both share their pretrained "
-    "trunks. Epochs count all phases, including pre-training. *Landmark error*: of dlib on the SR faces; less of it is "
-    "a gain. *Given* heatmaps are the true ones, in training and in use; *empty* ones are zeros: the network without "
-    "the branch, from another initialisation. The branch adds parameters and a task as well as heatmaps, so that "
-    "estimated heatmaps can gain more than given ones. Intervals are not corrected for multiplicity: one in twenty "
-    "excludes the true value by chance."
-)
-NONE = "No run that sees heatmaps has been measured together with the one that sees none."
-OF_BOUNDS = (
-    "What could heatmaps bring? Gains over the run that sees none: of true heatmaps, of estimated ones, of empty "
-    "ones. *Headroom*: the gain of true over estimated ones. *Content*: that of true and of estimated over empty "
-    "ones. Each column uses the seeds that its two runs share, so columns may not add up."
-)
-BOUNDS = {"true": "True", "estimated": "Estimated", "zero": "Empty"}
-OF_ESTIMATES = (
-    "Errors of the estimates: distance of the heatmaps' centres, px of 128, and of the STN. Recipe `tuned` "
-    "supervises every STN with the true warps (L_w), with or without heatmaps; only recipes `paper` and `authors` can "
-    "show the better alignment that the paper ascribes to L_h. Distances are measured on maps of the σ that the run "
-    "learns from; those of different σ are not comparable: a wide kernel hides what a narrow one shows."
-)
+OF_HEATMAPS = {"stacks", "heatmaps", "heatmap_weight", "sigma"}
 COMPARED = ("psnr", "ssim_y", "nme")  # measures of both tables of gains
+NONE, TRUE, ESTIMATED, EMPTY = "none", "true", "estimated", "zero"  # what a run sees of heatmaps
+GAINS = {
+    "True": (TRUE, NONE),
+    "Estimated": (ESTIMATED, NONE),
+    "Empty": (EMPTY, NONE),
+    "Headroom": (TRUE, ESTIMATED),
+    "Content, true": (TRUE, EMPTY),
+    "Content, estimated": (ESTIMATED, EMPTY),
+}
+# Columns of the table of errors, and their digits.
+ERRORS = {f"peak_px_{part}": (part, 1) for part in ("eyes", "nose", "mouth", "chin")}
+ERRORS |= {"warp_stn.rotation_degrees": ("Rotation, °", 2), "warp_stn.shift_percent": ("Shift, %", 2)}
 # Table 3: the run with the heatmap branch and the one without, by the other losses that both minimise.
 BY_LOSSES = {"L_p": ("ours_p", "no_heb_p"), "L_p+f": ("ours_pf", "no_heb_pf"), "L_p+f+u": ("ours", "no_heb_pfu")}
 
@@ -57,16 +45,10 @@ def seen(results: Results) -> dict[str, Options]:
 def pairs(results: Results) -> dict[str, str]:
     """The measured run that sees no heatmaps by each one that sees some, all their other options being the same."""
     options = seen(results)
-    blind = {_rest(found): run for run, found in options.items() if not _sees(found)}
-    return {run: blind[_rest(found)] for run, found in options.items() if _sees(found) and _rest(found) in blind}
-
-
-def _sees(options: Options) -> bool:
-    return bool(options.stacks) or options.heatmaps != "estimated"
-
-
-def _rest(options: Options) -> tuple[tuple[str, Any], ...]:
-    return tuple((key, value) for key, value in vars(options).items() if key not in OF_HEATMAPS)
+    rest = {run: chosen.model_dump_json(exclude=OF_HEATMAPS) for run, chosen in options.items()}
+    seeing = [run for run, chosen in options.items() if chosen.stacks or chosen.heatmaps != ESTIMATED]
+    blind = {rest[run]: run for run in options if run not in seeing}
+    return {run: blind[rest[run]] for run in seeing if rest[run] in blind}
 
 
 def standard_pairs(results: Results) -> dict[str, str]:
@@ -75,16 +57,20 @@ def standard_pairs(results: Results) -> dict[str, str]:
     return {run: other for run, other in pairs(results).items() if _is_standard(options[run])}
 
 
+def _is_standard(options: Options) -> bool:
+    """Whether the HEB is the paper's: its stacks, L_h's weight and sigma, which given heatmaps have as well."""
+    return all(getattr(options, name) == Options.model_fields[name].default for name in OF_HEATMAPS)
+
+
 def gain_by_epochs(results: Results, psnr: Scores) -> dict[tuple[str, str], dict[int, Finding]]:
     """The gain of the paper's HEB by epochs with it, in a group for each recipe and set of losses (of BY_LOSSES)."""
     options, groups = seen(results), dict[tuple[str, str], dict[int, Finding]]()
     for run, other in standard_pairs(results).items():
-        chosen = options[run]
-        losses = "L_p" + "+f" * chosen.feature + "+u" * chosen.adversarial
-        if losses in BY_LOSSES and run in results.epochs:
-            group = groups.setdefault((chosen.recipe, losses), {})
+        losses = "L_p" + "+f" * options[run].feature + "+u" * options[run].adversarial
+        if losses in BY_LOSSES and run in results.epochs and (found := estimate(Pair(run, other), psnr)):
             phases = next(iter(results.logs[run].values()))["phase"]
-            group[int((phases == phases.iloc[-1]).sum())] = estimate(Pair(run, other), psnr)
+            epochs = int((phases == phases.iloc[-1]).sum())
+            groups.setdefault((options[run].recipe, losses), {})[epochs] = found
     return {key: dict(sorted(group.items())) for key, group in groups.items()}
 
 
@@ -94,99 +80,78 @@ def gains(results: Results, load: Load) -> pd.DataFrame:
     for run, other in pairs(results).items():
         found = estimate(Pair(run, other), load("psnr"))
         row = {"Run": label_of(run), "Heatmaps": _kind(options[run]), "Compared with": label_of(other)}
-        row["Recipe"], row["Epochs"] = options[run].recipe, str(results.epochs.get(run, "–"))
-        row["Seeds"] = seeds_of(found.seeds, found.paired)
-        row["PSNR"] = f"{results.summaries[run]['psnr']:.2f}"
-        row |= {f"Gain in {MEASURES[m].title} [95 %]": gain(run, other, load(m), MEASURES[m]) for m in COMPARED}
-        rows.append(row)
+        row |= {"Recipe": options[run].recipe, "Epochs": str(results.epochs.get(run, tables.DASH))}
+        row |= {"Seeds": seeds_of(found.seeds, found.paired) if found else tables.DASH}
+        row |= {"PSNR": f"{results.summaries[run]['psnr']:.2f}"}
+        rows.append(
+            row | {f"Gain in {MEASURES[m].title} [95 %]": gain(run, other, load(m), MEASURES[m]) for m in COMPARED}
+        )
     return pd.DataFrame(rows)
 
 
 def _kind(options: Options) -> str:
-    if options.heatmaps == "zero":
+    if options.heatmaps == EMPTY:
         return "empty"
     plural = "s" if options.stacks > 1 else ""
     estimated = f"estimated by {options.stacks} stack{plural}, L_h times {options.heatmap_weight:g}"
-    kind = "given" if options.heatmaps == "true" else estimated
-    return f"{kind}, σ {options.sigma:g}"
+    return f"{'given' if options.heatmaps == TRUE else estimated}, σ {options.sigma:g}"
 
 
 def bounds(results: Results, load: Load) -> tuple[pd.DataFrame, list[str]]:
-    """Gains of true, estimated and empty heatmaps, rows by run that sees none and measure; what follows in words."""
+    """GAINS of true, estimated and empty heatmaps, rows by run that sees none and measure; what follows in words."""
     rows, words = [], []
-    for other, group in by_blind(results).items():
-        for measure in (measure for measure in COMPARED if other in load(measure).values):
-            row = {"Compared with": label_of(other), "Gain in": MEASURES[measure].title}
-            rows.append(row | _bounds(other, group, load(measure), MEASURES[measure]))
-        headroom = estimate(Pair(group.get("true", ""), group.get("estimated", "")), load("psnr"))
-        words += [f"Compared with {label_of(other)}: {sentence}" for sentence in follows(headroom)]
+    for group in groups(results):
+        label = label_of(group[NONE])
+        for measure in (measure for measure in COMPARED if group[NONE] in load(measure).values):
+            row = {"Compared with": label, "Gain in": MEASURES[measure].title}
+            for title, (of, over) in GAINS.items():
+                row[title] = gain(group.get(of, ""), group.get(over, ""), load(measure), MEASURES[measure])
+            rows.append(row)
+        headroom = estimate(Pair(group.get(TRUE, ""), group.get(ESTIMATED, "")), load("psnr"))
+        words += [f"Compared with {label}: {follows(headroom)}"] if headroom else []
     return pd.DataFrame(rows), words
 
 
-def by_blind(results: Results) -> dict[str, dict[str, str]]:
-    """The run by what heatmaps it sees, by the run that sees none; where true or empty ones were measured too."""
-    options = seen(results)
-    groups: dict[str, dict[str, str]] = {}
+def groups(results: Results) -> list[dict[str, str]]:
+    """For each run that sees none, the runs by what they see; where true or empty heatmaps were measured too."""
+    options, found = seen(results), dict[str, dict[str, str]]()
     for run, other in pairs(results).items():
-        if options[run].heatmaps != "estimated" or _is_standard(options[run]):
-            groups.setdefault(other, {})[options[run].heatmaps] = run
-    return {other: group for other, group in groups.items() if group.keys() & {"true", "zero"}}
+        if options[run].heatmaps != ESTIMATED or _is_standard(options[run]):
+            found.setdefault(other, {NONE: other})[options[run].heatmaps] = run
+    return [group for group in found.values() if group.keys() & {TRUE, EMPTY}]
 
 
-def _bounds(other: str, group: dict[str, str], scores: Scores, measure: Measure) -> dict[str, str]:
-    """A row of `bounds`: gains over `other`, and of the group's runs over each other."""
-    true, estimated, empty = (group.get(kind, "") for kind in BOUNDS)
-    gains = {title: gain(group.get(kind, ""), other, scores, measure) for kind, title in BOUNDS.items()}
-    gains["Headroom"] = gain(true, estimated, scores, measure)
-    gains["Content, true"] = gain(true, empty, scores, measure)
-    return gains | {"Content, estimated": gain(estimated, empty, scores, measure)}
-
-
-def _is_standard(options: Options) -> bool:
-    """Whether the HEB is the paper's: its stacks, L_h's weight and sigma, which given heatmaps have as well."""
-    return all(getattr(options, name) == Options.model_fields[name].default for name in OF_HEATMAPS)
-
-
-def follows(headroom: Finding) -> list[str]:
-    """What the gain of true heatmaps over estimated ones says, in words; nothing where it was not measured."""
-    effect, low, high = headroom.effect, headroom.low, headroom.high
-    if effect is None or low is None or high is None:
-        return []
-    if low > 0:
-        return [f"true heatmaps bring {effect:.2f} dB more than estimated ones."]
-    if high < 0:
-        return ["true heatmaps bring less than estimated ones: the gain of L_h is not due to accurate heatmaps."]
-    return [f"true heatmaps bring at most {high:.2f} dB more PSNR than estimated ones, at 95 %."]
+def follows(headroom: Finding) -> str:
+    """What the gain of true heatmaps over estimated ones says, in words."""
+    if headroom.low > 0:
+        return f"true heatmaps bring {headroom.effect:.2f} dB more than estimated ones."
+    if headroom.high < 0:
+        return "true heatmaps bring less than estimated ones: the gain of L_h is not due to accurate heatmaps."
+    return f"true heatmaps bring at most {headroom.high:.2f} dB more PSNR than estimated ones, at 95 %."
 
 
 def errors(results: Results) -> pd.DataFrame:
     """Errors of the estimates of all runs of MTUN, means over seeds, as text; a range where seeds lie far apart."""
-    columns = {f"peak_px_{part}": (part, 1) for part in COMPONENTS}
-    columns |= {"warp_stn.rotation_degrees": ("Rotation, °", 2), "warp_stn.shift_percent": ("Shift, %", 2)}
     rows = []
     for run in seen(results):
-        seeds = pd.json_normalize(list(results.summaries[run]["estimates"].values())).reindex(columns=[*columns])
-        cells = {title: _mean(seeds[column], digits) for column, (title, digits) in columns.items()}
+        seeds = pd.json_normalize(list(results.summaries[run]["estimates"].values())).reindex(columns=[*ERRORS])
+        cells = {title: _mean(seeds[column], digits) for column, (title, digits) in ERRORS.items()}
         rows.append({"Run": label_of(run)} | cells)
     return pd.DataFrame(rows)
 
 
 def _mean(seeds: pd.Series, digits: int) -> str:
     """The mean over seeds; with the least and the greatest where the one is over twice the other."""
-    low, high = (tables.number(value, digits) for value in (seeds.min(), seeds.max()))
-    return f"{tables.number(seeds.mean(), digits)}{f' ({low} to {high})' if seeds.max() > 2 * seeds.min() else ''}"
+    mean, low, high = (tables.number(value, digits) for value in (seeds.mean(), seeds.min(), seeds.max()))
+    return f"{mean} ({low} to {high})" if seeds.max() > 2 * seeds.min() else mean
 
 
 def write(results: Results, target: Path) -> None:
     """Write heatmaps.md."""
-    parts = [f"# What heatmaps bring\n\nExperiment {results.experiment.name}: {results.experiment.params.corpus}."]
-    if pairs(results):
-        load = loader(results)
-        parts += [HEAD, tables.markdown(gains(results, load))]
-        table, words = bounds(results, load)
-        if len(table):
-            parts += [OF_BOUNDS, tables.markdown(table), *words]
-        parts += [OF_ESTIMATES, tables.markdown(errors(results))]
-        if standard_pairs(results) and not results.synthetic:
-            parts.append("![Gain of the heatmap branch by epochs with it](plots/gain.png)")
-    cli.write_text(target / "heatmaps.md", "\n\n".join(parts if len(parts) > 1 else [*parts, NONE]) + "\n")
+    load = loader(results)
+    table, words = bounds(results, load)
+    shown = {"gains": gains(results, load), "bounds": table, "errors": errors(results)}
+    texts = {name: tables.markdown(table) for name, table in shown.items()}
+    chart = standard_pairs(results) and not results.synthetic
+    text = render("heatmaps.md.j2", experiment=results.experiment, words=words, chart=chart, **texts)
+    cli.write_text(target / "heatmaps.md", text + "\n")

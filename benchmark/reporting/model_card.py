@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,9 @@ from typing import Any
 import pandas as pd
 
 from benchmark import cli, config, reference
-from benchmark.reporting import supplement, tables, template
+from benchmark.reporting import render, supplement, tables
 from benchmark.reporting.results import Results
+from benchmark.runs.provenance import read_json
 from benchmark.scoring.recognition import SAME
 from datasets.face import BadInput
 
@@ -35,12 +35,10 @@ def write(run: config.Run, manifest: dict[str, Any], provenance: dict[str, Any],
     if BESIDE not in results.summaries:
         raise BadInput(f"{run.experiment.run(BESIDE).metrics}: missing; a model card needs the scores of {BESIDE}")
     record = next(record for record in results.summaries[run.name]["training"] if record["seed"] == seed)
-    compared = {
-        name: results.rows[name][results.rows[name]["seed"] == results.experiment.run(name).seeds[0]]
-        for name in (run.name, BESIDE)
-    }
-    errors = {key: value for key, value in results.summaries[run.name]["estimates"].items() if key == f"seed{seed}"}
-    text = template("model_card.md.j2").render(
+    errors = results.summaries[run.name]["estimates"].get(f"seed{seed}")
+    recognised = results.recognised.get(run.name) if not results.synthetic else None
+    text = render(
+        "model_card.md.j2",
         name=reference.label_of(run.name),
         of_paper=run.name in reference.paper().index,
         run=run,
@@ -49,14 +47,29 @@ def write(run: config.Run, manifest: dict[str, Any], provenance: dict[str, Any],
         faces=f"{manifest['faces']['train'] - manifest['validation']:,}",
         trained=provenance,
         terms=terms(results),
-        identity=_identity(results, run.name, seed),
+        recognised=None if recognised is None else recognised[recognised["seed"] == seed],
+        same=SAME,
+        gallery=read_json(results.experiment.results / "recognition" / "gallery.json"),
         test_faces=f"{results.summaries[run.name]['faces']:,}",
         beside=reference.label_of(BESIDE),
-        by_yaw=_scores(compared, supplement.by_yaw),
-        by_source=_scores(compared, supplement.by_source),
-        estimates=_shown({run.name: supplement.estimates(errors)}) if errors else "",
+        estimates=_shown({run.name: supplement.estimates({"": errors})}) if errors else "",
+        by_yaw=_scores(results, [run.name, BESIDE], supplement.by_yaw),
+        by_source=_scores(results, [run.name, BESIDE], supplement.by_source),
     )
-    cli.write_text(target, text.rstrip() + "\n")
+    cli.write_text(target, text + "\n")
+
+
+def _scores(results: Results, runs: list[str], groups: Callable[[pd.DataFrame], dict[str, pd.Series]]) -> str:
+    """PSNR and SSIM of each run's first seed by group of faces."""
+    found = {}
+    for run in runs:
+        table = results.rows[run][results.rows[run]["seed"] == results.experiment.run(run).seeds[0]]
+        found[run] = supplement.by_group(groups(table), table)
+    return _shown(found)
+
+
+def _shown(numbers: dict[str, dict[tuple[str, str], float]]) -> str:
+    return tables.markdown(supplement.shown(pd.DataFrame(numbers).T.dropna(axis=1)))
 
 
 def terms(results: Results) -> str:
@@ -67,25 +80,3 @@ def terms(results: Results) -> str:
     if results.synthetic:
         return NO_TERMS
     raise BadInput(f"{config.PARAMS}: experiments.{experiment.name} has no `terms`; say under which its faces came")
-
-
-def _identity(results: Results, run: str, seed: int) -> str:
-    """How far the faces are from the people's own, if a recogniser has looked at real ones."""
-    if run not in results.recognised or results.synthetic:
-        return ""
-    table = results.recognised[run]
-    table = table[table["seed"] == seed]
-    facts = json.loads((results.experiment.results / "recognition" / "gallery.json").read_text())
-    missed = 100 * (table["distance"] >= SAME).mean()
-    return (
-        f"dlib's recogniser takes {missed:.0f} % of its outputs for another person, and finds "
-        f"{100 - 100 * table['rank1'].mean():.0f} % of them nearest to another one of {facts['people']} identities."
-    )
-
-
-def _scores(rows: dict[str, pd.DataFrame], groups: Callable[[pd.DataFrame], dict[str, pd.Series]]) -> str:
-    return _shown({run: supplement.by_group(groups(table), table) for run, table in rows.items()})
-
-
-def _shown(numbers: dict[str, dict[tuple[str, str], float]]) -> str:
-    return tables.markdown(supplement.shown(pd.DataFrame(numbers).T.dropna(axis=1)))

@@ -8,12 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from PIL import Image
 
 from benchmark import cli, config
 from benchmark.reference import label_of
-from benchmark.reporting import claims, claims_page, paper_tables, supplement, template
+from benchmark.reporting import claims, claims_page, paper_tables, render, supplement
 from benchmark.reporting import results as measured
 from benchmark.reporting.faces import Gallery, on_black
 from benchmark.reporting.results import Results
@@ -42,18 +41,21 @@ def write(results: Results, gallery: Gallery | None, judged: list[dict[str, Any]
     """
     experiment = results.experiment
     folder = experiment.results / "plots"
+    numbers = {title: paper_tables.compare(table, results) for table, title in paper_tables.titles(results).items()}
     shown = [
         {"file": file, "source": _uri((folder / file).read_bytes(), "png"), "caption": caption}
         for file, caption in plots.items()
     ]
-    page = template("report.html.j2", autoescape=True).render(
+    page = render(
+        "report.html.j2",
         title=f"Face super-resolution guided by facial component heatmaps: experiment {experiment.name}",
         conditions=f"{paper_tables.conditions(results)} {paper_tables.OF_PAPER}",
-        tables=[_table(number, results) for number in paper_tables.titles(results)],
-        supplement=[_cells(title, supplement.shown(part), {}) for title, part in supplement.numbers(results).items()],
+        tables=[(title, paper_tables.shown(part), paper_tables.ranks(part)) for title, part in numbers.items()],
+        supplement={title: supplement.shown(part) for title, part in supplement.numbers(results).items()},
         claims=[claims_page.described(claim) for claim in judged if claim["tests"]],
         summary=claims_page.summary(judged, results),
         head=claims_page.HEAD,
+        where=claims_page.where,
         verdicts=claims.count(judged),
         chart=[plot for plot in shown if plot["file"] == CHART],
         plots=[plot for plot in shown if plot["file"] != CHART],
@@ -67,28 +69,11 @@ def write(results: Results, gallery: Gallery | None, judged: list[dict[str, Any]
     cli.write_text(experiment.results / FILE, page)
 
 
-def _table(number: int, results: Results) -> dict[str, Any]:
-    """One of the paper's tables for the template: rows of (text, class), best and second marked."""
-    numbers = paper_tables.compare(number, results)
-    classes = {
-        column: [{1: "best", 2: "second"}.get(rank, "") for rank in ranks]
-        for column, ranks in paper_tables.ranks(numbers).items()
-    }
-    return _cells(paper_tables.TITLES[number], paper_tables.shown(numbers), classes)
-
-
-def _cells(title: str, text: pd.DataFrame, classes: Mapping[str, list[str]]) -> dict[str, Any]:
-    plain = [""] * len(text)
-    columns = [list(zip(text[name], classes.get(str(name), plain), strict=True)) for name in text]
-    return {"title": title, "head": list(text), "rows": list(zip(*columns, strict=True))}
-
-
-def row_of_faces(gallery: Gallery) -> list[dict[str, str]]:
-    """One face, drawn by seed: LR, the methods of SHOWN_FIRST, HR."""
+def row_of_faces(gallery: Gallery) -> list[tuple[str, str]]:
+    """One face, drawn by seed: LR, the methods of SHOWN_FIRST, HR, each with its label."""
     rows = gallery.choose(1, seed=0)
     shown = [(label_of(run), _webp(gallery.sr(run, rows)[0])) for run in SHOWN_FIRST if gallery.has(run)]
-    row = [("LR", _png(gallery.lr(rows)[0])), *shown, ("HR", _webp(gallery.hr(rows)[0]))]
-    return [{"label": label, "source": source} for label, source in row]
+    return [("LR", _png(gallery.lr(rows)[0])), *shown, ("HR", _webp(gallery.hr(rows)[0]))]
 
 
 def faces(gallery: Gallery) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,8 @@ TITLES = {
     4: "Later methods beside those of the paper (Table 4, not in the paper)",
 }
 LATER = 4
+UNMEASURED: dict[str, Any] = dict.fromkeys(["seeds", *MEASURES], np.nan)
+UNMEASURED |= {f"{measure}_interval": (np.nan, np.nan) for measure in MEASURES}
 EXPLAINED = (
     "Epochs count all phases, including shared pre-training. Intervals cover test identities; the comparisons in "
     "claims.md, heatmaps.md and alignment.md add the variance between seeds."
@@ -60,14 +63,14 @@ def compare(table: int, results: Results) -> pd.DataFrame:
         others = [run for run in summaries if run not in known]
         rows = pd.concat([rows, pd.DataFrame({"label": others}, index=pd.Index(others, name="run"))])
     oracle = [run for run, item in results.experiment.runs.items() if item.align == config.ORACLE]
+    found = [summaries.get(run, UNMEASURED) for run in rows.index]
     numbers = pd.DataFrame({"label": rows["label"], "ranked": rows.index.isin(listed) & ~rows.index.isin(oracle)})
-    numbers["seeds"] = [summaries.get(run, {}).get("seeds", np.nan) for run in rows.index]
+    numbers["seeds"] = [summary["seeds"] for summary in found]
     numbers["epochs"] = rows.index.map(results.epochs)
     for measure in MEASURES:
-        bounds = [summaries.get(run, {}).get(f"{measure}_interval", (np.nan, np.nan)) for run in rows.index]
         numbers[f"{measure}_paper"] = rows[measure]
-        numbers[f"{measure}_ours"] = [summaries.get(run, {}).get(measure, np.nan) for run in rows.index]
-        numbers[f"{measure}_low"], numbers[f"{measure}_high"] = zip(*bounds, strict=True)
+        numbers[f"{measure}_ours"] = [summary[measure] for summary in found]
+        numbers[[f"{measure}_low", f"{measure}_high"]] = [summary[f"{measure}_interval"] for summary in found]
         numbers[f"{measure}_difference"] = numbers[f"{measure}_ours"] - numbers[f"{measure}_paper"]
     return numbers
 
@@ -101,18 +104,17 @@ def write(results: Results, folder: Path) -> None:
     """Write tableN.csv (numbers), tableN.md and tableN.tex (text) into `folder`."""
     for table, title in titles(results).items():
         numbers, note = compare(table, results), f"{conditions(results)} {OF_LATER if table == LATER else OF_PAPER}"
-        text, marked = shown(numbers), ranks(numbers)
-        caption = f"{title}, experiment {results.experiment.name}."
-        latex = tables.latex(text, marked, caption, f"tab:table{table}", note)
+        text, marked, caption = shown(numbers), ranks(numbers), f"{title}, experiment {results.experiment.name}."
         numbers.to_csv(folder / f"table{table}.csv", float_format="%.4f", na_rep=DASH)
         (folder / f"table{table}.md").write_text(f"{title}. {note}\n\n{tables.markdown(text, marked)}\n")
-        (folder / f"table{table}.tex").write_text(latex)
+        (folder / f"table{table}.tex").write_text(tables.latex(text, marked, caption, f"tab:table{table}", note))
 
 
 def conditions(results: Results) -> str:
     """What all tables were measured on: corpus, recipe, faces, seeds, VGG weights; and what is marked in them."""
     experiment, summaries = results.experiment, results.summaries.values()
-    training = experiment.params.training
+    training, mtun = experiment.params.training, experiment.params.methods.get("mtun") or {}
+    options = {key: value for key, value in mtun.items() if key != "trunk"}  # width, epochs and the like
     records = [record for summary in summaries for record in summary["training"]]
     notes = sorted({(key, str(note)) for record in records for key, note in record["notes"].items()})
     vgg = " and ".join(note for key, note in notes if key == "vgg")
@@ -124,18 +126,11 @@ def conditions(results: Results) -> str:
         f"{_span({summary['faces'] for summary in summaries})} test images"
         f" of {people.size:,} identities (at most {people.max()} of one)",
         f"seeds: {_span({summary['seeds'] for summary in summaries})}",
-        *budgets(experiment),
+        *([f"mtun's options: {', '.join(f'{key} {value}' for key, value in options.items())}"] if options else []),
         f"VGG-19 weights: {vgg or given}",
         *(note for key, note in notes if key != "vgg"),
     ]
     return f"{'; '.join(parts)}. {EXPLAINED}"
-
-
-def budgets(experiment: config.Experiment) -> list[str]:
-    """What the experiment sets of the paper's network, if anything: its width, epochs and the like."""
-    options = {**(experiment.params.methods.get("mtun") or {})}
-    options.pop("trunk", None)
-    return [f"mtun's options: {', '.join(f'{key} {value}' for key, value in options.items())}"] if options else []
 
 
 def _span(values: set[int]) -> str:

@@ -11,12 +11,12 @@ from typing import Any
 
 import yaml
 
-from benchmark import cli
+from benchmark import cli, reporting
 from benchmark.reference import label_of, paper
-from benchmark.reporting import claims_page, template
-from benchmark.reporting.findings import ONE_SEED, Finding, Pair, estimate, shown
+from benchmark.reporting import claims_page
+from benchmark.reporting.findings import Finding, Pair, estimate, shown
 from benchmark.reporting.measures import MEASURES
-from benchmark.reporting.results import Results, ordered_bins
+from benchmark.reporting.results import Results
 from benchmark.reporting.scores import loader
 from datasets.face import BadInput
 
@@ -89,34 +89,25 @@ class Quotes:
         known = self.results.summaries.get(run)
         return MISSING if known is None else f"{known[measure]:.{MEASURES[measure].digits}f}{MEASURES[measure].unit}"
 
-    def published(self, run: str) -> str:
-        """The paper's PSNR of a run."""
-        return f"{float(paper()['psnr'][run]):.2f} dB"
-
     def gain(self, run: str, other: str, measure: str = "psnr", yaw: str | None = None) -> str:
         """How much better a run is than another (in a bin of |yaw|), with its interval; a note if it is of one seed."""
         found, of = self._found(run, other, measure, yaw), MEASURES[measure]
-        if found.effect is None:
+        if found is None:
             return MISSING
         random = [run in self.results.kinds for run in (run, other)]  # the others give one result, whatever the seed
-        single = found.reason == ONE_SEED or any(n == 1 for n, drawn in zip(found.seeds, random, strict=True) if drawn)
+        single = found.reason or any(n == 1 for n, drawn in zip(found.seeds, random, strict=True) if drawn)
         return f"{shown(found, of, of.unit)}{' (one seed)' if single else ''}"
 
     def bound(self, run: str, other: str) -> str:
         """The upper end of the interval of a gain in PSNR, without its sign."""
-        value = self._found(run, other, "psnr").high
-        return MISSING if value is None else f"{abs(value):.2f} dB"
+        found = self._found(run, other, "psnr")
+        return f"{abs(found.high):.2f} dB" if found else MISSING
 
-    def _found(self, run: str, other: str, measure: str, yaw: str | None = None) -> Finding:
+    def _found(self, run: str, other: str, measure: str, yaw: str | None = None) -> Finding | None:
         scores = self._load(measure)
         if yaw is not None and scores.yaw_bin is not None:
             scores = scores.of_faces(scores.yaw_bin == yaw)
         return estimate(Pair(run, other), scores, MEASURES[measure].lower)
-
-    @property
-    def yaw_bins(self) -> list[str]:
-        """The bins of |yaw|, from frontal to profile."""
-        return ordered_bins(self.results.faces["yaw_bin"])
 
     @property
     def recognised(self) -> str:
@@ -166,4 +157,4 @@ class Quotes:
 def render(name: str, experiments: Mapping[str, Results]) -> str:
     """The template `name`, in which each of `experiments` is its quotes, by name."""
     quotes = {name: Quotes(results) for name, results in experiments.items()}
-    return template(name).render(**quotes).strip() + "\n"
+    return reporting.render(name, published=paper()["psnr"], **quotes) + "\n"

@@ -59,8 +59,8 @@ class Results:
         runs = map(self.experiment.run, self.summaries)
         tables = {run.name: read_rows(_required(run.metrics.with_suffix(".csv"), run)) for run in runs}
         faces = {name: set(table["name"]) for name, table in tables.items()}
+        first = next(iter(faces), "")
         for name in faces:
-            first = next(iter(faces))
             if faces[name] != faces[first]:
                 raise BadInput(
                     f"{self.experiment.results}/metrics: {first}.csv has {len(faces[first])} faces and {name}.csv "
@@ -148,11 +148,11 @@ class Results:
     @cached_property
     def parameters(self) -> dict[str, float]:
         """Number of learnt values of each evaluated run; NaN if its images came without weights."""
-        records = {
-            run: [] if summary["method"] == external.METHOD else summary["training"]
-            for run, summary in self.summaries.items()
-        }
-        return {run: float(known[0]["parameters"]) if known else np.nan for run, known in records.items()}
+        numbers = {}
+        for run, summary in self.summaries.items():
+            records = [] if summary["method"] == external.METHOD else summary["training"]
+            numbers[run] = float(records[0]["parameters"]) if records else np.nan
+        return numbers
 
     @cached_property
     def synthetic(self) -> bool:
@@ -192,11 +192,6 @@ def seed_grid(table: pd.DataFrame, measure: str) -> pd.DataFrame:
 def by_face(tables: Mapping[str, pd.DataFrame], measure: str) -> pd.DataFrame:
     """`measure` averaged over seeds: a row a face, sorted by name, a column a run."""
     return pd.DataFrame({run: seed_grid(table, measure).mean(axis=1) for run, table in tables.items()})
-
-
-def ordered_bins(bins: pd.Series) -> list[str]:
-    """Yaw bins from frontal to profile."""
-    return sorted(bins.unique(), key=lambda text: int(text.split("-")[0]))
 
 
 def outdated(results: Results) -> dict[str, list[str]]:

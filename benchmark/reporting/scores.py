@@ -32,18 +32,7 @@ class Kind:
     runs: Mapping[str, float]
 
 
-@dataclass(frozen=True)
-class Sides:
-    """Scores of two runs, (faces, seeds); variances between seeds of the difference; None where not known.
-
-    seeds: of the means measured. predicted: of these with one more training a side.
-    """
-
-    a: np.ndarray
-    b: np.ndarray
-    seeds: Variance | None
-    predicted: Variance | None
-    paired: bool = False
+Sides = tuple[np.ndarray, np.ndarray, Variance | None, Variance | None, bool]
 
 
 @dataclass(frozen=True)
@@ -71,11 +60,18 @@ class Scores:
     def contrast(self, bins: tuple[str, str]) -> Scores:
         """Values whose mean over faces is the mean in the first bin of |yaw| less that in the second.
 
-        A face's value beyond that mean is its influence on it, so that errors over identities are the contrast's.
+        A face's value beyond that mean is its influence on it, so that errors over identities are the contrast's: the
+        bins' means, no spread between faces, are taken out first.
         """
         assert self.yaw_bin is not None
         first, second = (self.yaw_bin == group for group in bins)
-        return replace(self, values={run: _contrast(scores, first, second) for run, scores in self.values.items()})
+        weights = len(self.people) * (first / first.sum() - second / second.sum())
+        values = {}
+        for run, scores in self.values.items():
+            level = first * scores[first].mean() + second * scores[second].mean()
+            gap = scores[first].mean() - scores[second].mean()
+            values[run] = weights[:, None] * (scores - level[:, None]) + gap
+        return replace(self, values=values)
 
     def blocks(self, run: str) -> list[Hashable]:
         """The trunk of each training of a run; one of its own where none is known."""
@@ -110,7 +106,12 @@ class Scores:
         return Variance(kind.runs[run] ** 2, self.values[run].shape[1] - 1) if run in kind.runs else None
 
     def sides(self, run: str, other: str) -> Sides:
-        """What of two measured runs is compared: the seeds that share a pretrained trunk, if any do, else all."""
+        """What of two measured runs is compared: the seeds that share a pretrained trunk, if any do, else all.
+
+        Returns:
+            Scores of both (faces, seeds); the variance between seeds of the difference of their means, and of the same
+            with one more training a side, None where not known; whether the seeds are paired by their trunks.
+        """
         a, b = self.values[run], self.values[other]
         own = (self.of_seeds(run), self.of_seeds(other))
         if run in self.kinds and self.kinds[run] == self.kinds.get(other):
@@ -120,11 +121,11 @@ class Scores:
                 left, right = map(list, zip(*both, strict=True))
                 seeds = _sum((residual,), (2 / len(both),))
                 predicted = None if None in own else _sum((residual, *own), (2 / len(both), 1, 1))
-                return Sides(a[:, left], b[:, right], seeds, predicted, paired=True)
+                return a[:, left], b[:, right], seeds, predicted, True
         if None in own:
-            return Sides(a, b, None, None)
+            return a, b, None, None, False
         shares = (1 / a.shape[1], 1 / b.shape[1])
-        return Sides(a, b, _sum(own, shares), _sum(own, tuple(share + 1 for share in shares)))
+        return a, b, _sum(own, shares), _sum(own, tuple(share + 1 for share in shares)), False
 
     def _residual(self, run: str, other: str) -> Variance | None:
         """What trunks leave unexplained: in the kind where its runs may be pooled, else between these two runs."""
@@ -144,24 +145,19 @@ def loader(results: Results) -> Load:
     def load(measure: str) -> Scores:
         grids = {run: seed_grid(table, measure) for run, table in results.tables(measure).items()}
         faces = results.faces.loc[next(iter(grids.values())).index] if grids else results.faces
-        trunks = {run: known for run, known in results.trunks.items() if run in grids}
         return Scores(
             values={run: grid.to_numpy() for run, grid in grids.items()},
             people=faces["person"].to_numpy(),
             kinds=results.kinds,
-            trunks={run: [known.get(int(seed)) for seed in grids[run].columns] for run, known in trunks.items()},
+            trunks={
+                run: [results.trunks.get(run, {}).get(int(seed)) for seed in grid.columns]
+                for run, grid in grids.items()
+            },
             yaw_bin=faces["yaw_bin"].to_numpy(),
             black=faces["black"].to_numpy(),
         )
 
     return load
-
-
-def _contrast(scores: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Values (faces, seeds) for Scores.contrast; the bins' means, no spread between faces, are taken out first."""
-    weights = len(scores) * (first / first.sum() - second / second.sum())
-    level = first * scores[first].mean() + second * scores[second].mean()
-    return weights[:, None] * (scores - level[:, None]) + (scores[first].mean() - scores[second].mean())
 
 
 def _sum(variances: Sequence[Variance | None], weights: Sequence[float]) -> Variance:

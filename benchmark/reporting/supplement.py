@@ -10,23 +10,22 @@ import pandas as pd
 
 from benchmark.reference import copies, label_of
 from benchmark.reporting import tables
-from benchmark.reporting.results import Results, ordered_bins
+from benchmark.reporting.results import Results
 from benchmark.scoring.recognition import FAILURE, SAME, TRUTH
 
-# Columns of the part on estimates: key in RUN.facts.json, title, digits.
-HEATMAPS = {
-    "peak_px": ("Heatmap error, px", 2),
-    "visibility_accuracy": ("Visibility accuracy", 3),
-    "visible_share": ("Visible in truth", 3),
-}
+BLACK = {"under 1 %": (0, 1), "1 to 10 %": (1, 10), "over 10 %": (10, 101)}  # of the crop, outside the photograph
+FEW = 20  # faces, of fewer than which no rate is shown
+# Title and digits by measure; {} is the group of faces.
 WARPS = {
     "rotation_degrees": ("Rotation error, °", 2),
     "shift_percent": ("Shift error, %", 2),
     "scale_percent": ("Scale error, %", 2),
 }
-SIZE = {"parameters": ("Parameters", 0)}
-BLACK = {"under 1 %": (0, 1), "1 to 10 %": (1, 10), "over 10 %": (10, 101)}  # of the crop, outside the photograph
-FEW = 20  # faces, of fewer than which no rate is shown
+HEATMAPS = {
+    "peak_px": ("Heatmap error, px", 2),
+    "visibility_accuracy": ("Visibility accuracy", 3),
+    "visible_share": ("Visible in truth", 3),
+}
 RECOGNISED = {
     "distance": ("Identity distance", 3),
     "same": (f"Distance under {SAME}, %", 0),
@@ -35,28 +34,27 @@ RECOGNISED = {
     "failures": (f"Landmark error over {FAILURE:.0%}{{}}, % of faces", 0),
     "vgg": ("VGG-19 distance", 3),
 }
+TITLES = (
+    WARPS | HEATMAPS | RECOGNISED | {"psnr": ("PSNR, {}", 2), "ssim": ("SSIM, {}", 3), "parameters": ("Parameters", 0)}
+)
 
 
 def numbers(results: Results) -> dict[str, pd.DataFrame]:
     """The parts of the supplement by title, a row a measured run, columns as (measure, group); NaN where not known."""
     rows, summaries = results.rows, results.summaries
-    parts = {}
-    for title, groups in GROUPS.items():
-        found = {run: by_group(groups(table), table) for run, table in rows.items()}
-        if any(found.values()):
-            parts[title] = pd.DataFrame(found).T
-    parts["RGB and luma"] = pd.DataFrame({run: _luma(summary) for run, summary in summaries.items()}).T
-    parts["Estimates"] = pd.DataFrame({run: estimates(summary["estimates"]) for run, summary in summaries.items()}).T
-    sizes = {run: {("parameters", ""): count} for run, count in results.parameters.items()}
-    parts["Size"] = pd.DataFrame(sizes).T
-    if seen := results.recognised:
-        parts["Identity and landmarks"] = pd.DataFrame({run: _recognised(table) for run, table in seen.items()}).T
-    return parts
+    scores = {title: {run: by_group(groups(t), t) for run, t in rows.items()} for title, groups in GROUPS.items()}
+    parts: dict[str, dict[str, Any]] = {title: found for title, found in scores.items() if any(found.values())}
+    parts["RGB and luma"] = {run: _luma(summary) for run, summary in summaries.items()}
+    parts["Estimates"] = {run: estimates(summary["estimates"]) for run, summary in summaries.items()}
+    parts["Size"] = {run: {("parameters", ""): count} for run, count in results.parameters.items()}
+    if results.recognised:
+        parts["Identity and landmarks"] = {run: _recognised(table) for run, table in results.recognised.items()}
+    return {title: pd.DataFrame(found).T for title, found in parts.items()}
 
 
 def by_yaw(table: pd.DataFrame) -> dict[str, pd.Series]:
     """Which of a run's rows belong to each yaw bin."""
-    return {f"{group}°": table["yaw_bin"] == group for group in ordered_bins(table["yaw_bin"])}
+    return {f"{group}°": table["yaw_bin"] == group for group in sorted(table["yaw_bin"].unique())}
 
 
 def by_source(table: pd.DataFrame) -> dict[str, pd.Series]:
@@ -124,21 +122,12 @@ def shown(part: pd.DataFrame) -> pd.DataFrame:
     """A part as text, a dash where a number is missing. The first column names the run, or the HR faces."""
     text = pd.DataFrame({"Method": ["HR" if run == TRUTH else label_of(run) for run in part.index]}, index=part.index)
     for measure, group in (tuple(column) for column in part.columns):
-        title, digits = _title(measure, group)
-        text[title] = [tables.number(v, digits) for v in part[measure, group].astype(float)]
+        title, digits = TITLES[measure]
+        title = title.format(f" at {group}" if group and measure in RECOGNISED else group)
+        if group.startswith("warp_") and group != "warp_stn":
+            title += f" ({group.removeprefix('warp_').upper().replace('STN', 'STN ').strip()})"
+        text[title] = [tables.number(value, digits) for value in part[measure, group].astype(float)]
     return text
-
-
-def _title(measure: str, group: str) -> tuple[str, int]:
-    if measure in tables.MEASURES:
-        title, digits = tables.MEASURES[measure]
-        return f"{title}, {group}", digits
-    if measure in RECOGNISED:
-        title, digits = RECOGNISED[measure]
-        return title.format(f" at {group}" if group else ""), digits
-    title, digits = (HEATMAPS | WARPS | SIZE)[measure]
-    suffix = group.removeprefix("warp_").upper().replace("STN", "STN ").strip()
-    return (f"{title} ({suffix})" if group.startswith("warp_") and suffix != "STN" else title), digits
 
 
 def write(results: Results, folder: Path) -> None:

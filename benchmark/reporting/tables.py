@@ -8,11 +8,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from benchmark.reporting.measures import MEASURES as ALL_MEASURES
-
 DASH, INFINITE = "–", "∞"
-OF_PAPER = ("psnr", "ssim")
-MEASURES = {name: (ALL_MEASURES[name].title.removesuffix(", dB"), ALL_MEASURES[name].digits) for name in OF_PAPER}
+MEASURES = {"psnr": ("PSNR", 2), "ssim": ("SSIM", 3)}  # of the paper
 LOSS = re.compile(r"\bL_([a-zA-Z](?:\+[a-z])*)\b")
 SPECIAL = str.maketrans(
     {
@@ -51,6 +48,14 @@ def interval(value: float, low: float, high: float, *, digits: int) -> str:
     """A number with its interval in brackets, which an infinite one does not have."""
     text = number(value, digits)
     return f"{text} [{number(low, digits)}, {number(high, digits)}]" if np.isfinite(value) else text
+
+
+def formatted(values: pd.DataFrame, digits: Mapping[str, int]) -> pd.DataFrame:
+    """A table as text: numbers with the digits of their column, a dash for what is missing."""
+    text = values.astype(object).where(values.notna(), DASH)
+    return text.assign(
+        **{name: [number(value, n) for value in values[name].astype(float)] for name, n in digits.items()}
+    )
 
 
 def markdown(text: pd.DataFrame, ranks: Ranks | None = None) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from itertools import product
 
 import numpy as np
 
@@ -23,28 +23,23 @@ ALIKE_LEVELS = 2.0  # of 255: standard deviation over all images below which the
 SHOWN = 3
 
 
-class Repair(NamedTuple):
-    """What undoes a mistake in images (N, 128, 128, 3) float32 in [0, 255]; `sign`: what the mistaken look like."""
-
-    remedy: str
-    undo: Callable[[np.ndarray], np.ndarray]
-    sign: Callable[[np.ndarray], bool] | None = None
-
-
-REPAIRS = {
-    "values of 0..1 seem to be saved as values of -1..1": Repair(
-        "stretching 127..255 to 0..255", lambda x: 2 * x - 255, lambda x: bool((x >= 120).mean() > 0.99)
-    ),
-    "values of -1..1 seem to be saved as values of 0..1": Repair(
-        "mapping 0..255 to 127..255", lambda x: (x + 255) / 2, lambda x: bool((x == 0).mean() > 0.25)
-    ),
-    "the channels seem to be in BGR order": Repair("swapping them", lambda x: x[..., ::-1]),
-    "colours seem to be inverted": Repair("inverting them", lambda x: 255 - x),
-    "the images seem to be in linear light": Repair("gamma 1/2.2", lambda x: 255 * (x / 255) ** (1 / 2.2)),
-    "gamma seems to be applied twice": Repair("gamma 2.2", lambda x: 255 * (x / 255) ** 2.2),
-    "the images seem to be mirrored": Repair("mirroring them", lambda x: x[:, :, ::-1]),
-    "the images seem to be upside down": Repair("flipping them", lambda x: x[:, ::-1]),
-    "rows and columns seem to be swapped": Repair("transposing the images", lambda x: x.swapaxes(1, 2)),
+Images = np.ndarray  # (N, 128, 128, 3) float32 in [0, 255]
+# By mistake: the remedy in words, and what undoes it.
+REPAIRS: dict[str, tuple[str, Callable[[Images], Images]]] = {
+    "values of 0..1 seem to be saved as values of -1..1": ("stretching 127..255 to 0..255", lambda x: 2 * x - 255),
+    "values of -1..1 seem to be saved as values of 0..1": ("mapping 0..255 to 127..255", lambda x: (x + 255) / 2),
+    "the channels seem to be in BGR order": ("swapping them", lambda x: x[..., ::-1]),
+    "colours seem to be inverted": ("inverting them", lambda x: 255 - x),
+    "the images seem to be in linear light": ("gamma 1/2.2", lambda x: 255 * (x / 255) ** (1 / 2.2)),
+    "gamma seems to be applied twice": ("gamma 2.2", lambda x: 255 * (x / 255) ** 2.2),
+    "the images seem to be mirrored": ("mirroring them", lambda x: x[:, :, ::-1]),
+    "the images seem to be upside down": ("flipping them", lambda x: x[:, ::-1]),
+    "rows and columns seem to be swapped": ("transposing the images", lambda x: x.swapaxes(1, 2)),
+}
+# What images look like that need a remedy, where that is known.
+SIGNS: dict[str, Callable[[Images], bool]] = {
+    "stretching 127..255 to 0..255": lambda x: bool((x >= 120).mean() > 0.99),
+    "mapping 0..255 to 127..255": lambda x: bool((x == 0).mean() > 0.25),
 }
 
 
@@ -75,40 +70,36 @@ def _psnr(images: np.ndarray, references: np.ndarray) -> np.ndarray:
     return 10 * np.log10(DATA_RANGE**2 / np.maximum(error, 1e-5))
 
 
-def _gain(repaired: np.ndarray, images: np.ndarray, references: np.ndarray) -> tuple[float, float]:
-    """By how much a repair raises the mean PSNR, dB, and for which share of the faces it does."""
+def _raised(
+    mistake: str, remedy: str, repaired: np.ndarray, images: np.ndarray, references: np.ndarray, jump: float = JUMP_DB
+) -> tuple[float, str]:
+    """By how much a repair raises the mean PSNR, dB, and a line on it; "" if that is no jump, or of too few faces."""
     gains = _psnr(repaired, references) - _psnr(images, references)
-    return float(gains.mean()), float((gains > 0).mean())
+    told = gains.mean() >= jump and (gains > 0).mean() >= IMPROVED_SHARE
+    return float(gains.mean()), f"{mistake}: {remedy} raises PSNR by {gains.mean():.1f} dB" if told else ""
 
 
-def _repair(images: np.ndarray, hr: np.ndarray) -> str | None:
+def _repair(images: np.ndarray, hr: np.ndarray) -> str:
     """The repair of values, channels or axes that raises PSNR most, if by a jump; one with its sign comes first."""
     rows = _sample(len(images))
     x, y = images[rows].astype(np.float32), hr[rows]
-    found = []
-    for mistake, (remedy, undo, sign) in REPAIRS.items():
-        if sign is None or sign(x):
-            gain = _gain(np.clip(undo(x), 0, 255), x, y)
-            found.append((sign is not None, gain, _line(mistake, remedy, gain, JUMP_DB)))
-    return max((entry for entry in found if entry[2]), default=(False, (0.0, 0.0), None))[2]
+    found = [
+        (remedy in SIGNS, *_raised(mistake, remedy, np.clip(undo(x), 0, 255), x, y))
+        for mistake, (remedy, undo) in REPAIRS.items()
+        if remedy not in SIGNS or SIGNS[remedy](x)
+    ]
+    return max((entry for entry in found if entry[2]), default=(False, 0.0, ""))[2]
 
 
-def _line(mistake: str, remedy: str, gain: tuple[float, float], jump: float) -> str | None:
-    decibels, share = gain
-    if decibels < jump or share < IMPROVED_SHARE:
-        return None
-    return f"{mistake}: {remedy} raises PSNR by {decibels:.1f} dB"
-
-
-def _shift(images: np.ndarray, hr: np.ndarray) -> str | None:
+def _shift(images: np.ndarray, hr: np.ndarray) -> str:
     """A shift by one or two pixels, as cropping at one side and padding at the other leaves."""
     rows, inner = _sample(len(images)), slice(2, -2)
     x, y = images[rows].astype(np.float32), hr[rows][:, inner, inner]
-    shifts = [(dy, dx) for dy in range(-2, 3) for dx in range(-2, 3) if (dy, dx) != (0, 0)]
-    gains = {by: _gain(np.roll(x, by, (1, 2))[:, inner, inner], x[:, inner, inner], y) for by in shifts}
-    dy, dx = max(gains, key=lambda by: gains[by][0])
-    mistake = "the images seem to be shifted, cropped or padded at one side"
-    return _line(mistake, f"moving them by {dx} px to the right and {dy} px down", gains[dy, dx], SHIFT_JUMP_DB)
+    mistake, found = "the images seem to be shifted, cropped or padded at one side", []
+    for dy, dx in product(range(-2, 3), repeat=2):
+        remedy, moved = f"moving them by {dx} px to the right and {dy} px down", np.roll(x, (dy, dx), (1, 2))
+        found.append(_raised(mistake, remedy, moved[:, inner, inner], x[:, inner, inner], y, SHIFT_JUMP_DB))
+    return max(found, key=lambda entry: entry[0])[1]
 
 
 def _border(images: np.ndarray, hr: np.ndarray) -> str | None:
@@ -128,25 +119,26 @@ def _order(images: np.ndarray, hr: np.ndarray, names: Sequence[str]) -> str | No
     count = min(len(images), MATCHED)
     images, hr = images[:count], hr[:count]
     distances, own = _distances(images, hr), np.arange(count)
+
+    def compared(mistake: str, remedy: str, shown: np.ndarray, jump: float = JUMP_DB) -> str:
+        """The line on images that show the faces `shown` (N,), one at least another than its name's."""
+        moved = np.flatnonzero(shown != own)
+        rows = moved[_sample(len(moved))]
+        # PSNR is the same whichever of two is the reference.
+        return _raised(mistake, remedy, hr[shown[rows]], hr[rows], images[rows], jump)[1]
+
     for mistake, shown in _wrong_orders(list(names[:count])).items():
         nearer = distances[own, shown].sum() < distances[own, own].sum()
-        moved = np.flatnonzero(shown != own)
-        if nearer and (line := _line(mistake, "undoing that", _moved_gain(images, hr, moved, shown), JUMP_DB)):
+        if nearer and (line := compared(mistake, "undoing that", shown)):
             return line
     from scipy.optimize import linear_sum_assignment  # slow to import
 
     shown = linear_sum_assignment(distances)[1]
-    moved = np.flatnonzero(shown != own)
-    if len(moved) < count / 2:
+    count_moved = np.count_nonzero(shown != own)
+    if count_moved < count / 2:
         return None
-    mistake = f"{len(moved)} of {count} images seem to be named after other faces"
-    return _line(mistake, "another assignment of the names", _moved_gain(images, hr, moved, shown), 2 * JUMP_DB)
-
-
-def _moved_gain(images: np.ndarray, hr: np.ndarray, moved: np.ndarray, shown: np.ndarray) -> tuple[float, float]:
-    """The gain of comparing the images `moved`, at least one, with the faces `shown` (N,) that each shows."""
-    rows = moved[_sample(len(moved))]
-    return _gain(hr[shown[rows]], hr[rows], images[rows])  # PSNR is the same whichever of two is the reference
+    mistake = f"{count_moved} of {count} images seem to be named after other faces"
+    return compared(mistake, "another assignment of the names", shown, 2 * JUMP_DB)
 
 
 def _wrong_orders(names: list[str]) -> dict[str, np.ndarray]:
@@ -173,13 +165,11 @@ def _wrong_orders(names: list[str]) -> dict[str, np.ndarray]:
 
 def _distances(images: np.ndarray, hr: np.ndarray) -> np.ndarray:
     """Squared differences (N, N) of 8 x 8 thumbnails, SR faces by HR faces."""
-    a, b = (_thumbnails(faces) for faces in (images, hr))
+    a, b = (
+        np.stack([face.reshape(8, 16, 8, 16, 3).mean((1, 3), dtype=np.float32).ravel() for face in faces])
+        for faces in (images, hr)
+    )
     return (a**2).sum(1)[:, None] - 2 * a @ b.T + (b**2).sum(1)
-
-
-def _thumbnails(faces: np.ndarray) -> np.ndarray:
-    blocks = [face.reshape(8, 16, 8, 16, 3).mean((1, 3), dtype=np.float32).ravel() for face in faces]
-    return np.stack(blocks)
 
 
 def _twins(images: np.ndarray, hr: np.ndarray, names: Sequence[str]) -> list[str]:

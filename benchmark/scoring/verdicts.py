@@ -15,12 +15,14 @@ SIZES = (AS_CLAIMED, SMALLER, LARGER, UNDECIDED, NO_MARGIN)
 LEVEL = 1 - CONFIDENCE
 
 
-def directions(means: Sequence[float], p: Sequence[float]) -> list[str]:
-    """The direction of each pair of a claim that needs all of them. means > 0 support it; p: of no difference.
+def directions(means: Sequence[float], chances: Sequence[float | None]) -> list[str]:
+    """The direction of each pair of a claim that needs all of them.
 
-    Confirming asks each pair at the full level, for all must pass (intersection-union test); refuting one pair of
-    several is one chance of several, so that it is corrected by Holm.
+    means > 0 support it; chances: p of no difference, None where that is not known. Confirming asks each pair at the
+    full level, for all must pass (intersection-union test); refuting one pair of several is one chance of several, so
+    that it is corrected by Holm.
     """
+    p = [1.0 if chance is None else chance for chance in chances]
     worse = holm([_below(mean, 0, value) for mean, value in zip(means, p, strict=True)])
     return [
         REFUTED if below < LEVEL else CONFIRMED if mean > 0 and value < LEVEL else UNDECIDED

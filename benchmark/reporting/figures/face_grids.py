@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Callable
 from functools import partial
 
 import matplotlib.pyplot as plt
@@ -16,42 +17,45 @@ from benchmark.reporting.results import OURS
 ROWS = 6
 HEAD, FOOT, LINE = 0.5, 0.3, 0.09  # inches above and below the grid, and of a line there
 LETTERS = 26  # that fit into an inch of it
-COLUMNS = {  # a run each, or one of the pictures in `pictures`
+COLUMNS = {  # a run each, or one of PICTURES
     1: ["LR", "HR", "nearest", "cbn", "tdae", "tdae_retrained", OURS],
     3: ["LR", "HR", "True heatmaps", OURS, "Ours, heatmaps"],
     4: ["LR", "HR", "no_heb_p", "no_heb_pf", "no_heb_pfu", "ours_p", "ours_pf", OURS],
     5: ["LR", "HR", "bicubic", "vdsr", "srgan", "ma", "cbn", "tdae_retrained", OURS],
 }
 PREPARED = ["HR, landmarks", "LR", "LR, true warp", "Heatmaps"]
-TITLES = {1: {"nearest": "NN"}}  # other than the run's label
-TITLES[4] = {
-    "no_heb_p": "$L_p$",
-    "no_heb_pf": "$L_p+L_f$",
-    "no_heb_pfu": "$L_p+L_f+L_U$",
-    "ours_p": "$L_p+L_h$",
-    "ours_pf": "$L_p+L_f+L_h$",
-    OURS: "$L_p+L_f+L_U+L_h$",
+TITLES = {  # other than the run's label
+    1: {"nearest": "NN"},
+    4: {
+        "no_heb_p": "$L_p$",
+        "no_heb_pf": "$L_p+L_f$",
+        "no_heb_pfu": "$L_p+L_f+L_U$",
+        "ours_p": "$L_p+L_h$",
+        "ours_pf": "$L_p+L_f+L_h$",
+        OURS: "$L_p+L_f+L_U+L_h$",
+    },
+}
+PICTURES: dict[str, Callable[[Gallery, np.ndarray], np.ndarray]] = {  # (n, H, W, 3), by column
+    "LR": Gallery.lr,
+    "HR": Gallery.hr,
+    "HR, landmarks": Gallery.with_landmarks,
+    "LR, true warp": Gallery.upright_lr,
+    "Heatmaps": lambda gallery, rows: overlay(gallery.hr(rows), gallery.true_heatmaps(rows)),
+    "True heatmaps": lambda gallery, rows: on_black(gallery.true_heatmaps(rows)),
 }
 
 
 def pictures(column: str, gallery: Gallery, rows: np.ndarray) -> np.ndarray | None:
-    """The pictures (n, H, W, 3) of a column; None if they are not available."""
-    if column == "LR":
-        return gallery.lr(rows)
-    if column == "HR":
-        return gallery.hr(rows)
-    if column == "HR, landmarks":
-        return gallery.with_landmarks(rows)
-    if column == "LR, true warp":
-        return gallery.upright_lr(rows)
-    if column == "Heatmaps":
-        return overlay(gallery.hr(rows), gallery.true_heatmaps(rows))
-    if column == "True heatmaps":
-        return on_black(gallery.true_heatmaps(rows))
-    if column == "Ours, heatmaps":
-        maps = gallery.heatmaps(OURS, rows) if gallery.has(OURS) else None
-        return None if maps is None else overlay(gallery.sr(OURS, rows), maps)
-    return gallery.sr(column, rows) if gallery.has(column) else None
+    """The pictures (n, H, W, 3) of a column: of PICTURES, or of a run; None if they are not available."""
+    if column in PICTURES:
+        return PICTURES[column](gallery, rows)
+    run = OURS if column == "Ours, heatmaps" else column
+    if not gallery.has(run):
+        return None
+    if run == column:
+        return gallery.sr(run, rows)
+    maps = gallery.heatmaps(run, rows)
+    return None if maps is None else overlay(gallery.sr(run, rows), maps)
 
 
 def draw(number: int, gallery: Gallery) -> plt.Figure:

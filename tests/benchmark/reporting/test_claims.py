@@ -48,12 +48,6 @@ def test_both_answers_of_one_pair() -> None:
     assert judged(scores, better="b", than="a", measure="nme")["direction"] == CONFIRMED  # less is better
 
 
-def test_nothing_seen_where_much_was_claimed_is_smaller() -> None:
-    found = judged(of_mtun(a=run(20.01), b=run(20)), better="a", than="b", by=1.8)
-    assert found["tests"][0]["low"] < 0 < found["tests"][0]["high"] < 0.3
-    assert (found["direction"], found["size"]) == (UNDECIDED, SMALLER)
-
-
 def test_a_margin_is_known_to_the_papers_decimals() -> None:
     # 0.69 - 0.66 may be 0.02: an effect of 0.0205 does not fall short of it.
     ssim = RNG.normal(0.66, 0.05, (FACES, 1))
@@ -122,8 +116,7 @@ def test_faces_of_few_people_tell_less() -> None:
         (test,) = judged(Scores(more, people, {}), better="a", than="b")["tests"]
         widths.append(test["high"] - test["low"])
     assert widths[1] > 3 * widths[0]
-    alone = findings.estimate(Pair("a", "b", 0.3), Scores(values, np.zeros(FACES), {}))
-    assert alone.reason == "faces of one identity have no interval"
+    assert findings.estimate(Pair("a", "b", 0.3), Scores(values, np.zeros(FACES), {})) is None  # one identity
 
 
 def test_the_second_best_is_the_one_that_is_measured() -> None:
@@ -145,12 +138,6 @@ def test_without_one_of_the_others_nothing_is_best() -> None:
     found = judged(of_mtun(a=run(21), b=run(20)), **claim)
     assert (found["direction"], found["missing"], len(found["tests"])) == (UNDECIDED, ["c"], 1)
     assert judged(of_mtun(a=run(19), b=run(20)), **claim)["direction"] == REFUTED
-
-
-def test_an_order_needs_every_adjacent_pair_and_has_no_size() -> None:
-    scores = of_mtun(a=run(21, 3, 0.02), b=run(20.5, 3, 0.02), c=run(20, 3, 0.02))
-    assert answers(scores, order=["a", "b", "c"]) == (CONFIRMED, NO_MARGIN)
-    assert answers(scores, order=["a", "c", "b"]) == (REFUTED, NO_MARGIN)
 
 
 def test_rows_are_paired_by_name_and_not_by_place(toy: config.Experiment) -> None:
@@ -202,14 +189,6 @@ def test_page_of_an_experiment(known: Results, of_toy: list[dict], tmp_path: Pat
     pooled, own = np.sqrt(np.mean([seeds.var(ddof=1) for seeds in psnr])), [seeds.std(ddof=1) for seeds in psnr]
     line = f"seeds of PSNR, dB: mtun pooled {pooled:.3f}, 2 d.f. (Ours† {own[0]:.3f}, Ours {own[1]:.3f})."
     assert line in page
-
-
-def test_the_page_of_real_faces_discloses_the_pilots(known: Results, of_toy: list[dict], tmp_path: Path) -> None:
-    known.experiment.params.corpora["celeba"] = {}
-    claims_page.write(of_toy, known, tmp_path, loader(known))
-    page = (tmp_path / "claims.md").read_text()
-    assert page.startswith("# Claims\n\nClaims from the paper's text: ")
-    assert "22.39 dB" in page
 
 
 def test_trainings_of_another_precision_are_a_confound(toy: config.Experiment) -> None:

@@ -52,15 +52,6 @@ def test_runs_that_share_trunks_are_compared_trunk_by_trunk() -> None:
     assert claims_page.cells(claim["tests"][0], "psnr")[5] == "400; 2 paired; 1.0"
 
 
-def test_trunks_that_many_runs_share_are_seen_once() -> None:
-    """Five runs over the same three trunks: against another kind of run they have two degrees of freedom, not ten."""
-    values = {f"a{i}": run(20, 3, 0.3) for i in range(5)} | {"b": run(10, 1)}
-    shared = Scores(values, EACH, {name: "mtun" for name in values if name != "b"}, {f"a{i}": "xyz" for i in range(5)})
-    assert judged(shared, better="a0", than="b")["tests"][0]["dof"] == pytest.approx(2)
-    apart = Scores(values, EACH, shared.kinds)
-    assert judged(apart, better="a0", than="b")["tests"][0]["dof"] == pytest.approx(10)
-
-
 def test_trunks_are_known_by_the_trainings_records(known: Results) -> None:
     first, second = known.summaries["ours"]["training"]
     first["trunk"], second["trunk"] = "abc", None

@@ -82,20 +82,3 @@ def test_a_new_method_brings_its_own_section(known: Results, tmp_path: Path, mon
     line = "- **Biases.** *Paper:* not stated. *Authors' code:* some. *Here:* none. *Why:* because."
     assert line in deviations.section(known.experiment, "vdsr")
     assert deviations.section(known.experiment, "bicubic") == []
-
-
-def test_recipes_are_shown_where_they_differ() -> None:
-    table = deviations.recipe_table("mtun").set_index("setting")
-    assert table.loc["optimiser"].to_dict() == {"paper": "rmsprop", "authors": "rmsprop", "tuned": "adam"}
-    assert table.loc["stn_rotation"].to_list() == ["0", "1", "0"]
-    assert "alpha" not in table.index  # the same in all
-    assert deviations.recipe_table("vdsr").empty
-
-
-def test_what_an_experiment_sets_is_shown_with_its_default(known: Results) -> None:
-    options, tuned = known.experiment.params.methods, RECIPES["tuned"]
-    options |= {"mtun": {"epochs": 3, "width": 32, "lr": 0.5}, "srgan": {"blocks": 2}, "bicubic": None}
-    # Of mtun by the recipe; its width is the default.
-    of_mtun = [f"`epochs` 3 ({tuned.epochs})", f"`lr` 0.5 ({tuned.lr:g})"]
-    for name, shown in (("mtun", of_mtun), ("srgan", ["`blocks` 2 (16)"]), ("bicubic", [])):
-        assert deviations.settings(known.experiment, name) == shown

@@ -14,7 +14,7 @@ from PIL import Image
 from benchmark import config, reference
 from benchmark.reporting import claims, figures, results
 from benchmark.reporting.faces import Gallery, spread
-from benchmark.reporting.figures import face_grids, scores, training, verdicts
+from benchmark.reporting.figures import face_grids, plots
 from benchmark.reporting.results import Results
 from benchmark.reporting.scores import loader
 from datasets import pose
@@ -69,12 +69,6 @@ def test_faces_of_another_preparation_are_refused(toy: config.Experiment) -> Non
         Gallery.load(Results(toy))
 
 
-def test_every_figure_has_the_papers_columns() -> None:
-    assert {number: len(columns) for number, columns in face_grids.COLUMNS.items()} == {1: 7, 3: 5, 4: 8, 5: 9}
-    assert face_grids.COLUMNS[4][2:] == ["no_heb_p", "no_heb_pf", "no_heb_pfu", "ours_p", "ours_pf", "ours"]
-    assert face_grids.COLUMNS[5][2:] == ["bicubic", "vdsr", "srgan", "ma", "cbn", "tdae_retrained", "ours"]
-
-
 def test_a_grid_has_titled_images_of_the_chosen_faces_with_their_psnr_and_names_absent_runs(gallery: Gallery) -> None:
     figure = face_grids.draw(1, gallery)
     grid = np.reshape(figure.axes, (face_grids.ROWS, 5))
@@ -114,7 +108,7 @@ def judge(known: Results) -> None:
 
 
 def test_curves_hold_every_seed_of_table_1s_trained_runs(known: Results) -> None:
-    (axis,) = training.curves(known).axes  # no run sees no heatmaps
+    (axis,) = plots.curves(known).axes  # no run sees no heatmaps
     assert len(axis.lines) == 6  # of the four runs that Table 1 has, two have two seeds
     assert axis.lines[-1].get_ydata().tolist() == [17, 18, 19, 20]
     assert [text.get_text() for text in axis.get_legend().get_texts()] == ["Bicubic", "TDAE†", "Ours†", "Ours"]
@@ -123,15 +117,15 @@ def test_curves_hold_every_seed_of_table_1s_trained_runs(known: Results) -> None
 
 def test_without_several_epochs_there_is_no_curve(known: Results) -> None:
     known.logs["ours"] = {seed: log[:1] for seed, log in known.logs["ours"].items()}
-    assert list(training.curves_of(known, known.logs)) == ["bicubic", "nearest", "tdae_retrained", "ours_no_skip"]
+    assert list(plots.curves_of(known, known.logs)) == ["bicubic", "nearest", "tdae_retrained", "ours_no_skip"]
     known.logs.clear()
-    assert training.curves(known) is None
+    assert plots.curves(known) is None
 
 
 def test_epochs_of_phases_that_leave_the_result_alone_are_not_drawn() -> None:
     phases = np.repeat(["front", "decoder", "one", "last"], 2)
     log = pd.DataFrame({"phase": phases, "val_psnr": [np.nan, np.nan, 11.548, 11.556, 18.0, 19.0, 19.34, 19.35]})
-    assert training.upscaling_epochs(log).tolist() == [18.0, 19.0, 19.34, 19.35]
+    assert plots.upscaling_epochs(log).tolist() == [18.0, 19.0, 19.34, 19.35]
 
 
 def test_a_run_looks_like_no_other(toy: config.Experiment) -> None:
@@ -153,7 +147,7 @@ def paired(toy: config.Experiment) -> Results:
 
 
 def test_the_yaw_plot_draws_the_gain_in_each_bin(paired: Results) -> None:
-    (axis,) = scores.gain_by_yaw(paired).axes
+    (axis,) = plots.gain_by_yaw(paired).axes
     (line,) = axis.containers
     psnr = results.by_face(paired.rows, "psnr")
     gains = (psnr["ours"] - psnr["no_heb_pfu"]).groupby(paired.faces["yaw_bin"]).mean()
@@ -162,7 +156,7 @@ def test_the_yaw_plot_draws_the_gain_in_each_bin(paired: Results) -> None:
 
 
 def test_the_gain_is_drawn_by_epochs_next_to_the_papers(paired: Results) -> None:
-    (axis,) = verdicts.gain(paired).axes
+    (axis,) = plots.gain(paired).axes
     (line,) = axis.containers
     psnr = results.by_face(paired.rows, "psnr").mean()
     assert line.lines[0].get_xdata() == pytest.approx([4])
@@ -174,16 +168,16 @@ def test_the_gain_is_drawn_by_epochs_next_to_the_papers(paired: Results) -> None
 
 def test_the_forest_has_a_row_a_pair_as_a_share_of_its_margin(paired: Results) -> None:
     judge(paired)
-    (axis,) = verdicts.forest(paired).axes
+    (axis,) = plots.forest(paired).axes
     rows = dict(zip([text.get_text() for text in axis.get_yticklabels()], axis.texts, strict=True))
     assert rows["L_h helps with L_p, L_f and L_U, in PSNR"].get_text().split(": ")[1].startswith("confirmed")
     claim = paired.claims["second_best"]
-    (share,) = verdicts.shares(claim)
+    (share,) = plots.shares(claim)
     assert share["share"] == pytest.approx(min(test["effect"] for test in claim["tests"]) / 1.75)
 
 
 def test_a_row_of_the_paper_that_is_not_measured_is_not_drawn(known: Results) -> None:
-    labels = [text.get_text() for text in scores.paper_and_measured(known).axes[0].get_yticklabels()]
+    labels = [text.get_text() for text in plots.paper_and_measured(known).axes[0].get_yticklabels()]
     assert labels == ["Bicubic", "TDAE†", "Ours†", "Ours", "S4", "w/ L_h: L_p+f+u"]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -76,8 +75,3 @@ def test_every_run_is_in_every_part_of_every_format(known: Results, written: pd.
     assert latex.count(r"Ours\textsuperscript{\dag} &") == latex.count(r"\toprule") == parts
     assert "45-90°" in text
     assert r"south\_2" in latex
-
-
-@pytest.mark.usefixtures("written")
-def test_latex_compiles(pdflatex: Callable[[str], str]) -> None:
-    assert "Missing character" not in pdflatex(r"\tiny\input{supplement.tex}")

@@ -6,7 +6,8 @@ import dataclasses
 import io
 import json
 import re
-from collections.abc import Callable
+import shutil
+import subprocess
 from pathlib import Path
 
 import experiments
@@ -18,6 +19,9 @@ from benchmark import config, reference
 from benchmark.reporting import paper_tables, tables
 from benchmark.reporting.results import Results
 
+# Debian's texlive-latex-base comes without booktabs.
+RULES = r"\let\toprule\hline\let\midrule\hline\let\bottomrule\hline"
+HEAD = rf"\documentclass{{article}}\IfFileExists{{booktabs.sty}}{{\usepackage{{booktabs}}}}{{{RULES}}}"
 NAUGHTY = r"a_b & 50 % of #1 for $2 {x} ~ y^2 \cmd †‡ 3° – <z> |"
 ODD = "50% & co_x|y"  # a run's name
 METHODS = {"bicubic": "bicubic", "vdsr": "vdsr", "ma": "position_patch", "ours": "mtun", "nearest": "nearest"}
@@ -186,13 +190,16 @@ def test_latex_names_its_package_and_has_a_caption_of_one_sentence(text: dict[st
     assert "Intervals cover test identities" in below
 
 
-def test_a_plain_article_inputs_the_tables(
-    known: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pdflatex: Callable[[str], str]
-) -> None:
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")
+def test_a_plain_article_inputs_the_tables(known: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     params = known.experiment.params.model_copy(update={"corpus": f"stand-in {NAUGHTY}"})
     results = Results(dataclasses.replace(known.experiment, params=params))
     pd.read_csv(reference.REFERENCE).replace("Bicubic", NAUGHTY).to_csv(tmp_path / "paper.csv", index=False)
     monkeypatch.setattr(reference, "REFERENCE", tmp_path / "paper.csv")
     results.summaries["nearest"]["psnr"] = np.inf
     assert r"a\_b" in write(results, tmp_path)["table1.tex"].split(r"\midrule")[1]
-    pdflatex(r"\input{table1.tex} \input{table2.tex} \input{table3.tex}")
+    inputs = r"\input{table1.tex} \input{table2.tex} \input{table3.tex}"
+    (tmp_path / "all.tex").write_text(rf"{HEAD}\begin{{document}}{inputs}\end{{document}}")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout[-2000:]
