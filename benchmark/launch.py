@@ -177,7 +177,7 @@ def parser() -> argparse.ArgumentParser:
     options = cli.stage_parser(__doc__)
     options.epilog = (
         f"What the trainings print goes to {FOLDER}. "
-        f"Exit status: 0 all is done, {cli.OUT_OF_TIME} time is up (give the same command again), 1 failed."
+        f"Exit status: 0 all is done, {cli.OUT_OF_TIME} time is up (run the same command again), 1 failed."
     )
     options.add_argument(
         "--only", nargs="+", metavar="RUN", help="these runs, of `runs:` or `pretrained:` (default: all)"

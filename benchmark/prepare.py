@@ -64,6 +64,8 @@ def main(arguments: argparse.Namespace) -> None:
             counts |= reasons({entry.image: NOT_SAMPLED for entry in rest if entry.corpus == name})
         used = [crops[i] for i in np.flatnonzero(sides != NOT_SAMPLED)]
         write_manifest(folder, options.model_dump(exclude_defaults=True), used, skipped, left_out, parted)
+    # Stages of dvc.yaml depend on this folder, also where nothing is pretrained.
+    (experiment.results / "pretrained").mkdir(parents=True, exist_ok=True)
 
 
 def listed(corpora: dict[str, Contents], raw: Path) -> list[Job]:

@@ -78,12 +78,12 @@ def release(arguments: argparse.Namespace) -> None:
 
 
 def require_usable(run: config.Run) -> None:
-    """Raise BadInput unless `upscale` can use the run's network with nothing else."""
+    """Raise BadInput unless `upscale` can use the run's network without another network or true heatmaps."""
     method = make_method(run)
     if not isinstance(method, TrainedMethod):
         raise BadInput(f"{run.name}: no trained network; `make repro` fits it in seconds")
     if method.requires_ground_truth or alignment_of(run) != config.NOTHING or run.options.get("freeze_trunk", False):
-        raise BadInput(f"{run.name}: also needs STN_0 or the true faces; release a run that aligns faces itself")
+        raise BadInput(f"{run.name}: needs STN_0, a frozen trunk or true heatmaps; release a run without them")
 
 
 def require_scored(run: config.Run, seed: int) -> None:

@@ -64,7 +64,7 @@ def main(arguments: argparse.Namespace) -> None:
 def elsewhere(experiment: config.Experiment, here: pd.DataFrame) -> Iterator[pd.DataFrame]:
     """Rows of the last recognition of runs and seeds whose images are not here, but whose scores metrics/ has.
 
-    Of the same faces: those in `here`, the rows of what is here, the HR faces among them.
+    Only of the same sample of faces as `here`: the rows of the HR faces and of runs whose images are here.
     """
     path = experiment.results / "recognition" / FACES
     if not path.is_file():
@@ -86,7 +86,7 @@ def scored_seeds(run: config.Run) -> list[int]:
 
 
 def image_sets(experiment: config.Experiment, truth: Pairs) -> Iterator[tuple[str, int, np.ndarray]]:
-    """The HR faces, then every run's and seed's SR faces, (n, 128, 128, 3) uint8, where there are any."""
+    """The HR faces, then every run's and seed's up-to-date SR faces, (n, 128, 128, 3) uint8."""
     yield TRUTH, 0, truth.hr
     for name in experiment.runs:
         run = experiment.run(name)

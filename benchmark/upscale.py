@@ -64,7 +64,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def names(paths: Sequence[Path]) -> list[str]:
-    """A folder's name for each photograph: its own, with a number where two have the same."""
+    """A folder name for each photograph: its own, with a number if an earlier one has the same."""
     given = [path.name for path in paths]
     return [f"{name}-{given[:i].count(name) + 1}" if name in given[:i] else name for i, name in enumerate(given)]
 
@@ -131,7 +131,7 @@ def write(photo: Photograph, sr: dict[str, np.ndarray], folder: Path) -> None:
 
 
 def sheet(photo: Photograph, columns: dict[str, np.ndarray], target: Path) -> None:
-    """Draw the photograph with the faces' outlines, and below a row a face: each of `columns`, (n, H, W, 3) uint8."""
+    """Draw the photograph with its faces' outlines; below it, a row a face, one image of each of `columns`."""
     rows, width = len(photo.lr), max(1.3 * len(columns), 4)
     height, across = photo.image.shape[:2]
     top = min(max(width * height / across, 1.5), 8)

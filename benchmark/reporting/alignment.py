@@ -18,7 +18,7 @@ from benchmark.reporting.scores import Load, Scores, loader
 from benchmark.scoring.verdicts import CONFIRMED, REFUTED, UNDECIDED, directions
 
 WAYS = {"none": "not aligned", "stn0": "STN_0", "stn0_supervised": "STN_0, supervised", "oracle": "true warps"}
-SAID = {REFUTED: "worse", CONFIRMED: "better", UNDECIDED: "neither shown"}
+SAID = {REFUTED: "worse than", CONFIRMED: "better than", UNDECIDED: "neither better nor worse than"}
 SHOWN = {name: MEASURES[name] for name in ("psnr", "ssim_y")}
 
 
@@ -92,8 +92,8 @@ def conclusion_reversals(results: Results, psnr: Scores) -> list[str]:
                 said: [way for way, given in zip(tested, answers, strict=True) if given == answer]
                 for answer, said in SAID.items()
             }
-            said = [f"{how} with {' or '.join(given)}" for how, given in by_answer.items() if given]
-            words.append(f"In PSNR, Ours over {label}: {'; '.join(said)}.")
+            said = [f"{how} {label} aligned by {' or '.join(given)}" for how, given in by_answer.items() if given]
+            words.append(f"In PSNR, Ours is {'; '.join(said)}.")
     return words
 
 

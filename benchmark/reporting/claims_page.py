@@ -24,7 +24,7 @@ def summary(judged: Sequence[Mapping[str, Any]], results: Results) -> str:
         parts.setdefault(claim["place"], []).append(claim)
     text = "; ".join(f"from {where}: {_counted(part)}" for where, part in parts.items() if part)
     if results.synthetic:
-        return f"On synthetic faces, which neither support nor refute the paper, claims {text}"
+        return f"These faces are synthetic: they neither support nor refute the paper. Claims {text}"
     return f"Claims {text}"
 
 

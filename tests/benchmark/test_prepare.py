@@ -111,6 +111,9 @@ def test_real_layouts_become_pairs_and_a_manifest(project: Path) -> None:
     assert found == described["files"]
     assert {f"{s}/{n}" for s in SIDES for n in ("hr.npy", "lr.npy", "faces.csv")} < found.keys()
     assert not list(project.rglob(".*"))
+    assert Path(
+        "results/tiny/pretrained"
+    ).is_dir()  # a dependency of dvc.yaml's stages, where no run is pretrained, too
 
 
 def test_copies_on_both_sides_are_told_and_can_be_kept_on_one(

@@ -176,7 +176,9 @@ def test_json_of_an_experiment(known: Results, of_toy: list[dict], tmp_path: Pat
 def test_page_of_an_experiment(known: Results, of_toy: list[dict], tmp_path: Path) -> None:
     claims_page.write(of_toy, known, tmp_path, loader(known))
     page = (tmp_path / "claims.md").read_text()
-    assert page.startswith("# Claims\n\nOn synthetic faces, which neither support nor refute the paper, claims from ")
+    assert page.startswith(
+        "# Claims\n\nThese faces are synthetic: they neither support nor refute the paper. Claims from "
+    )
     assert "## depth" not in page
     assert "22.39 dB" not in page  # of the pilots, which had real faces
     assert "- The more stacked hourglasses, the better: no PSNR, dB, of ours_s1, ours_s2, ours_s3." in page

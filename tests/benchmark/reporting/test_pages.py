@@ -70,7 +70,8 @@ def test_ours_is_compared_with_each(known: Results) -> None:
         assert table.loc[("Bicubic", "PSNR, dB"), title].startswith(f"{effect:+.2f} [")
     assert table.loc[("nearest", "SSIM on Y"), "true warps"] == "–"
     assert alignment.conclusion_reversals(known, psnr) == [
-        "In PSNR, Ours over Bicubic: worse with `true warps`; better with `STN_0` or `STN_0, supervised`."
+        "In PSNR, Ours is worse than Bicubic aligned by `true warps`; "
+        "better than Bicubic aligned by `STN_0` or `STN_0, supervised`."
     ]
 
 
