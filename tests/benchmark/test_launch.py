@@ -117,3 +117,9 @@ def test_wrong_call_is_one_line(
     with pytest.raises(BadInput, match=re.escape(says)) as error:
         launch.main(launch.parser().parse_args(["--device", "cpu", *arguments]))
     assert "\n" not in str(error.value)
+
+
+def test_changed_option_retrains_its_run_alone(again: Callable[..., list[str]]) -> None:
+    experiments.put(Path(), "small", "runs", "long", "epochs", value=1)
+    starts = [line.split(":")[0] for line in again("vdsr", "long", "bicubic") if "starts" in line]
+    assert starts == ["long-seed0"]

@@ -191,3 +191,11 @@ def test_runs_are_those_that_are_trained_or_named(project: Path) -> None:
     Path("results/x/weights/bicubic/seed0").rmdir()
     with pytest.raises(BadInput, match="no run is trained; run `make repro`"):
         run("a.png", whole=True)
+
+
+def test_photograph_is_taken_as_it_is_shown(project: Path, drawn: list[Face]) -> None:
+    image, _ = compose(drawn[:1])
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(np.ascontiguousarray(np.rot90(image))).save("turned.png", exif=exif)
+    np.testing.assert_array_equal(photograph.read(Path("turned.png")), image)

@@ -84,3 +84,12 @@ def test_kinds_are_of_trained_runs_by_method_recipe_and_adversary(toy: config.Ex
     experiments.change(Path(), runs=items)
     more = {"plain": "mtun without L_U", "as_published": "mtun, recipe paper", "theirs": "theirs"}
     assert Results(config.load()).kinds == measured | more | {"elsewhere": "foreign"}
+
+
+def test_trunks_that_many_runs_share_are_seen_once() -> None:
+    """Five runs over the same three trunks: against another kind of run they have two degrees of freedom, not ten."""
+    values = {f"a{i}": run(20, 3, 0.3) for i in range(5)} | {"b": run(10, 1)}
+    shared = Scores(values, EACH, {name: "mtun" for name in values if name != "b"}, {f"a{i}": "xyz" for i in range(5)})
+    assert judged(shared, better="a0", than="b")["tests"][0]["dof"] == pytest.approx(2)
+    apart = Scores(values, EACH, shared.kinds)
+    assert judged(apart, better="a0", than="b")["tests"][0]["dof"] == pytest.approx(10)

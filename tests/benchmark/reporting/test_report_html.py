@@ -170,3 +170,15 @@ def test_a_phones_width_needs_no_sideways_scrolling(browser: webdriver.Chrome) -
         assert float(browser.find_element(By.TAG_NAME, "body").value_of_css_property("font-size")[:-2]) >= 16
     finally:
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_tab_reaches_headings_pickers_and_sliders(browser: webdriver.Chrome) -> None:
+    # One radio or checkbox after another is a tab stop each, so that the walk ends at a slider of the grid.
+    kinds = set()
+    for _ in range(200):
+        ActionChains(browser).send_keys(Keys.TAB).perform()
+        active = browser.switch_to.active_element
+        kinds.add(active.get_attribute("type") or active.tag_name)
+        if active.get_attribute("type") == "range":
+            break
+    assert {"a", "button", "checkbox", "summary", "range"} <= kinds

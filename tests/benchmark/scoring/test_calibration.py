@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from scipy.special import stdtrit
 
 from benchmark.scoring.paired import Effect, Variance, combined, equal_variances
 
@@ -113,3 +114,12 @@ def test_large_effects_are_seen() -> None:
     assert confirmed(*(two_kinds(drawn, other) for other in range(1, 10))) >= 95
     assert confirmed(one_kind(draw([2, 2, 3], EFFECT))) >= 90  # with 2 seeds a side
     assert confirmed(two_kinds(draw([3, 2], EFFECT))) >= 90
+
+
+def test_satterthwaite_alone_does_not_hold_for_few_seeds() -> None:
+    """Why identities and seeds are combined by Cochran and Cox: a run of two seeds against one that draws nothing."""
+    drawn = draw([2, 2], between=[0.1, 0.0], faces=0.67)
+    seeds = combined([(drawn.own(0), 0.5)])
+    total = combined([(drawn.people[1], 1), (seeds, 1)])
+    assert np.mean(abs(drawn.mean(1)) <= stdtrit(total.dof, 0.975) * np.sqrt(total.value)) < 0.9
+    assert holds(Effect(drawn.mean(1), drawn.people[1], seeds)) >= 93
