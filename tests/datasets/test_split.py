@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from datasets.face import Entry
-from datasets.split import PresplitEntry, draw, groups, split, unit_numbers
+from datasets.split import PresplitEntry, groups, split, unit_numbers
 
 
 def entry(i: int, identity: str, photo: str, source: str = "s") -> Entry:
@@ -66,18 +66,6 @@ def test_losing_a_face_moves_hardly_any_other(lost: int) -> None:
     faces = [entry(i, f"p{i // 2}", f"f{i}") for i in range(1000)]
     sides = np.delete(split(faces, 0.2, 0.05, 0), lost)
     assert (split(faces[:lost] + faces[lost + 1 :], 0.2, 0.05, 0) != sides).sum() <= 4
-
-
-def test_draw_takes_whole_identities_by_name_and_seed() -> None:
-    faces = random_corpus(0)
-    drawn = draw(faces, 100, 0)
-    assert 100 <= len(drawn) < 120
-    assert drawn == [face for face in faces if face.identity in {face.identity for face in drawn}]
-    assert {face.name for face in draw(faces[::-1], 100, 0)} == {face.name for face in drawn}
-    assert {face.name for face in draw(faces, 100, 1)} != {face.name for face in drawn}
-    assert draw(faces, None, 0) == faces
-    # Not by the hash that ranks identities for the test side.
-    assert {"train", "test"} <= set(split(drawn, 0.2, 0.05, 0))
 
 
 def test_unit_numbers_are_uniform_and_follow_from_name_and_seed() -> None:
