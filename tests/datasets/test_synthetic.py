@@ -89,7 +89,7 @@ def main(_):
         synthetic.get({"faces": 4000, "seed": 0}, folder / "synthetic", workers=2)
 
 if __name__ == "__main__":
-    cli.run(main, cli.stage_parser(""))
+    cli.run(main, cli.stage_parser(""), [])
 """
 
 
