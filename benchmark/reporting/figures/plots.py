@@ -137,9 +137,7 @@ def gain(results: Results) -> plt.Figure | None:
     for margin in margins:
         axis.axhline(margin, color="black", ls="--", lw=0.8)
     said = f"the paper's: {min(margins):+.2f} to {max(margins):+.2f} dB"
-    axis.text(
-        0.99, max(margins) + 0.03, said, transform=axis.get_yaxis_transform(), fontsize=8, ha="right", va="bottom"
-    )
+    axis.text(0.01, max(margins) + 0.03, said, transform=axis.get_yaxis_transform(), fontsize=8, va="bottom")
     axis.axhline(0, color="black", lw=0.8)
     axis.set(
         xlabel="epochs with the branch (recipe tuned: after pre-training without it)",
