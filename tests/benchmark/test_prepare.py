@@ -90,7 +90,6 @@ def test_real_layouts_become_pairs_and_a_manifest(project: Path) -> None:
     run_corpus()
     run_prepare()
     train, test, described = load("train"), load("test"), manifest()
-
     everyone = 4 * PEOPLE + CELEBA_FACES
     assert len(train) + len(test) == everyone
     assert described["faces"] == {"train": len(train), "test": len(test)}
@@ -105,7 +104,6 @@ def test_real_layouts_become_pairs_and_a_manifest(project: Path) -> None:
         assert sum(described["by_yaw"][side].values()) == len(pairs)
         assert described["people"][side] == pairs.faces["person"].nunique()
         assert (pairs.faces.query("points == 39")["yaw"] + 70).abs().max() < 5
-
     found = contents(DATA)
     del found["manifest.json"]
     assert found == described["files"]
