@@ -40,7 +40,6 @@ from tests.methods.common import CPU, made
         (VDSRNet, 664_704),  # the 665 K of the literature
         (partial(VDSRNet, 3), 664_704 + 2 * 2 * 9 * 64),
     ],
-    ids=str,
 )
 def test_networks_have_the_published_numbers_of_parameters(make: Callable[[], nn.Module], parameters: int) -> None:
     assert count(make()) == parameters
