@@ -18,7 +18,7 @@ from benchmark.reporting.scores import Load, Scores, loader
 from benchmark.scoring.verdicts import CONFIRMED, REFUTED, UNDECIDED, directions
 
 WAYS = {"none": "not aligned", "stn0": "STN_0", "stn0_supervised": "STN_0, supervised", "oracle": "true warps"}
-SAID = {REFUTED: "worse than", CONFIRMED: "better than", UNDECIDED: "neither better nor worse than"}
+SAID = {REFUTED: "worse than", CONFIRMED: "better than", UNDECIDED: "not shown to differ from"}
 SHOWN = {name: MEASURES[name] for name in ("psnr", "ssim_y")}
 
 

@@ -126,13 +126,25 @@ def import_images(folder: Path, pairs: Pairs, target: Path) -> list[str]:
 
 
 def file_mistakes(paths: Sequence[Path], images: np.ndarray) -> list[str]:
-    """Report files of 16 bits."""
+    """Report files whose pixels are more than 8-bit RGB: transparent ones, and those of 16 bits."""
+    transparent = [path.name for path in paths if _is_transparent(path)]
     deep = [path.name for path in paths if path.read_bytes()[24:25] == b"\x10"]  # bits a channel, in PNG's header
-    if not deep:
-        return []
-    if images.max() <= 1:
-        return [f"{len(deep)} images have 16 bits, but seem to hold values of 0..255: save them with 8 bits"]
-    return [f"{len(deep)} images have 16 bits ({deep[0]}, ...): the upper 8 are used"]
+    lines = []
+    if transparent:
+        lines.append(f"{len(transparent)} images are partly transparent ({transparent[0]}, ...): alpha is ignored")
+    if deep and images.max() <= 1:
+        lines.append(f"{len(deep)} images have 16 bits, but seem to hold values of 0..255: save them with 8 bits")
+    elif deep:
+        lines.append(f"{len(deep)} images have 16 bits ({deep[0]}, ...): the upper 8 are used")
+    return lines
+
+
+def _is_transparent(path: Path) -> bool:
+    with Image.open(path) as image:
+        if not image.has_transparency_data:
+            return False
+        lowest, _ = image.convert("RGBA").getchannel("A").getextrema()
+        return int(lowest) < 255  # type: ignore[arg-type]
 
 
 def warnings_of(run: config.Run, seeds: Sequence[int]) -> dict[str, list[str]]:

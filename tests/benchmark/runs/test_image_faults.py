@@ -96,6 +96,10 @@ def crop_and_pad(image: np.ndarray) -> np.ndarray:
     return np.pad(image[2:, 2:], ((0, 2), (0, 2), (0, 0)))
 
 
+def save_alpha() -> None:
+    Image.new("RGBA", (128, 128), (1, 2, 3, 4)).save("sr/0002.png")
+
+
 def save_16_bits(factor: int) -> None:
     for path in Path("sr").iterdir():
         cv2.imwrite(str(path), cv2.imread(str(path)).astype(np.uint16) * factor)
@@ -120,6 +124,7 @@ MISTAKES = {
         "cropped by a pixel and padded",
     ),
     "twice": (lambda: shutil.copy("sr/0003.png", "sr/0004.png"), "2 images are the same .*: 0003 = 0004"),
+    "alpha": (save_alpha, r"1 images are partly transparent \(0002.png, ...\): alpha is ignored"),
     "dark-16-bit": (lambda: save_16_bits(1), r"24 images have 16 bits, but seem to hold values of 0..255"),
     "16-bit": (lambda: save_16_bits(257), r"24 images have 16 bits .*: the upper 8 are used"),
 }
