@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import ctypes
 import os
-import signal
 import sys
+import threading
+import time
 from collections import Counter
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,6 @@ from datasets.split import copies, split
 MAX_SKIPPED = 0.01
 NOT_SAMPLED = "not sampled (prepare.test_identities)"
 Job = tuple[str, Entry]  # corpus, face
-END_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux's prctl
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -120,11 +120,24 @@ def crop_all(
 
 def _crop(corpus_name: str, folder: Path, entry: Entry, annotator: str, main_process: int) -> Crop | Skipped:
     cv2.setNumThreads(1)  # faces are spread over processes already
-    if os.getpid() != main_process:  # joblib's workers would wait for work, even if their parent was killed
-        ctypes.CDLL(None).prctl(END_WITH_PARENT, signal.SIGKILL)
-        if os.getppid() != main_process:  # gone already
-            os._exit(1)
+    if os.getpid() != main_process:
+        _end_with(main_process)
     return crop_face(corpus_name, folder, entry, annotator)
+
+
+@cache
+def _end_with(parent: int) -> None:
+    """End this worker soon after its parent is gone: joblib's own would wait for work, even if that was killed.
+
+    The kernel's signal for it, PR_SET_PDEATHSIG, comes as soon as the thread ends that started the worker.
+    """
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def check_skipped(crops: list[Crop], skipped: list[Skipped]) -> None:
