@@ -31,6 +31,7 @@ OPTIONAL = {"by", "yaw", "recipe", "negligible", "confounds"}
 BLACK = 20  # % of a face: such faces are left out for comparison
 OWN_MEASURES = {"distance", "nme", "vgg"}  # the suite's own, of "visually pleasing"
 TEXT, TABLES, OWN, YOURS = "the paper's text", "its tables alone", "the suite's own measures", "your own list"
+LATER = "later papers' abstracts"
 
 
 def read(path: Path = CLAIMS) -> list[dict[str, Any]]:
@@ -194,8 +195,10 @@ def _precisions(results: Results, claim: dict[str, Any]) -> list[str]:
 
 
 def place(claim: Mapping[str, Any]) -> str:
-    """Whose claim it is: the paper's text's, its tables', the suite's own measures', or the user's."""
+    """Whose claim it is: the paper's text's, its tables', the suite's own measures', a later paper's, or the user's."""
     section = str(claim["section"])
+    if section.endswith("abstract"):
+        return LATER
     if claim["measure"] in OWN_MEASURES:
         return OWN
     if section[0].isdigit():

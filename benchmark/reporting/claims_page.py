@@ -41,6 +41,7 @@ def write(judged: Sequence[Mapping[str, Any]], results: Results, folder: Path, l
         summary=summary(judged, results),
         experiment=results.experiment,
         own=claims.OWN,
+        later=claims.LATER,
         not_judged=claims.not_judged(),
         where=where,
         head=HEAD,

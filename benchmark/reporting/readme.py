@@ -13,7 +13,7 @@ import yaml
 
 from benchmark import cli, reporting
 from benchmark.reference import label_of, paper
-from benchmark.reporting import claims_page
+from benchmark.reporting import claims, claims_page
 from benchmark.reporting.findings import Finding, Pair, estimate, shown
 from benchmark.reporting.measures import MEASURES
 from benchmark.reporting.results import Results
@@ -81,8 +81,9 @@ class Quotes:
         return found | {"effect": claims_page.effect(chosen, found["measure"]) + over}
 
     def summary(self) -> str:
-        """The counts of directions in words."""
-        return claims_page.summary([*self.results.claims.values()], self.results)
+        """The counts of directions of the claims of the paper, in words."""
+        of_paper = [claim for claim in self.results.claims.values() if claim["place"] != claims.LATER]
+        return claims_page.summary(of_paper, self.results)
 
     def score(self, run: str, measure: str = "psnr") -> str:
         """A run's mean over faces and seeds."""

@@ -106,6 +106,7 @@ def test_claims_are_counted_by_whose_they_are(known: Results, of_toy: list[dict]
     of_all = claims_page.summary([*of_toy, own], known)
     assert of_all == f"{summary}; from your own list: 1 {own['direction']}"
     assert claims.place({"section": "5", "measure": "nme"}) == claims.OWN
+    assert claims.place({"section": "SPARNet's abstract", "measure": "nme"}) == claims.LATER
 
 
 def test_faces_of_few_people_tell_less() -> None:
