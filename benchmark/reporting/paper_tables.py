@@ -30,7 +30,7 @@ OF_PAPER = (
     "Differences are taken before rounding. Marked: best and second of the paper's rows, without oracle alignment. "
     "Rows that the paper does not have follow, under their run's name."
 )
-OF_LATER = "Marked: best and second, without oracle alignment. Budgets differ (epochs, and the deviations' options)."
+OF_LATER = "Marked: best and second, without true warps and landmarks. Budgets differ (epochs, and the deviations' options)."
 
 
 def titles(results: Results) -> dict[int, str]:
@@ -52,7 +52,7 @@ def compare(table: int, results: Results) -> pd.DataFrame:
 
     Table 1 ends with the measured runs that no table has; LATER has measured runs alone. NaN if a row of the paper is
     not measured, and for the epochs of what is not trained in any. ranked: whether the row competes, which takes a row
-    of the table whose run is not given the true warps.
+    of the table whose run is given neither the true warps nor the true heatmaps.
     """
     rows, summaries = rows_of(table), results.summaries
     if table == LATER:
@@ -62,7 +62,8 @@ def compare(table: int, results: Results) -> pd.DataFrame:
         known = {*reference.paper().index, *reference.later_methods().index}
         others = [run for run in summaries if run not in known]
         rows = pd.concat([rows, pd.DataFrame({"label": others}, index=pd.Index(others, name="run"))])
-    oracle = [run for run, item in results.experiment.runs.items() if item.align == config.ORACLE]
+    runs = map(results.experiment.run, results.experiment.runs)
+    oracle = [run.name for run in runs if run.align == config.ORACLE or run.options.get("heatmaps") == "true"]
     found = [summaries.get(run, UNMEASURED) for run in rows.index]
     numbers = pd.DataFrame({"label": rows["label"], "ranked": rows.index.isin(listed) & ~rows.index.isin(oracle)})
     numbers["seeds"] = [summary["seeds"] for summary in found]
