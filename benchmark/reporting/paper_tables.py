@@ -30,7 +30,9 @@ OF_PAPER = (
     "Differences are taken before rounding. Marked: best and second of the paper's rows, without oracle alignment. "
     "Rows that the paper does not have follow, under their run's name."
 )
-OF_LATER = "Marked: best and second, without true warps and landmarks. Budgets differ (epochs, and the deviations' options)."
+OF_LATER = (
+    "Marked: best and second, without true warps and landmarks. Budgets differ (epochs, and the deviations' options)."
+)
 
 
 def titles(results: Results) -> dict[int, str]:
@@ -62,8 +64,7 @@ def compare(table: int, results: Results) -> pd.DataFrame:
         known = {*reference.paper().index, *reference.later_methods().index}
         others = [run for run in summaries if run not in known]
         rows = pd.concat([rows, pd.DataFrame({"label": others}, index=pd.Index(others, name="run"))])
-    runs = map(results.experiment.run, results.experiment.runs)
-    oracle = [run.name for run in runs if run.align == config.ORACLE or run.options.get("heatmaps") == "true"]
+    oracle = [run.name for run in map(results.experiment.run, results.experiment.runs) if given_truth(run)]
     found = [summaries.get(run, UNMEASURED) for run in rows.index]
     numbers = pd.DataFrame({"label": rows["label"], "ranked": rows.index.isin(listed) & ~rows.index.isin(oracle)})
     numbers["seeds"] = [summary["seeds"] for summary in found]
@@ -74,6 +75,11 @@ def compare(table: int, results: Results) -> pd.DataFrame:
         numbers[[f"{measure}_low", f"{measure}_high"]] = [summary[f"{measure}_interval"] for summary in found]
         numbers[f"{measure}_difference"] = numbers[f"{measure}_ours"] - numbers[f"{measure}_paper"]
     return numbers
+
+
+def given_truth(run: config.Run) -> bool:
+    """Whether the run is given the true warps or the true heatmaps of the test faces."""
+    return run.align == config.ORACLE or run.options.get("heatmaps") == "true"
 
 
 def shown(numbers: pd.DataFrame) -> pd.DataFrame:
