@@ -5,7 +5,7 @@ All are templates that take every measured number from Quotes of EXPERIMENTS.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -122,14 +122,14 @@ class Quotes:
         if not known:
             return MISSING
         values = known if max(known) - min(known) > 1 else [sum(known) / len(known)]
-        return " and ".join(f"{value:.2f}°" for value in values)
+        return listed([f"{value:.2f}°" for value in values])
 
     def by_seed(self, run: str, other: str) -> str:
         """How much more PSNR a run has than another, seed by seed."""
         if not {run, other} <= self.results.rows.keys():
             return MISSING
         means = [self.results.rows[name].groupby("seed")["psnr"].mean() for name in (run, other)]
-        return f"{' and '.join(f'{gain:+.2f}' for gain in (means[0] - means[1]).dropna())} dB"
+        return f"{listed([f'{gain:+.2f}' for gain in (means[0] - means[1]).dropna()])} dB"
 
     def seeds(self, run: str) -> str:
         """The number of seeds of a run."""
@@ -153,6 +153,11 @@ class Quotes:
     def identities(self) -> str:
         """The number of identities of the test images."""
         return f"{self.results.faces['person'].nunique():,}"
+
+
+def listed(texts: Sequence[str]) -> str:
+    """Texts in a row, "and" before the last."""
+    return " and ".join([", ".join(texts[:-1]), texts[-1]] if len(texts) > 1 else texts)
 
 
 def render(name: str, experiments: Mapping[str, Results]) -> str:
