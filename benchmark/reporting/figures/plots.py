@@ -132,13 +132,15 @@ def gain(results: Results) -> plt.Figure | None:
         axis.errorbar(places, *with_bounds(list(line.values())), label=f"{losses}, recipe {recipe}", **style)
         for place, found in zip(places, line.values(), strict=True):
             if min(found.seeds) == 1:
-                axis.text(place, found.high + 0.02, "one seed", fontsize=7, ha="center")
+                side = {"ha": "right", "x": place - 0.06} if i % 2 else {"ha": "left", "x": place + 0.06}
+                axis.text(**side, y=found.effect, s="one seed", fontsize=7, va="bottom")
     margins = [psnr[ours] - psnr[blind] for ours, blind in BY_LOSSES.values()]
     for margin in margins:
         axis.axhline(margin, color="black", ls="--", lw=0.8)
     said = f"the paper's: {min(margins):+.2f} to {max(margins):+.2f} dB"
     axis.text(0.01, max(margins) + 0.03, said, transform=axis.get_yaxis_transform(), fontsize=8, va="bottom")
     axis.axhline(0, color="black", lw=0.8)
+    axis.margins(x=0.1)
     axis.set(
         xlabel="epochs with the branch (recipe tuned: after pre-training without it)",
         ylabel="gain of the heatmap branch, dB",
