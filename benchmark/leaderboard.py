@@ -56,12 +56,12 @@ def submitted(path: Path, experiment: config.Experiment, pairs: Pairs) -> dict[s
 def own(results: Results) -> list[dict[str, object]]:
     """The lines of the measured runs of Table 1 and of later methods, without those that see true landmarks."""
     labels, lines = {**paper_tables.rows_of(paper_tables.LATER)["label"], **paper_tables.rows_of(1)["label"]}, []
-    for name in (name for name in labels if name in results.summaries):
-        summary, run = results.summaries[name], results.experiment.run(name)
-        if paper_tables.given_truth(run) and run.align != config.ORACLE:
+    for run in (results.experiment.run(name) for name in labels if name in results.summaries):
+        if run.align != config.ORACLE and paper_tables.given_truth(run):
             continue
+        summary = results.summaries[run.name]
         means = {measure: (summary[measure], *summary[f"{measure}_interval"]) for measure in SHOWN}
-        lines.append(line(labels[name], alignment_of(run), means, "this suite"))
+        lines.append(line(labels[run.name], alignment_of(run), means, "this suite"))
     return lines
 
 
