@@ -124,7 +124,7 @@ class Run:
 
     @property
     def released(self) -> Path:
-        """The first seed's weights where they are given away."""
+        """The weights of one seed, and of its STN_0 if it needs one, where they are given away."""
         return self.experiment.results / "released" / self.name
 
     @property

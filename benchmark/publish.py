@@ -3,7 +3,7 @@
 `accept` takes the scores of an experiment as those that `pytest benchmark/` holds it to, and prints what that changes.
 `costs` writes results/costs.md and time.png of every accepted experiment, and estimates of others: times differ from
 machine to machine, so that no stage of the pipeline has them. `readme` writes the results in README.md. `release` puts
-the first seed of a run into the store with its model card: `dvc pull` brings it to any machine.
+a network into the store, with its STN_0 and a model card: `dvc pull` brings it to any machine.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from benchmark import cli, config
 from benchmark.reporting import accepted, costs, model_card, readme
 from benchmark.reporting.results import Results
 from benchmark.runs.fingerprint import is_scored, is_trained
-from benchmark.runs.make import alignment_of, make_method
+from benchmark.runs.make import aligner_of, alignment_of, make_method
+from benchmark.runs.provenance import RECORD, file_hash, read_json
 from datasets.face import BadInput
-from methods.trained import TrainedMethod
+from methods.trained import FILE, TrainedMethod
 
 COSTS = Path("results/costs.md")
 ESTIMATED = {"paper": "standin"}  # an experiment of the same widths by whose speeds it is estimated
@@ -55,8 +56,8 @@ def write_readme(arguments: argparse.Namespace) -> None:
 def release(arguments: argparse.Namespace) -> None:
     """Put a trained network into the store."""
     run = config.load(arguments.experiment).run(arguments.run)
-    seed = run.seeds[0]
-    require_usable(run)
+    seed = run.seeds[0] if arguments.seed is None else arguments.seed
+    require_usable(run, seed)
     needed = [run.weights(seed), run.provenance(seed), run.experiment.data / "manifest.json"]
     for path in needed:
         if not path.exists():
@@ -68,22 +69,28 @@ def release(arguments: argparse.Namespace) -> None:
             f"{run.weights(seed)}: {size:.0f} MiB; git keeps every version of the store: {MEGABYTES} at most"
         )
     provenance, manifest = (json.loads(path.read_text()) for path in needed[1:])
-    model_card.write(run, manifest, provenance, run.card)
+    model_card.write(run, seed, manifest, provenance, run.card)
     with cli.whole_folder(run.released) as folder:
         shutil.copytree(run.weights(seed), folder, dirs_exist_ok=True)
+        if aligner := aligner_of(run):
+            shutil.copytree(aligner.weights(0), folder / aligner.name)
     with Repo() as repo:
         repo.add(str(run.released))
         repo.push([f"{run.released}.dvc"])
     print(f"{size:.1f} MiB in the store; read {run.card}, then `git add {run.card} {run.released}.dvc results/store`")
 
 
-def require_usable(run: config.Run) -> None:
-    """Raise BadInput unless `upscale` can use the run's network without another network or true heatmaps."""
+def require_usable(run: config.Run, seed: int) -> None:
+    """Raise BadInput unless `upscale` can use the network with its STN_0 alone: no trunk, no truth about the face."""
     method = make_method(run)
     if not isinstance(method, TrainedMethod):
         raise BadInput(f"{run.name}: no trained network; `make repro` fits it in seconds")
-    if method.requires_ground_truth or alignment_of(run) != config.NOTHING or run.options.get("freeze_trunk", False):
-        raise BadInput(f"{run.name}: needs STN_0, a frozen trunk or true heatmaps; release a run without them")
+    if method.requires_ground_truth or alignment_of(run) == config.ORACLE or run.options.get("freeze_trunk", False):
+        raise BadInput(f"{run.name}: needs true warps, true heatmaps or a frozen trunk; release a run without them")
+    if aligner := aligner_of(run):
+        weights = aligner.weights(0) / FILE
+        if not weights.is_file() or file_hash(weights) != read_json(run.weights(seed) / RECORD).get("stn0"):
+            raise BadInput(f"{weights}: missing, or not the STN_0 that {run.name} was trained with; train both here")
 
 
 def require_scored(run: config.Run, seed: int) -> None:
@@ -105,5 +112,6 @@ def parser() -> argparse.ArgumentParser:
     for name in ("accept", "release"):
         parsers[name].add_argument("--experiment", help="a block of params.yaml (default: its own choice)")
     parsers["release"].add_argument("--run", required=True, help="a run of params.yaml")
+    parsers["release"].add_argument("--seed", type=int, help="of the network (default: the run's first)")
     parsers["readme"].add_argument("--check", action="store_true", help="change nothing; exit 2 if it is out of date")
     return top

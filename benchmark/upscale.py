@@ -98,6 +98,8 @@ def method_of(run: config.Run) -> Method:
 
 def upscaler(run: config.Run, device: torch.device) -> Upscale:
     """LR faces (n, 3, 16, 16), upright or nearly so, to SR faces (n, 128, 128, 3) uint8 by the run's first seed."""
+    if not weights_of(run).is_dir() and run.released.with_suffix(".dvc").is_file():
+        raise BadInput(f"{run.released}: not fetched from results/store yet; run `make networks` first")
     method = method_of(run)
     if method.requires_ground_truth:
         raise BadInput(f"{run.name}: it needs the true heatmaps, which prepared faces alone have; leave it out")
@@ -107,7 +109,7 @@ def upscaler(run: config.Run, device: torch.device) -> Upscale:
     else:
         method.load(weights_of(run))
     method.to(device)
-    align = alignment(run.experiment, alignment_of(run), device)
+    align = alignment(run.experiment, alignment_of(run), device, folder=weights_of(run))
 
     @torch.no_grad()
     def upscale(lr: Tensor) -> np.ndarray:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from benchmark import cli, config, reference
 from benchmark.reporting import render, supplement, tables
+from benchmark.reporting.measures import MEASURES
 from benchmark.reporting.results import Results
 from benchmark.runs.provenance import read_json
 from benchmark.scoring.recognition import SAME
@@ -19,11 +20,12 @@ BESIDE = "bicubic"
 NO_TERMS = "The faces are rendered by this project; the weights have the code's licence."
 
 
-def write(run: config.Run, manifest: dict[str, Any], provenance: dict[str, Any], target: Path) -> None:
-    """Write the card of the run's first seed to `target`, from that seed's part of metrics/ and recognition/.
+def write(run: config.Run, seed: int, manifest: dict[str, Any], provenance: dict[str, Any], target: Path) -> None:
+    """Write the card of a network to `target`, from its seed's part of metrics/ and recognition/.
 
     Args:
         run: the run whose network is given away, scored.
+        seed: which of its networks.
         manifest: of the prepared faces.
         provenance: how the training came about.
         target: the card's file.
@@ -31,7 +33,7 @@ def write(run: config.Run, manifest: dict[str, Any], provenance: dict[str, Any],
     Raises:
         BadInput: if BESIDE is not scored, or an experiment with real faces does not say their terms.
     """
-    results, seed = Results(run.experiment), run.seeds[0]
+    results = Results(run.experiment)
     if BESIDE not in results.summaries:
         raise BadInput(f"{run.experiment.run(BESIDE).metrics}: missing; a model card needs the scores of {BESIDE}")
     record = next(record for record in results.summaries[run.name]["training"] if record["seed"] == seed)
@@ -52,24 +54,28 @@ def write(run: config.Run, manifest: dict[str, Any], provenance: dict[str, Any],
         gallery=read_json(results.experiment.results / "recognition" / "gallery.json"),
         test_faces=f"{results.summaries[run.name]['faces']:,}",
         beside=reference.label_of(BESIDE),
-        estimates=_shown({run.name: supplement.estimates({"": errors})}) if errors else "",
-        by_yaw=_scores(results, [run.name, BESIDE], supplement.by_yaw),
-        by_source=_scores(results, [run.name, BESIDE], supplement.by_source),
+        estimates=_estimates(run.name, errors) if errors else "",
+        by_yaw=_scores(results, {run.name: seed, BESIDE: 0}, supplement.by_yaw),
+        by_source=_scores(results, {run.name: seed, BESIDE: 0}, supplement.by_source),
     )
     cli.write_text(target, text + "\n")
 
 
-def _scores(results: Results, runs: list[str], groups: Callable[[pd.DataFrame], dict[str, pd.Series]]) -> str:
-    """PSNR and SSIM of each run's first seed by group of faces."""
-    found = {}
-    for run in runs:
-        table = results.rows[run][results.rows[run]["seed"] == results.experiment.run(run).seeds[0]]
-        found[run] = supplement.by_group(groups(table), table)
-    return _shown(found)
+def _scores(results: Results, seeds: dict[str, int], groups: Callable[[pd.DataFrame], dict[str, pd.Series]]) -> str:
+    """PSNR and SSIM on Y of each run's given seed, a row a group of faces."""
+    columns: dict[str, dict[str, str]] = {}
+    for run, seed in seeds.items():
+        table = results.rows[run][results.rows[run]["seed"] == seed]
+        for key in ("psnr", "ssim_y"):
+            title, digits = f"{MEASURES[key].title}, {reference.label_of(run)}", MEASURES[key].digits
+            means = {group: table.loc[rows, key].mean() for group, rows in groups(table).items()}
+            columns[title] = {group: tables.number(mean, digits) for group, mean in means.items()}
+    return tables.markdown(pd.DataFrame(columns).rename_axis("Faces").reset_index())
 
 
-def _shown(numbers: dict[str, dict[tuple[str, str], float]]) -> str:
-    return tables.markdown(supplement.shown(pd.DataFrame(numbers).T.dropna(axis=1)))
+def _estimates(run: str, errors: dict[str, Any]) -> str:
+    known = pd.DataFrame({run: supplement.estimates({"": errors})}).T.dropna(axis=1)
+    return tables.markdown(supplement.shown(known))
 
 
 def terms(results: Results) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -23,12 +24,17 @@ _BATCH = 64
 
 
 def alignment(
-    experiment: config.Experiment, how: str, device: torch.device, dtype: torch.dtype = torch.float32
+    experiment: config.Experiment,
+    how: str,
+    device: torch.device,
+    dtype: torch.dtype = torch.float32,
+    folder: Path | None = None,
 ) -> Align:
     """The function that aligns LR faces of this type.
 
     Args:
         how: the name of an STN_0, "oracle" or "none".
+        folder: of a network's weights; the STN_0 that was given away with it, if any, comes before the experiment's.
 
     Raises:
         BadInput: if the STN_0 is not trained.
@@ -37,7 +43,8 @@ def alignment(
         return unaligned
     if how == config.ORACLE:
         return oracle
-    method = load_method(experiment.run(how), 0).to(device, dtype)
+    given = folder / how if folder else None
+    method = load_method(experiment.run(how), 0, given if given and given.is_dir() else None).to(device, dtype)
     # It waits for nothing, so that a CUDA graph may hold it.
     return lambda lr, warp: torch.cat([method.align(part)[0] for part in lr.split(_BATCH)])
 

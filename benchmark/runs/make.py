@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from benchmark import config
@@ -59,15 +60,15 @@ def foundations(run: config.Run, seed: int) -> list[tuple[config.Run, int]]:
     return [*([(aligner, 0)] if aligner else []), *([(trunk, seed)] if trunk else [])]
 
 
-def load_method(run: config.Run, seed: int) -> Method:
-    """The run's method with the stored weights of this seed.
+def load_method(run: config.Run, seed: int, folder: Path | None = None) -> Method:
+    """The run's method with the stored weights of this seed, or those in `folder`.
 
     Raises:
         BadInput: if there are none.
     """
     method, trunk = make_method(run), trunk_of(run)
     if isinstance(method, TrainedMethod):
-        method.load(run.weights(seed), trunk.weights(seed) if trunk else None)
+        method.load(folder or run.weights(seed), trunk.weights(seed) if trunk else None)
     else:
-        method.load(run.weights(seed))
+        method.load(folder or run.weights(seed))
     return method

@@ -13,7 +13,7 @@ from benchmark import config, publish
 from benchmark.reporting import model_card
 from benchmark.reporting.results import Results
 from benchmark.runs.fingerprint import record_of
-from benchmark.runs.provenance import RECORD
+from benchmark.runs.provenance import RECORD, file_hash
 from datasets.face import BadInput
 
 MANIFEST = {"faces": {"train": 1234, "test": 12}, "validation": 34, "hash": "of these faces"}
@@ -21,7 +21,7 @@ MADE = {"seconds": 7200.0, "device": "a device", "precision": "float32", "date":
 
 
 def card(toy: config.Experiment) -> str:
-    model_card.write(toy.run("ours"), MANIFEST, MADE, Path("card.md"))
+    model_card.write(toy.run("ours"), 0, MANIFEST, MADE, Path("card.md"))
     return Path("card.md").read_text()
 
 
@@ -74,10 +74,17 @@ def release_of(run: str) -> None:
 
 
 def test_what_upscale_could_not_use_or_is_not_trained_or_scored_is_refused_by_name(toy: config.Experiment) -> None:
-    experiments.change(Path(), runs={"upright": {"method": "mtun", "align": "stn0"}})
+    experiments.change(
+        Path(),
+        runs={
+            "upright": {"method": "mtun", "align": "stn0"},
+            "told": {"method": "mtun", "align": "oracle"},
+        },
+    )
     refused = {
         "bicubic": "bicubic: no trained network",
-        "upright": "needs STN_0",
+        "upright": "not the STN_0 that upright was trained with",
+        "told": "told: needs true warps",
         "ours": "weights/ours/seed0: missing",
     }
     for run, says in refused.items():
@@ -113,6 +120,22 @@ def test_weights_and_card_are_stored_for_dvc(trained: config.Run) -> None:
     assert trained.card.read_text().startswith("# Model card: Ours")
     stored = [path.read_bytes() for path in Path("results/store").rglob("*") if path.is_file()]
     assert b"half precision" in stored
+
+
+def test_an_aligned_network_is_stored_with_the_stn0_that_it_was_trained_with(trained: config.Run) -> None:
+    run = experiments.change_run("ours", align="stn0")
+    stn0 = run.experiment.run("stn0").weights(0)
+    stn0.mkdir(parents=True)
+    (stn0 / "weights.safetensors").write_bytes(b"turns faces")
+    facts = json.loads(run.facts.read_text())
+    run.facts.write_text(json.dumps(facts | {"training": [facts["training"][0] | record_of(run, 0)]}))
+    (run.weights(0) / RECORD).write_text(json.dumps(record_of(run, 0) | {"stn0": "of another"}))
+    with pytest.raises(BadInput, match="not the STN_0 that ours was trained with"):
+        release_of("ours")
+    stored = record_of(run, 0) | {"stn0": file_hash(stn0 / "weights.safetensors")}
+    (run.weights(0) / RECORD).write_text(json.dumps(stored))
+    release_of("ours")
+    assert (run.released / "stn0/weights.safetensors").read_bytes() == b"turns faces"
 
 
 def test_scores_of_other_weights_and_too_many_bytes_are_refused(

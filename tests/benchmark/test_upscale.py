@@ -16,6 +16,7 @@ from PIL import Image
 from scored import read
 
 from benchmark import config, upscale
+from benchmark.runs.make import make_method
 from datasets import align, degrade, detect, photograph
 from datasets.batch import to_float, to_uint8
 from datasets.face import BadInput, Face
@@ -80,6 +81,30 @@ def test_a_network_that_is_given_away_is_taken_where_none_is_trained(project: Pa
     assert upscale.trained(config.load()) == ["bicubic", "vdsr"]
     assert upscale.weights_of(vdsr) == vdsr.released
     assert upscale.weights_of(bicubic) == bicubic.weights(0)  # one's own comes first
+
+
+def test_a_network_that_is_given_away_brings_its_stn0(project: Path) -> None:
+    experiments.change(project, runs={"upright": {"method": "bicubic", "align": "stn0"}})
+    upright = config.load().run("upright")
+    upright.released.mkdir(parents=True)
+    fetched = upright.released.rename("elsewhere")
+    upright.released.with_suffix(".dvc").touch()
+    with pytest.raises(BadInput, match="run `make networks` first"):
+        upscale.upscaler(upright, torch.device("cpu"))
+    fetched.rename(upright.released)
+    with pytest.raises(BadInput, match=r"stn0/seed0.*no weights"):
+        upscale.upscaler(upright, torch.device("cpu"))
+    stn0 = make_method(config.load().run("stn0"))
+    with torch.no_grad():
+        for weights in stn0.module.parameters():
+            weights += 0.01 * torch.randn(weights.shape, generator=torch.Generator().manual_seed(0))
+    (upright.released / "stn0").mkdir()
+    stn0.save(upright.released / "stn0")
+    lr = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(1))
+    aligned = to_uint8(degrade.resize(stn0.align(lr)[0], 128)).numpy()
+    shown = upscale.upscaler(upright, torch.device("cpu"))(lr)
+    assert np.abs(shown.astype(int) - aligned).max() <= 1
+    assert np.abs(shown.astype(int) - to_uint8(degrade.resize(lr, 128)).numpy()).max() > 10
 
 
 def test_weights_are_taken_for_what_they_are(project: Path) -> None:
