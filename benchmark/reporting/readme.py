@@ -141,7 +141,7 @@ class Quotes:
 
     def megabytes(self, run: str) -> str:
         """The size of a released network, by its .dvc file."""
-        path = self.results.experiment.run(run).released.with_suffix(".dvc")
+        path = self.results.experiment.results / "released" / f"{run}.dvc"
         return f"{yaml.safe_load(path.read_text())['outs'][0]['size'] / 1e6:.0f} MB" if path.is_file() else "–"
 
     @property
