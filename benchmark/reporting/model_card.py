@@ -62,13 +62,14 @@ def write(run: config.Run, seed: int, manifest: dict[str, Any], provenance: dict
 
 
 def _scores(results: Results, seeds: dict[str, int], groups: Callable[[pd.DataFrame], dict[str, pd.Series]]) -> str:
-    """PSNR and SSIM on Y of each run's given seed, a row a group of faces."""
+    """PSNR and SSIM on Y of each run's given seed, a row a group of faces and one for all."""
     columns: dict[str, dict[str, str]] = {}
     for run, seed in seeds.items():
         table = results.rows[run][results.rows[run]["seed"] == seed]
         for key in ("psnr", "ssim_y"):
             title, digits = f"{MEASURES[key].title}, {reference.label_of(run)}", MEASURES[key].digits
             means = {group: table.loc[rows, key].mean() for group, rows in groups(table).items()}
+            means["all"] = table[key].mean()
             columns[title] = {group: tables.number(mean, digits) for group, mean in means.items()}
     return tables.markdown(pd.DataFrame(columns).rename_axis("Faces").reset_index())
 

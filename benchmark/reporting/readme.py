@@ -96,8 +96,9 @@ class Quotes:
         if found is None:
             return MISSING
         random = [run in self.results.kinds for run in (run, other)]  # the others give one result, whatever the seed
-        single = found.reason or any(n == 1 for n, drawn in zip(found.seeds, random, strict=True) if drawn)
-        return f"{shown(found, of, of.unit)}{' (one seed)' if single else ''}"
+        single = any(n == 1 for n, drawn in zip(found.seeds, random, strict=True) if drawn)
+        note = " (one seed, faces only)" if found.reason else " (one seed)" if single else ""
+        return f"{shown(found, of, of.unit)}{note}"
 
     def bound(self, run: str, other: str) -> str:
         """The upper end of the interval of a gain in PSNR, without its sign."""
@@ -134,6 +135,11 @@ class Quotes:
     def seeds(self, run: str) -> str:
         """The number of seeds of a run."""
         return str(self.results.summaries.get(run, {}).get("seeds", MISSING))
+
+    def branch_epochs(self, run: str) -> str:
+        """Epochs of a run's last phase: of MTUN's runs, those with its branch."""
+        phases = next(iter(self.results.logs[run].values()))["phase"] if run in self.results.logs else []
+        return str(sum(phase == phases.iloc[-1] for phase in phases)) if len(phases) else MISSING
 
     def epochs(self, run: str) -> str:
         """Epochs of a run, pre-training included."""

@@ -22,7 +22,7 @@ from benchmark.scoring.verdicts import CONFIRMED, REFUTED
 
 COLOURS = {CONFIRMED: "tab:green", REFUTED: "tab:red"}
 SHOWN = (-1.5, 2.5)  # shares of the paper's margin
-STYLES = {"tuned": "o-", "paper": "s:", "authors": "^--"}  # of a line, by recipe
+MARKERS = {"tuned": "o", "paper": "s", "authors": "^"}  # by recipe
 FIXED_PSNR_THRESHOLD = 0.02  # dB: a phase whose PSNR moves less does not touch what upscales, as TDAE's first ones
 FOLD = "PSNR on the validation fold, dB"
 
@@ -120,7 +120,7 @@ def upscaling_epochs(log: pd.DataFrame) -> np.ndarray:
     "gain.png", "Gain of the heatmap branch in PSNR by epochs with it, with 95 % intervals; dashed: the paper's gains."
 )
 def gain(results: Results) -> plt.Figure | None:
-    """A line for each recipe and set of losses, next to each other where epochs with the branch are the same."""
+    """A marker for each recipe, a colour for each set of losses; no line, since budgets differ in their seeds."""
     lines = heatmaps.gain_by_epochs(results, loader(results)("psnr"))
     if not lines or results.synthetic:
         return None
@@ -128,7 +128,7 @@ def gain(results: Results) -> plt.Figure | None:
     psnr, colours = paper()["psnr"], dict(zip(BY_LOSSES, mpl.color_sequences["tab10"], strict=False))
     for i, ((recipe, losses), line) in enumerate(lines.items()):
         places = np.array(list(line)) + 0.08 * (i - (len(lines) - 1) / 2)
-        style: dict[str, Any] = {"fmt": STYLES[recipe], "color": colours[losses], "ms": 5, "lw": 1, "capsize": 2}
+        style: dict[str, Any] = {"fmt": MARKERS[recipe], "color": colours[losses], "ms": 5, "lw": 1, "capsize": 2}
         axis.errorbar(places, *with_bounds(list(line.values())), label=f"{losses}, recipe {recipe}", **style)
         for place, found in zip(places, line.values(), strict=True):
             if min(found.seeds) == 1:
@@ -140,7 +140,7 @@ def gain(results: Results) -> plt.Figure | None:
     said = f"the paper's: {min(margins):+.2f} to {max(margins):+.2f} dB"
     axis.text(0.01, max(margins) + 0.03, said, transform=axis.get_yaxis_transform(), fontsize=8, va="bottom")
     axis.axhline(0, color="black", lw=0.8)
-    axis.margins(x=0.1)
+    axis.margins(x=0.15)
     axis.set(
         xlabel="epochs with the branch (recipe tuned: after pre-training without it)",
         ylabel="gain of the heatmap branch, dB",
