@@ -1,9 +1,6 @@
 """Fixtures that every test folder shares: a few synthetic faces in memory and on disk, and a two-step training loop."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,7 +10,7 @@ from torch import Tensor
 
 from datasets import degrade
 from datasets.batch import Batch, DeviceFaces, to_uint8
-from datasets.pairs import ARRAYS, Pairs
+from datasets.pairs import Pairs
 from methods.interface import Context, Method
 from methods.trained import TrainedMethod
 
@@ -83,16 +80,6 @@ def pairs() -> Pairs:
     )
     lr = to_uint8(degrade.degrade(hr, warp)).numpy()
     return Pairs(to_uint8(hr).numpy(), lr, warp.numpy(), landmarks, ~np.isnan(landmarks[..., 0]), faces)
-
-
-@pytest.fixture(scope="session")
-def pairs_folder(pairs: Pairs, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same faces as `benchmark.prepare` leaves them on disk."""
-    folder = tmp_path_factory.mktemp("pairs")
-    for name in ARRAYS:
-        np.save(folder / f"{name}.npy", getattr(pairs, name))
-    pairs.faces.to_csv(folder / "faces.csv", index=False)
-    return folder
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,5 @@
 """Small faces in the official layouts of Menpo and CelebA, for tests of what reads them: blobs with landmarks."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

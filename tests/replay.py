@@ -5,8 +5,6 @@ network at its start multiplies that with every update: the first EXACT updates 
 their mean to MEAN. This guards VERSION and LOOP_VERSION: another arithmetic, seeding or data order is seen here.
 """
 
-from __future__ import annotations
-
 import json
 import tempfile
 from functools import partial
@@ -49,10 +47,9 @@ def replay(run: config.Run, seed: int, pairs: Pairs, updates: int = loop.FIRST) 
         made = pd.read_csv(loop.first_log(context.log))
     keys = ["phase", "update", "term"]
     # A row a loss term; those that a phase does not have are left out.
-    both = (table.melt(["phase", "update"], var_name="term") for table in (made, pd.read_csv(stored)))
-    replayed, recorded = (terms.dropna(subset="value") for terms in both)
-    table = replayed.merge(recorded, how="left", on=keys, suffixes=("_replayed", "_recorded"))
-    table.columns = pd.Index([*keys, "replayed", "recorded"])
+    both = {"replayed": made, "recorded": pd.read_csv(stored)}
+    terms = {name: table.melt(keys[:2], var_name="term", value_name=name) for name, table in both.items()}
+    table = terms["replayed"].dropna().merge(terms["recorded"], how="left", on=keys)
     means = table.groupby(["phase", "term"], as_index=False)[["replayed", "recorded"]].mean().assign(update=0)
     table = pd.concat([table, means], ignore_index=True)
     table["off"] = (table["replayed"] - table["recorded"]).abs() / table["recorded"].abs()

@@ -1,7 +1,5 @@
 """Who may import whom: datasets, then methods, then benchmark, and within it folders below the commands."""
 
-from __future__ import annotations
-
 import ast
 from functools import cache
 from graphlib import TopologicalSorter

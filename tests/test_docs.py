@@ -1,7 +1,5 @@
 """The texts for people: their sizes, links, commands and code samples, and that the generated page is current."""
 
-from __future__ import annotations
-
 import json
 import re
 import shlex

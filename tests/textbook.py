@@ -1,7 +1,5 @@
 """Methods as their papers write them, in NumPy: what the project's own forms of them must equal, and outrun."""
 
-from __future__ import annotations
-
 import numpy as np
 
 

@@ -62,15 +62,19 @@ def _is_standard(options: Options) -> bool:
     return all(getattr(options, name) == Options.model_fields[name].default for name in OF_HEATMAPS)
 
 
+def branch_epochs(results: Results, run: str) -> int:
+    """Epochs with the branch, which are those of the last phase."""
+    phases = next(iter(results.logs[run].values()))["phase"]
+    return int((phases == phases.iloc[-1]).sum())
+
+
 def gain_by_epochs(results: Results, psnr: Scores) -> dict[tuple[str, str], dict[int, Finding]]:
     """The gain of the paper's HEB by epochs with it, in a group for each recipe and set of losses (of BY_LOSSES)."""
     options, groups = seen(results), dict[tuple[str, str], dict[int, Finding]]()
     for run, other in standard_pairs(results).items():
         losses = "L_p" + "+f" * options[run].feature + "+u" * options[run].adversarial
         if losses in BY_LOSSES and run in results.epochs and (found := estimate(Pair(run, other), psnr)):
-            phases = next(iter(results.logs[run].values()))["phase"]
-            epochs = int((phases == phases.iloc[-1]).sum())
-            groups.setdefault((options[run].recipe, losses), {})[epochs] = found
+            groups.setdefault((options[run].recipe, losses), {})[branch_epochs(results, run)] = found
     return {key: dict(sorted(group.items())) for key, group in groups.items()}
 
 

@@ -13,7 +13,7 @@ import yaml
 
 from benchmark import cli, reporting
 from benchmark.reference import label_of, paper
-from benchmark.reporting import claims, claims_page
+from benchmark.reporting import claims, claims_page, heatmaps
 from benchmark.reporting.findings import Finding, Pair, estimate, shown
 from benchmark.reporting.measures import MEASURES
 from benchmark.reporting.results import Results
@@ -137,9 +137,8 @@ class Quotes:
         return str(self.results.summaries.get(run, {}).get("seeds", MISSING))
 
     def branch_epochs(self, run: str) -> str:
-        """Epochs of a run's last phase: of MTUN's runs, those with its branch."""
-        phases = next(iter(self.results.logs[run].values()))["phase"] if run in self.results.logs else []
-        return str(sum(phase == phases.iloc[-1] for phase in phases)) if len(phases) else MISSING
+        """Epochs of a run with its heatmap branch."""
+        return str(heatmaps.branch_epochs(self.results, run)) if run in self.results.logs else MISSING
 
     def epochs(self, run: str) -> str:
         """Epochs of a run, pre-training included."""

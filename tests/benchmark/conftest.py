@@ -1,7 +1,5 @@
 """Fixtures of the tests that train, and of those that read a whole experiment's results."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """params.yaml of test projects: a valid experiment, and how to write it."""
 
-from __future__ import annotations
-
 import copy
 from pathlib import Path
 from typing import Any
@@ -40,20 +38,6 @@ def change_run(name: str, **items: Any) -> config.Run:
     """A run of the one experiment in the working directory with these items changed in params.yaml."""
     change(Path(), runs={name: config.load().params.runs[name].model_dump(exclude_unset=True) | items})
     return config.load().run(name)
-
-
-def put(folder: Path, name: str, *keys: str, value: Any) -> None:
-    """Set a key of the experiment `name` in the folder's params.yaml, or remove it (`value` is Ellipsis)."""
-    path = folder / "params.yaml"
-    params = yaml.safe_load(path.read_text())
-    parent = params["experiments"][name]
-    for key in keys[:-1]:
-        parent = parent[key]
-    if value is ...:
-        del parent[keys[-1]]
-    else:
-        parent[keys[-1]] = value
-    path.write_text(yaml.safe_dump(params, sort_keys=False))
 
 
 def write(folder: Path, *blocks: dict[str, Any]) -> Path:

@@ -1,7 +1,5 @@
 """A made-up experiment on disk: faces, images and metrics of a few runs, as the pipeline's stages leave them."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import zlib
@@ -69,14 +67,6 @@ def copied(made: Path, root: Path) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         yield root
-
-
-def extended(made: Path, root: Path, runs: Runs, **changes: Any) -> Path:
-    """A copy of the made-up experiment at `root` with more runs, and with other changes of params.yaml."""
-    with copied(made, root):
-        experiments.change(root, runs={name: item for name, (item, _) in runs.items()}, **changes)
-        measure(config.load(), runs)
-    return root
 
 
 def measure(experiment: config.Experiment, runs: Runs) -> None:

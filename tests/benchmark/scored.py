@@ -1,7 +1,5 @@
 """An experiment of a few faces that tests predict and evaluate by hand."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """A SLURM of this one machine, without systemd, in a folder: munged, slurmctld and slurmd, started and stopped."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import platform
@@ -80,7 +78,8 @@ def slurm(folder: Path) -> Iterator[dict[str, str]]:
         wait_for(lambda: (folder / "munge.socket").exists(), "munged", folder)
         start(stack, ["slurmctld", "-D", "-c"], environment, folder)
         start(stack, ["slurmd", "-D", "-c", "-N", host], environment, folder)
-        wait_for(lambda: idle(environment) == {host}, "slurmd", folder)
+        idle = ("sinfo", "--noheader", "--Node", "--states=idle", "--format=%N")
+        wait_for(lambda: command(environment, *idle).split() == [host], "slurmd", folder)
         try:
             yield environment
         finally:
@@ -109,11 +108,6 @@ def command(environment: dict[str, str], *words: str) -> str:
     """What a command of SLURM prints; empty where it fails."""
     answer = subprocess.run(words, env={**os.environ, **environment}, capture_output=True, text=True, check=False)
     return answer.stdout if answer.returncode == 0 else ""
-
-
-def idle(environment: dict[str, str]) -> set[str]:
-    """The names of the idle nodes."""
-    return {*command(environment, "sinfo", "--noheader", "--Node", "--states=idle", "--format=%N").split()}
 
 
 def wait_for(condition, what: str, folder: Path) -> None:

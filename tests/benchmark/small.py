@@ -1,7 +1,5 @@
 """A project of its own with a tiny experiment, for tests of the commands that train it."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess
@@ -16,6 +14,7 @@ from methods.vdsr import TINY
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = (sys.executable, "-m", "benchmark")
+LONG = {"method": "vdsr", "align": "none", "epochs": 6}
 BLOCK = experiments.block(
     "small",
     methods={"bicubic": {}, "position_patch": {}, "vdsr": TINY, "stn0": {"epochs": 1, "batch_size": 8}},
@@ -24,7 +23,7 @@ BLOCK = experiments.block(
         "vdsr": {"method": "vdsr", "seeds": 2},
         "broken": {"method": "position_patch", "align": "none", "faces": 1000},
         "bicubic": {"method": "bicubic", "align": "none"},
-        "long": {"method": "vdsr", "align": "none", "epochs": 6},
+        "long": LONG,
     },
 )
 

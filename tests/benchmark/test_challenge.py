@@ -1,7 +1,5 @@
 """Rows of the leaderboard: made of SR images, refused in one line where edited, and set in a table."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import shutil
@@ -29,19 +27,12 @@ def make_row(name: str, align: str = "stn0") -> None:
 
 
 @pytest.fixture(scope="module")
-def submitted(made_up_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the made-up experiment, images as those of its run bicubic, and a row that is made of them."""
+def made_up_root(made_up_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The made-up experiment with images as those of its run bicubic, and a row that is made of them."""
     with made_up.copied(made_up_root, tmp_path_factory.mktemp("submitted") / "project") as root:
         shutil.copytree(config.load().run("bicubic").images(0), IMAGES)
         make_row("Their net")
     return root
-
-
-@pytest.fixture
-def toy(submitted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> config.Experiment:
-    """The experiment in a copy of that folder, which is the working directory."""
-    monkeypatch.chdir(shutil.copytree(submitted, tmp_path / "project"))
-    return config.load()
 
 
 def test_a_row_has_the_scores_of_the_run_that_it_is_of(toy: config.Experiment) -> None:

@@ -1,7 +1,5 @@
 """The command line's errors and atomic outputs."""
 
-from __future__ import annotations
-
 import argparse
 import errno
 import subprocess

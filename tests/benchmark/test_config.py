@@ -1,7 +1,6 @@
 """params.yaml resolved, and its mistakes told in one line."""
 
-from __future__ import annotations
-
+import copy
 import re
 from pathlib import Path
 from typing import Any
@@ -121,7 +120,14 @@ def test_file_of_something_else_says_what_is_wrong(content: str | None, says: st
     ],
 )
 def test_wrong_option_is_named_with_its_value(keys: tuple[str, ...], value: Any, says: str, params: Path) -> None:
-    experiments.put(params.parent, "small", *keys, value=value)
+    block = parent = copy.deepcopy(SMALL)
+    for key in keys[:-1]:
+        parent = parent[key]
+    if value is ...:
+        del parent[keys[-1]]
+    else:
+        parent[keys[-1]] = value
+    experiments.write(params.parent, block)
     with pytest.raises(BadInput, match=f"^params.yaml: experiments.*{says}"):
         config.load("small")
 

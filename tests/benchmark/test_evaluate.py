@@ -1,7 +1,5 @@
 """`evaluate`: images against the truth, a row a face; what is missing or of another training is refused."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import shutil

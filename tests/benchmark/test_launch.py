@@ -1,7 +1,5 @@
 """The launcher: trains and scores what is not up to date, resumes after a kill, and stops in time."""
 
-from __future__ import annotations
-
 import json
 import re
 import shutil
@@ -72,7 +70,7 @@ def test_missing_images_of_a_scored_run_are_made_on_demand(again: Callable[..., 
 def test_images_from_elsewhere_are_scored(again: Callable[..., list[str]]) -> None:
     shutil.copytree(SMALL / "sr/bicubic/seed0", "their_faces", ignore=shutil.ignore_patterns(".*"))
     item = {"method": "images", "folder": "their_faces", "align": "stn0"}
-    experiments.put(Path(), "small", "runs", "theirs", value=item)
+    experiments.change(Path(), runs={"theirs": item})
     again("theirs")
     scores = [json.loads((SMALL / f"metrics/{name}.json").read_text())["psnr"] for name in ("theirs", "bicubic")]
     assert scores[0] == scores[1]
@@ -80,7 +78,7 @@ def test_images_from_elsewhere_are_scored(again: Callable[..., list[str]]) -> No
 
 def test_time_limit_saves_and_says_so(tmp_path: Path) -> None:
     folder = small.make_project(tmp_path)
-    experiments.put(folder, "small", "runs", "long", "epochs", value=100_000)
+    experiments.change(folder, runs={"long": small.LONG | {"epochs": 100_000}})
     done = small.command(folder, *LAUNCH, "--only", "long", "--seconds", "15")
     assert done.returncode == cli.OUT_OF_TIME
     assert "time is up; the same command resumes" in done.stdout
@@ -120,6 +118,6 @@ def test_wrong_call_is_one_line(
 
 
 def test_changed_option_retrains_its_run_alone(again: Callable[..., list[str]]) -> None:
-    experiments.put(Path(), "small", "runs", "long", "epochs", value=1)
+    experiments.change_run("long", epochs=1)
     starts = [line.split(":")[0] for line in again("vdsr", "long", "bicubic") if "starts" in line]
     assert starts == ["long-seed0"]

@@ -1,7 +1,5 @@
 """`predict`: the SR images of every test face by the trained network."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What a user calls from Python."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -34,5 +32,3 @@ def test_a_table_has_the_papers_numbers_and_those_measured(toy: config.Experimen
 def test_a_run_without_weights_is_one_line() -> None:
     with pytest.raises(BadInput, match="no weights"):
         benchmark.load("toy/ours")
-    with pytest.raises(BadInput, match="no run 'nope'"):
-        benchmark.load("toy/nope")

@@ -1,7 +1,5 @@
 """Texts with measured numbers, of a made-up experiment: written, checked, and refused where they cannot be."""
 
-from __future__ import annotations
-
 import json
 import re
 import shutil

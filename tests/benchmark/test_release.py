@@ -1,7 +1,5 @@
 """A network is given away with a card that tells its scores, its terms and what it is not for, or not at all."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A replay finds the recorded losses again, and sees another arithmetic, seeding, data order, option or record."""
 
-from __future__ import annotations
-
 import dataclasses
 import shutil
 from collections.abc import Callable
@@ -12,7 +10,7 @@ import experiments
 import pandas as pd
 import pytest
 import replay
-import tiny
+import small
 
 from benchmark import config, train
 from benchmark.training import loop
@@ -34,9 +32,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with both runs trained."""
-    folder = tmp_path_factory.mktemp("replay")
-    tiny.write_pairs(tiny.make_pairs(), folder / "data/small/train")
-    (folder / "data/small/manifest.json").write_text('{"hash": "abc", "files": {}}')
+    folder = small.make_project(tmp_path_factory.mktemp("replay"))
     experiments.write(folder, BLOCK)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)

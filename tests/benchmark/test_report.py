@@ -1,7 +1,5 @@
 """The report as a whole: all of it, rebuilt in a fresh clone from metrics alone, and with a method just added."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import shutil

@@ -1,7 +1,5 @@
 """The launcher on a real SLURM of this one machine: a whole experiment, and a job that SLURM takes its node from."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,16 +15,13 @@ pytestmark = [
 LAUNCH = ("launch", "--device", "cpu", "--cluster", "slurm", "--gpus", "0")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", autouse=True)
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    with slurm_node.slurm(tmp_path_factory.mktemp("slurm") / "node") as environment:
+    folder = tmp_path_factory.mktemp("slurm") / "node"
+    with slurm_node.slurm(folder) as environment, pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
         yield environment
-
-
-@pytest.fixture(autouse=True)
-def in_slurms_environment(node: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in node.items():
-        monkeypatch.setenv(name, value)
 
 
 def test_an_experiment_is_trained_and_scored(tmp_path: Path) -> None:
@@ -39,7 +34,7 @@ def test_an_experiment_is_trained_and_scored(tmp_path: Path) -> None:
 def test_a_job_that_loses_its_node_is_queued_again_and_resumes(node: dict[str, str], tmp_path: Path) -> None:
     folder, unbroken = (small.make_project(tmp_path / name) for name in ("folder", "unbroken"))
     for project in (folder, unbroken):
-        experiments.put(project, "small", "runs", "long", "epochs", value=60)
+        experiments.change(project, runs={"long": small.LONG | {"epochs": 60}})
     call = small.start(folder, *LAUNCH, "--only", "long")
     slurm_node.wait_for(lambda: any((folder / "work").glob("small-long-0-*/.lock")), "the training", folder)
     job = slurm_node.command(node, "squeue", "--noheader", "--format=%A").split()[0]

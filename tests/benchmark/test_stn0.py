@@ -1,7 +1,5 @@
 """STN_0: its architecture, its two losses, and that it learns to undo warps."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -29,11 +27,11 @@ def test_layers_are_the_papers() -> None:
 
 def test_the_supervised_one_learns_from_warps_alone() -> None:
     method = STN0({"supervised": True})
-    warp = torch.tensor([[0.2, 1.0, 0.0, 0.0], [0.0, 0.9, 0.0, 0.05]])  # one unit of rotation; two of scale, one of ty
+    warp = torch.tensor([[0.2, 1.0, 0.15, 0.0], [0.0, 0.9, 0.0, 0.2]])  # 1, 2, 3 and 4 units of each
     batch = SimpleNamespace(lr=torch.rand(2, 3, 16, 16), warp=warp)  # no HR face, which it must not see
     terms, _ = method.loss(batch, 0)  # type: ignore[arg-type]
     assert terms.keys() == {"L_w"}
-    assert terms["L_w"].item() == pytest.approx((1 + 4 + 1) / 8, rel=1e-5)
+    assert terms["L_w"].item() == pytest.approx((1 + 4 + 9 + 16) / 8, rel=1e-5)
 
 
 def look_alikes(n: int, seed: int) -> Pairs:

@@ -1,7 +1,5 @@
 """The training stage: what it resolves, what it stores, what it keeps, and how a user is told what is wrong."""
 
-from __future__ import annotations
-
 import json
 import sys
 import threading

@@ -1,7 +1,5 @@
 """Stages are deterministic: a tiny experiment run twice gives the same bytes, and nothing of machine or moment."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

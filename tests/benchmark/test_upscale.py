@@ -1,7 +1,5 @@
 """Your own photographs: found faces are cut and upscaled, and what cannot be used is one line."""
 
-from __future__ import annotations
-
 import argparse
 import json
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A small adversarial method that uses what the loop offers, and faces for it."""
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,7 @@ from torch.nn.functional import interpolate, mse_loss
 from benchmark.training.loop import Settings, train
 from datasets import degrade
 from datasets.batch import Batch, to_float, to_uint8
-from datasets.pairs import Pairs
+from datasets.pairs import ARRAYS, Pairs
 from methods import options
 from methods.interface import Context
 from methods.trained import Critic, Optimiser, Phase, TrainedMethod
@@ -38,7 +36,7 @@ def make_pairs(n: int = 24, validation: int = 4) -> Pairs:
 def write_pairs(pairs: Pairs, folder: Path) -> None:
     """The layout of datasets.pairs."""
     folder.mkdir(parents=True)
-    for name in ("hr", "lr", "warp", "landmarks", "visible"):
+    for name in ARRAYS:
         np.save(folder / f"{name}.npy", getattr(pairs, name))
     pairs.faces.to_csv(folder / "faces.csv", index=False)
 

@@ -11,13 +11,10 @@ from datasets import degrade
 from methods.layers import (
     AT_16,
     STN,
-    WARP_UNITS,
     Discriminator,
     DoublingConv2d,
-    L_w,
     PlainDropout2d,
     Residual,
-    evaluating,
     locnet,
 )
 from tests.methods.common import assert_same, assert_same_layer
@@ -62,15 +59,6 @@ def test_stn_in_corner_units_is_torch_align_corners(known: Tensor) -> None:
     assert_same(turned, degrade.resample(image, warp))  # the warp is in box units
 
 
-def test_loss_of_the_stn_is_a_mean_of_squares_in_its_units() -> None:
-    target = torch.tensor([[0.1, 0.9, 0.0, 0.05], [0.0, 1.0, 0.0, 0.0]])
-    assert L_w(target, target) == 0
-    for column, unit in enumerate(WARP_UNITS):
-        off = target.clone()
-        off[1, column] -= 2 * unit  # a square of 4 in one of 8 numbers
-        assert L_w(off, target).item() == pytest.approx(0.5)
-
-
 def test_residual_is_the_sum_of_its_published_layers() -> None:
     torch.manual_seed(0)
     block, x = Residual(4, 6), torch.randn(3, 4, 8, 8)
@@ -102,14 +90,6 @@ def test_plain_dropout_keeps_the_scale_in_training_and_lowers_it_in_evaluation()
     torch.testing.assert_close(dropped.amin((2, 3)), dropped.amax((2, 3)))  # whole channels
     assert dropped.mean().item() == pytest.approx(0.8, abs=0.03)
     torch.testing.assert_close(dropout.eval()(x), 0.8 * x)
-
-
-@pytest.mark.parametrize("training", [True, False])
-def test_evaluating_gives_the_mode_back(training: bool) -> None:
-    module = nn.Linear(2, 2).train(training)
-    with evaluating(module):
-        assert (module.training, module(torch.rand(1, 2)).requires_grad) == (False, False)
-    assert (module.training, module(torch.rand(1, 2)).requires_grad) == (training, True)
 
 
 @pytest.mark.parametrize("kernel", [3, 5])

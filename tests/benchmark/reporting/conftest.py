@@ -1,7 +1,5 @@
 """Fixtures of the tests that read an experiment's results: shared ones, in which nothing may be written."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

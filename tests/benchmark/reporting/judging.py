@@ -1,9 +1,5 @@
 """Scores of runs that are drawn, and claims judged on them."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
-
 import numpy as np
 
 from benchmark.reporting import claims
@@ -26,15 +22,5 @@ def of_mtun(**values: np.ndarray) -> Scores:
     return Scores(values, EACH, dict.fromkeys(values, "mtun"))
 
 
-def always(scores: Scores) -> Callable[[str], Scores]:
-    return lambda _: scores
-
-
 def judged(scores: Scores, **claim: object) -> dict:
     return claims.answer(HEAD | claim, scores)
-
-
-def answers(scores: Scores, **claim: object) -> tuple[str, str]:
-    """Direction and size of a claim."""
-    found = judged(scores, **claim)
-    return found["direction"], found["size"]

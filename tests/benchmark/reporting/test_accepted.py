@@ -1,7 +1,5 @@
 """The accepted scores: what has moved beyond its tolerance, and what accepting changes."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

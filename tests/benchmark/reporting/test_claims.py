@@ -1,7 +1,5 @@
 """Claims: pairs and margins, seeds that are borrowed, the best of the others, and the files of an experiment."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable
@@ -11,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from judging import EACH, FACES, HEAD, RNG, always, answers, judged, of_mtun, run
+from judging import EACH, FACES, HEAD, RNG, judged, of_mtun, run
 
 from benchmark import config
 from benchmark.reporting import claims, claims_page, findings, results
@@ -44,7 +42,8 @@ def test_both_answers_of_one_pair() -> None:
         assert (found["direction"], found["size"], found["reason"]) == (CONFIRMED, size, "")
     (test,) = found["tests"]
     assert (test["faces"], test["seeds"]) == (FACES, (3, 3))
-    assert answers(scores, better="b", than="a") == (REFUTED, NO_MARGIN)
+    found = judged(scores, better="b", than="a")
+    assert (found["direction"], found["size"]) == (REFUTED, NO_MARGIN)
     assert judged(scores, better="b", than="a", measure="nme")["direction"] == CONFIRMED  # less is better
 
 
@@ -154,7 +153,7 @@ def test_runs_of_different_faces_are_refused(toy: config.Experiment) -> None:
 
 
 def test_a_missing_run_is_named_and_its_claim_not_measured() -> None:
-    claim = claims.judge_claim(HEAD | {"better": "ours", "than": "tdae"}, always(of_mtun(ours=np.ones((3, 1)))))
+    claim = claims.judge_claim(HEAD | {"better": "ours", "than": "tdae"}, lambda _: of_mtun(ours=np.ones((3, 1))))
     assert claim["tests"] == []
     assert (claim["direction"], claim["missing"]) == (UNDECIDED, ["tdae"])
     assert claims.count([claim]) == {CONFIRMED: 0, REFUTED: 0, UNDECIDED: 0}

@@ -1,7 +1,5 @@
 """claims.yaml: what it may hold, its margins against the paper's tables, and the pairs that it asks for."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

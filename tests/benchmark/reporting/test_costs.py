@@ -1,7 +1,5 @@
 """Costs: what provenance tells stands in the table and in the plot, and what is not known is a dash."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The page of deviations: texts are read whole or refused, every method has some, and all are on the page."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Figures: of faces, chosen by rule, in the paper's columns, each with its PSNR; and plots of the measured numbers."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import experiments

@@ -1,10 +1,9 @@
 """alignment.md and heatmaps.md: which runs are compared, and that their numbers are those of metrics/."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 
+import experiments
 import made_up
 import pytest
 import torch
@@ -40,7 +39,9 @@ IDENTITY = {"rotation_degrees": 20.0, "shift_percent": 3.0, "scale_percent": 10.
 def root(made_up_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The made-up experiment with more alignments, measured aligners, and networks that see other heatmaps."""
     supervised = {"stn0_supervised": {"method": "stn0", "supervised": True}}
-    made = made_up.extended(made_up_root, tmp_path_factory.mktemp("pages") / "project", RUNS, pretrained=supervised)
+    with made_up.copied(made_up_root, tmp_path_factory.mktemp("pages") / "project") as made:
+        experiments.change(made, runs={name: item for name, (item, _) in RUNS.items()}, pretrained=supervised)
+        made_up.measure(config.load(), RUNS)
     for name, rotation in (("stn0", 2.0), ("stn0_supervised", 1.0)):
         errors = {"faces": 12, "estimated": IDENTITY | {"rotation_degrees": rotation}, "identity": IDENTITY}
         (made / f"results/toy/metrics/{name}.json").write_text(json.dumps(errors))

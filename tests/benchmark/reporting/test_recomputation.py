@@ -3,8 +3,6 @@
 Nothing of benchmark.scoring or benchmark.reporting is used, and the files are read as they lie in results/standin-cpu.
 """
 
-from __future__ import annotations
-
 import json
 from functools import cache
 from pathlib import Path

@@ -1,7 +1,5 @@
 """report.html in a real headless Chromium: opens, sorts, picks, drags, overlays, by mouse and by keys, on a phone."""
 
-from __future__ import annotations
-
 import argparse
 import re
 import shutil

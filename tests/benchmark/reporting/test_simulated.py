@@ -5,8 +5,6 @@ plus what is left of both. What a face adds to all runs alike is left out, since
 does is its trunk's and its own: runs of one seed may share the trunk, and it may be known that they do.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator
 

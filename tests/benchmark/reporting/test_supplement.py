@@ -1,7 +1,5 @@
 """The supplement: means against pandas, estimates and size from the summaries, every format."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pandas as pd

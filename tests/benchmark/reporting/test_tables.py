@@ -1,7 +1,5 @@
 """Tables 1 to 3: the paper's numbers next to ours, what is not measured, marks, Markdown and LaTeX; Table 4."""
 
-from __future__ import annotations
-
 import dataclasses
 import io
 import json

@@ -1,20 +1,20 @@
 """A project whose test faces have been upscaled elsewhere."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 
 import foreign
 import pytest
 
+from datasets.pairs import Pairs
+
 
 @pytest.fixture(scope="session")
-def foreign_root(pairs_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def foreign_root(pairs: Pairs, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("foreign")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
-        foreign.make_project(pairs_folder)
+        foreign.make_project(pairs)
     return root
 
 

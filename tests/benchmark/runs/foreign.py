@@ -1,7 +1,5 @@
 """A project whose faces a program that knows nothing of this project upscales: Pillow's bicubic interpolation."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import shutil
@@ -12,10 +10,12 @@ from pathlib import Path
 
 import experiments
 import numpy as np
+import tiny
 from PIL import Image
 from scored import read
 
 from benchmark import export
+from datasets.pairs import Pairs
 from tests.test_docs import ROOT, blocks
 
 # What the page shows: it imports Pillow alone.
@@ -31,11 +31,11 @@ EXPERIMENT = experiments.block(
 )
 
 
-def make_project(faces: Path) -> None:
+def make_project(faces: Pairs) -> None:
     """In the working directory: the faces as those of the test and of training, exported to out/, upscaled to sr/."""
     experiments.write(Path(), EXPERIMENT)
     for side in ("train", "test"):
-        shutil.copytree(faces, f"data/tiny/{side}")
+        tiny.write_pairs(faces, Path(f"data/tiny/{side}"))
     Path("data/tiny/manifest.json").write_text(json.dumps({"hash": "abc"}))
     upscale(run_export() / "test/lr_oracle")
 

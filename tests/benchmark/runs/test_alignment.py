@@ -1,7 +1,5 @@
 """Alignment: which faces a run sees, and that a method fitted in closed form sees them aligned and in 8 bits."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import tiny

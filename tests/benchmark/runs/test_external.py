@@ -1,7 +1,5 @@
 """A method from elsewhere: faces exported, upscaled by a program that knows nothing of this project, and scored."""
 
-from __future__ import annotations
-
 import json
 import re
 import shutil

@@ -1,11 +1,8 @@
 """A training's fingerprint changes with what decides its outcome, and with nothing else."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import experiments
 import pytest
@@ -30,21 +27,19 @@ def set_manifest(side: str, digest: str) -> None:
     path.write_text(json.dumps(manifest))
 
 
-def put(*keys: str, value: Any) -> None:
-    experiments.put(Path(), "small", *keys, value=value)
-
-
 def other_seeds_threads_and_precision(_: pytest.MonkeyPatch) -> None:
-    put("training", "threads", value=2)
-    put("training", "seeds", value=1)
-    put("predict", value={"precision": "float64"})
+    experiments.change(Path(), training={"threads": 2, "seeds": 1}, predict={"precision": "float64"})
+
+
+def change_method(name: str, **options: int) -> None:
+    experiments.change(Path(), methods={name: small.BLOCK["methods"][name] | options})
 
 
 # vdsr builds on stn0; bicubic is fitted without the loop.
 RUNS = {"vdsr", "long", "bicubic", "stn0"}
 CHANGES = {
-    "an option": (lambda _: put("methods", "vdsr", "width", value=7), {"vdsr", "long"}),
-    "what a run builds on": (lambda _: put("methods", "stn0", "epochs", value=2), {"vdsr", "stn0"}),
+    "an option": (lambda _: change_method("vdsr", width=7), {"vdsr", "long"}),
+    "what a run builds on": (lambda _: change_method("stn0", epochs=2), {"vdsr", "stn0"}),
     "the method": (lambda patch: patch.setattr(METHOD, "VERSION", METHOD.VERSION + 1), {"vdsr", "long"}),
     "the loop": (lambda patch: patch.setattr(identity, "LOOP_VERSION", 1000), {"vdsr", "long", "stn0"}),
     "the training faces": (lambda _: set_manifest("train", "another"), RUNS),
@@ -93,5 +88,5 @@ def test_scores_and_images_are_up_to_date_for_the_same_training_faces_and_precis
     set_manifest("test", "another")
     assert not identity.images_up_to_date(run, 0)
     set_manifest("test", "2")
-    put("predict", value={"precision": "float64"})
+    experiments.change(Path(), predict={"precision": "float64"})
     assert not identity.images_up_to_date(config.load().run("vdsr"), 0)

@@ -1,7 +1,5 @@
 """The float64 convolutions against PyTorch's own."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """Images made elsewhere: files that are refused in one line, and likely mistakes that are warned of."""
 
-from __future__ import annotations
-
 import re
 import shutil
 from collections.abc import Callable

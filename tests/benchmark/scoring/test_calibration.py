@@ -3,8 +3,6 @@
 Mean scores by seed and the error over faces are drawn from known variances, many draws at once.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Heatmaps and warps that a method estimates, against the truth."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """PSNR, SSIM and luma against scikit-image and known answers; bootstrap intervals against plain numpy."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 import pytest

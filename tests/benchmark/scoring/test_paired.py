@@ -1,7 +1,5 @@
 """Errors of a difference against independent ones: paired t tests, bootstrap, two-way layouts, Kish by hand."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from scipy.stats import t, ttest_ind, ttest_rel

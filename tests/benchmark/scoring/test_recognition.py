@@ -1,7 +1,5 @@
 """What a recogniser, a landmark detector and VGG-19 say of faces: known answers, and HR faces themselves."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import shutil

@@ -1,7 +1,5 @@
 """Both answers to a claim: its pairs' directions and sizes, Holm's correction, and the analysis plan's answers."""
 
-from __future__ import annotations
-
 import pytest
 
 from benchmark.scoring.verdicts import (

@@ -1,7 +1,5 @@
 """Precision by hardware, and what half precision may change of a step."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

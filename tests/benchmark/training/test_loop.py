@@ -1,7 +1,5 @@
 """The training loop: what it computes, what it writes, and how it stops."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from pathlib import Path

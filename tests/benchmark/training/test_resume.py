@@ -1,8 +1,6 @@
 """What the training loop survives: kills, damage and a time limit."""
 
-from __future__ import annotations
-
-import multiprocessing.context
+import multiprocessing
 import signal
 import time
 from pathlib import Path
@@ -18,26 +16,19 @@ from datasets.face import BadInput
 
 CPU = torch.device("cpu")
 AT_THE_END = Settings(checkpoint_seconds=1e9)
+# Starts processes from one that has the libraries loaded already.
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["torch", "torchvision", "pandas", "tqdm", "benchmark.training.loop"])
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
 
-@pytest.fixture(scope="module")
-def processes() -> multiprocessing.context.ForkServerContext:
-    """Starts processes from one that has the libraries loaded already."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["torch", "torchvision", "pandas", "tqdm", "benchmark.training.loop"])
-    return context
-
-
-def test_killed_at_any_moment_it_ends_bit_equal(
-    tmp_path: Path, processes: multiprocessing.context.ForkServerContext
-) -> None:
+def test_killed_at_any_moment_it_ends_bit_equal(tmp_path: Path) -> None:
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    unbroken = processes.Process(target=tiny.fit_and_save, args=(whole,))
+    unbroken = PROCESSES.Process(target=tiny.fit_and_save, args=(whole,))
     unbroken.start()
     # Updates within an epoch, at its end, within the second phase; a checkpoint follows every update.
     for updates in (2, 5, 8, 10, 13):
-        killed = processes.Process(target=tiny.fit_and_save, args=(broken,), kwargs={"delay": 0.03})
+        killed = PROCESSES.Process(target=tiny.fit_and_save, args=(broken,), kwargs={"delay": 0.03})
         killed.start()
         while killed.is_alive() and updates_saved(broken) < updates:
             time.sleep(0.002)
@@ -46,7 +37,7 @@ def test_killed_at_any_moment_it_ends_bit_equal(
         killed.join()
         assert killed.exitcode == -signal.SIGKILL
         assert not (broken / "weights.safetensors").exists()
-    last = processes.Process(target=tiny.fit_and_save, args=(broken,))
+    last = PROCESSES.Process(target=tiny.fit_and_save, args=(broken,))
     last.start()
     for process in (unbroken, last):
         process.join()

@@ -1,7 +1,5 @@
 """One update: who steps on what, and that eager, captured and compiled updates are the same."""
 
-from __future__ import annotations
-
 import contextlib
 import importlib
 from collections.abc import Iterator
