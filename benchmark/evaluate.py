@@ -123,7 +123,7 @@ def facts_of(run: config.Run, records: list[dict[str, Any]]) -> dict[str, Any]:
         "method": run.method,
         "scored_seeds": [record["seed"] for record in records],
         "data": data_hash(run.experiment.data),
-        "precision": run.experiment.params.predict.precision,
+        "precision": run.experiment.predict.precision,
         "training": records,
         **({"warnings": warnings} if warnings else {}),
     }

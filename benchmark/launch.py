@@ -162,7 +162,7 @@ def state_of(task: Task, job: submitit.Job[int]) -> str:
 def main(args: argparse.Namespace) -> None:
     experiment = config.load(args.experiment)
     require_folder(experiment.data / "train", f"run `python -m benchmark prepare --experiment {experiment.name}` first")
-    tasks, threads = tasks_of(experiment, args), experiment.params.training.threads
+    tasks, threads = tasks_of(experiment, args), experiment.training.threads
     os.environ.setdefault("TQDM_MININTERVAL", "30")  # seconds, of the jobs: they write into files
     run_all(tasks, executor_of(args, FOLDER, threads), slots_of(args, threads))
     failed = [task.name for task in tasks if task.state == FAILED]

@@ -60,7 +60,7 @@ def predict_seeds(run: config.Run, seeds: list[int], pairs: Pairs, device_name: 
                 external.import_seed(run, seed, pairs, folder)
                 mark_images(folder, run, seed)
         return
-    dtype = getattr(torch, experiment.params.predict.precision)
+    dtype = getattr(torch, experiment.predict.precision)
     device = choose_device(device_name)
     lr = aligned_faces(pairs, alignment(experiment, alignment_of(run), device, torch.float64), device).to(dtype)
     for seed in seeds:
@@ -68,7 +68,7 @@ def predict_seeds(run: config.Run, seeds: list[int], pairs: Pairs, device_name: 
         with cli.whole_folder(run.images(seed)) as folder:
             predict(method, lr, pairs, folder, run.name)
             mark_images(folder, run, seed)
-    choose_device(device_name, experiment.params.training.threads)  # timed with as many threads as it was trained with
+    choose_device(device_name, experiment.training.threads)  # timed with as many threads as it was trained with
     seconds = measure_latency(method.to(device), lr[: TIMED_BATCHES * BATCH].float(), pairs)
     record = {"seconds_a_face": seconds, **machine(device)}
     cli.write_text(run.predict_provenance, json.dumps(record, indent=1) + "\n")

@@ -37,14 +37,14 @@ VERSION = 1  # raise it when the answers about the same pixels must change
 def main(arguments: argparse.Namespace) -> None:
     experiment = config.load(arguments.experiment)
     pairs = Pairs.load(experiment.data / "test")
-    rows = recognition.sample(pairs.faces, **experiment.params.recognise.model_dump())
+    rows = recognition.sample(pairs.faces, **experiment.recognise.model_dump())
     if not len(rows):
         raise BadInput(f"{experiment.data}/test: no face has 68 landmarks; there is nothing to recognise")
     gallery = pairs[np.flatnonzero(pairs.faces["points"] == 68)]
     known = map_faces(recognition.describe, gallery.hr, gallery.landmarks, TRUTH)
     truth, people = pairs[rows], gallery.faces["person"].to_numpy()
     own = known[np.isin(gallery.faces["name"], truth.faces["name"])]
-    distance_to = distances(experiment.params.training.vgg)
+    distance_to = distances(experiment.training.vgg)
     tables = []
     for run, seed, images in image_sets(experiment, truth):
         print(f"{run} seed {seed}")

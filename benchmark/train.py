@@ -41,7 +41,7 @@ def main(args: argparse.Namespace) -> None:
         external.store_records(run)
         return
     deadline = None if args.seconds is None else time.monotonic() + args.seconds
-    training = experiment.params.training
+    training = experiment.training
     device = choose_device(args.device, training.threads)
     settings = Settings(step=args.step, precision=training.precision, deadline=deadline)
     seeds = run.seeds if args.seed is None else [args.seed]
@@ -107,7 +107,7 @@ def vgg_weights(experiment: config.Experiment) -> Path | None:
     Raises:
         BadInput: if params.yaml names a file that is not there.
     """
-    value = experiment.params.training.vgg
+    value = experiment.training.vgg
     if value is None or value == "torchvision":
         return None if value is None else Path(value)
     if not Path(value).is_file():

@@ -172,7 +172,7 @@ def _variants(measure: str, load: Load) -> list[tuple[dict[str, str], Scores]]:
 
 def judge(results: Results, load: Load, path: Path = CLAIMS) -> list[dict[str, Any]]:
     """Every claim with both answers, in the order of the file; unmeasured ones have no tests."""
-    usual = results.experiment.params.training.recipe
+    usual = results.experiment.training.recipe
     judged = [judge_claim(claim, load, usual) for claim in read(path)]
     for claim in judged:
         claim["confounds"] = claim["confounds"] + _precisions(results, claim)

@@ -45,7 +45,7 @@ def write(run: config.Run, seed: int, manifest: dict[str, Any], provenance: dict
         of_paper=run.name in reference.paper().index,
         run=run,
         record=record,
-        corpus=results.experiment.params.corpus,
+        corpus=results.experiment.corpus,
         faces=f"{manifest['faces']['train'] - manifest['validation']:,}",
         trained=provenance,
         terms=terms(results),
@@ -81,8 +81,8 @@ def _estimates(run: str, errors: dict[str, Any]) -> str:
 def terms(results: Results) -> str:
     """The experiment's `terms`, which only synthetic faces may lack."""
     experiment = results.experiment
-    if experiment.params.terms:
-        return experiment.params.terms
+    if experiment.terms:
+        return experiment.terms
     if results.synthetic:
         return NO_TERMS
     raise BadInput(f"{config.PARAMS}: experiments.{experiment.name} has no `terms`; say under which its faces came")

@@ -120,7 +120,7 @@ def write(results: Results, folder: Path) -> None:
 def conditions(results: Results) -> str:
     """What all tables were measured on: corpus, recipe, faces, seeds, VGG weights; and what is marked in them."""
     experiment, summaries = results.experiment, results.summaries.values()
-    training, mtun = experiment.params.training, experiment.params.methods.get("mtun") or {}
+    training, mtun = experiment.training, experiment.methods.get("mtun") or {}
     options = {key: value for key, value in mtun.items() if key != "trunk"}  # width, epochs and the like
     records = [record for summary in summaries for record in summary["training"]]
     notes = sorted({(key, str(note)) for record in records for key, note in record["notes"].items()})
@@ -128,7 +128,7 @@ def conditions(results: Results) -> str:
     given = "seeded random" if training.vgg is None else Path(training.vgg).name
     people = results.faces["person"].value_counts()
     parts = [
-        f"Experiment {experiment.name}: {experiment.params.corpus}",
+        f"Experiment {experiment.name}: {experiment.corpus}",
         f"recipe {training.recipe}",
         f"{_span({summary['faces'] for summary in summaries})} test images"
         f" of {people.size:,} identities (at most {people.max()} of one)",

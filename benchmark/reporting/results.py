@@ -120,7 +120,7 @@ class Results:
         L_U or all without. Images from elsewhere are a kind of their own, a trained one unless the run says
         `trained: false`.
         """
-        kinds, usual = {}, self.experiment.params.training.recipe
+        kinds, usual = {}, self.experiment.training.recipe
         for run in map(self.experiment.run, self.experiment.runs):
             if external.is_external(run):
                 if run.options.get("trained", True):
@@ -157,7 +157,7 @@ class Results:
     @cached_property
     def synthetic(self) -> bool:
         """Whether a program draws all faces: then no score says anything about the paper."""
-        return set(self.experiment.params.corpora) <= SYNTHETIC
+        return set(self.experiment.corpora) <= SYNTHETIC
 
     @cached_property
     def title(self) -> str:
