@@ -16,9 +16,9 @@ from benchmark import cli, config
 from benchmark.evaluate import score_folder
 from benchmark.reporting import claims_page, tables
 from benchmark.reporting.findings import ONE_SEED, Finding, Pair, estimate, seeds_of, shown
-from benchmark.reporting.measures import MEASURES, Measure
 from benchmark.reporting.results import Results
 from benchmark.reporting.scores import Scores, loader
+from benchmark.reporting.tables import MEASURES, Measure
 from benchmark.runs import external
 from benchmark.scoring.metrics import COLUMNS
 from benchmark.scoring.statistics import mean_interval, read_rows
@@ -78,10 +78,9 @@ def of_folder(experiment: config.Experiment, folder: Path, second: str) -> pd.Da
     people, rows = scores.groupby("name")["person"].first().to_numpy(), []
     for name in COLUMNS:
         measure, difference = MEASURES[name], (theirs[name] - ours[name]).to_numpy()
-        mean, low, high = (f"{value:+.{measure.digits}f}" for value in mean_interval(difference, people))
-        means = {str(folder): theirs[name].mean(), second: ours[name].mean()}
-        texts = {run: f"{value:.{measure.digits}f}" for run, value in means.items()}
-        rows.append({"": f"{measure.title} ↑", **texts, "difference [95 %]": f"{mean} [{low}, {high}]"})
+        means = {str(folder): measure.text(theirs[name].mean()), second: measure.text(ours[name].mean())}
+        interval = measure.change(*mean_interval(difference, people))
+        rows.append({"": f"{measure.title} ↑", **means, "difference [95 %]": interval})
     return pd.DataFrame(rows).replace("inf", "∞", regex=True)
 
 
@@ -110,7 +109,7 @@ def _row(pair: Pair, measure: Measure, scores: Scores) -> dict[str, str]:
     row = {"": f"{measure.title} {'↓' if measure.lower else '↑'}"}
     for run in (pair.better, pair.than):
         known = scores.values.get(run)
-        row[run] = "–" if known is None else f"{measure.factor * known.mean():.{measure.digits}f}".replace("inf", "∞")
+        row[run] = tables.DASH if known is None else measure.text(known.mean())
     return row | _difference(estimate(pair, scores), measure)
 
 

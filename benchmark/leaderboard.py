@@ -9,8 +9,8 @@ import pandas as pd
 
 from benchmark import cli, config
 from benchmark.reporting import paper_tables, tables
-from benchmark.reporting.measures import MEASURES
 from benchmark.reporting.results import Results
+from benchmark.reporting.tables import MEASURES
 from benchmark.runs import row as rows
 from benchmark.runs.make import alignment_of
 from benchmark.submit import scored

@@ -9,7 +9,6 @@ from typing import get_args
 from benchmark import cli, config
 from benchmark.compare import score_images
 from benchmark.reporting import tables
-from benchmark.reporting.measures import MEASURES
 from benchmark.runs import external
 from benchmark.runs import row as rows
 from benchmark.runs.provenance import data_hash
@@ -30,7 +29,7 @@ def main(arguments: argparse.Namespace) -> None:
     ).signed()
     cli.write_text(arguments.to, row.model_dump_json(indent=1) + "\n")
     for name, bounds in rows.means(row, pairs).items():
-        print(f"{MEASURES[name].title}: {tables.interval(*bounds, digits=MEASURES[name].digits)}")
+        print(f"{tables.MEASURES[name].title}: {tables.interval(*bounds, digits=tables.MEASURES[name].digits)}")
     print(f"{arguments.to}: {len(row.faces)} faces")
 
 

@@ -14,9 +14,9 @@ import yaml
 from benchmark import cli
 from benchmark.reference import label_of, paper
 from benchmark.reporting.findings import ONE_SEED, Finding, Pair, estimate
-from benchmark.reporting.measures import MEASURES
 from benchmark.reporting.results import Results
 from benchmark.reporting.scores import Load, Scores
+from benchmark.reporting.tables import MEASURES
 from benchmark.runs.provenance import read_json
 from benchmark.scoring import verdicts
 from benchmark.scoring.metrics import COLUMNS

@@ -10,9 +10,9 @@ from benchmark import cli
 from benchmark.reference import label_of
 from benchmark.reporting import render, tables
 from benchmark.reporting.findings import Finding, Pair, estimate, gain, seeds_of
-from benchmark.reporting.measures import MEASURES
 from benchmark.reporting.results import Results
 from benchmark.reporting.scores import Load, Scores, loader
+from benchmark.reporting.tables import MEASURES
 from benchmark.runs.make import options_of
 from methods.mtun.options import Options
 

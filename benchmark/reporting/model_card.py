@@ -10,8 +10,8 @@ import pandas as pd
 
 from benchmark import cli, config, reference
 from benchmark.reporting import render, supplement, tables
-from benchmark.reporting.measures import MEASURES
 from benchmark.reporting.results import Results
+from benchmark.reporting.tables import MEASURES
 from benchmark.runs.provenance import read_json
 from benchmark.scoring.recognition import SAME
 from datasets.face import BadInput
@@ -67,9 +67,8 @@ def _scores(results: Results, seeds: dict[str, int], groups: Callable[[pd.DataFr
     for run, seed in seeds.items():
         table = results.rows[run][results.rows[run]["seed"] == seed]
         for key in ("psnr", "ssim_y"):
-            title, digits = f"{MEASURES[key].title}, {reference.label_of(run)}", MEASURES[key].digits
-            means = {group: table.loc[rows, key].mean() for group, rows in groups(table).items()}
-            columns[title] = {group: tables.number(mean, digits) for group, mean in means.items()}
+            means = {group: MEASURES[key].text(table.loc[rows, key].mean()) for group, rows in groups(table).items()}
+            columns[f"{MEASURES[key].title}, {reference.label_of(run)}"] = means
     return tables.markdown(pd.DataFrame(columns).rename_axis("Faces").reset_index())
 
 
