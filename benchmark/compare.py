@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pandas as pd
 
 from benchmark import cli, config
-from benchmark.evaluate import score_folder
+from benchmark.evaluate import score_faces
 from benchmark.reporting import claims_page, tables
 from benchmark.reporting.findings import ONE_SEED, Finding, Pair, estimate, seeds_of, shown
 from benchmark.reporting.results import Results
@@ -54,10 +53,8 @@ def score_images(folder: Path, pairs: Pairs) -> tuple[pd.DataFrame, list[str]]:
     Raises:
         BadInput: names files that are missing, not of the test set, of another size or unreadable.
     """
-    with TemporaryDirectory() as scratch:
-        copy = Path(scratch) / folder.name / "sr"
-        mistakes = external.import_images(folder, pairs, copy)
-        return score_folder(copy, pairs), mistakes
+    images, mistakes = external.read_images(folder, pairs)
+    return score_faces(images.__getitem__, pairs, folder.name), mistakes
 
 
 def of_folder(experiment: config.Experiment, folder: Path, second: str) -> pd.DataFrame:

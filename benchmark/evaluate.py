@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from joblib import cpu_count
 from tqdm import tqdm
@@ -83,23 +85,34 @@ def write(run: config.Run, rows: pd.DataFrame, estimates: dict[str, Any], facts:
 
 
 def score_folder(folder: Path, pairs: Pairs) -> pd.DataFrame:
-    """PSNR and SSIM of folder/NAME.png for every test face, RGB and Y, rounded, with what `about` says of it.
+    """Score folder/NAME.png for every test face, as `score_faces` does.
 
     Raises:
         BadInput: names what is missing, mis-sized or unreadable: an incomplete set is never scored.
     """
     names = list(pairs.faces["name"])
     sr_faces.require_names(folder, names, beside=[config.ESTIMATES])
+    return score_faces(lambda row: sr_faces.read(folder / f"{names[row]}.png"), pairs, folder.parent.name)
+
+
+def score_faces(image_of: Callable[[int], np.ndarray], pairs: Pairs, title: str) -> pd.DataFrame:
+    """PSNR and SSIM of every test face, RGB and Y, rounded, with what `about` says of it.
+
+    Args:
+        image_of: gives the SR face (128, 128, 3) uint8 of a row of `pairs`; called from several threads.
+        pairs: the test faces.
+        title: what the progress bar says.
+    """
 
     def score(row: int) -> list[float]:
-        image, reference = sr_faces.read(folder / f"{names[row]}.png"), pairs.hr[row]
+        image, reference = image_of(row), pairs.hr[row]
         y, y_reference = luma(image), luma(reference)
         return [psnr(image, reference), ssim(image, reference), psnr(y, y_reference), ssim(y, y_reference)]
 
     with ThreadPoolExecutor(cpu_count()) as pool:
-        scores = list(tqdm(pool.map(score, range(len(names))), total=len(names), desc=folder.parent.name, unit="face"))
+        scores = list(tqdm(pool.map(score, range(len(pairs))), total=len(pairs), desc=title, unit="face"))
     table = pd.DataFrame(scores, columns=list(COLUMNS)).round(DECIMALS)
-    table.insert(0, "name", names)
+    table.insert(0, "name", pairs.faces["name"].tolist())
     return table.assign(**about(pairs))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import get_args
 
 from benchmark import cli, config
-from benchmark.compare import score_images
+from benchmark.evaluate import score_faces
 from benchmark.reporting import tables
 from benchmark.runs import external
 from benchmark.runs import row as rows
@@ -35,9 +35,9 @@ def main(arguments: argparse.Namespace) -> None:
 
 def scored(folder: Path, pairs: Pairs) -> list[rows.Face]:
     """Score the images of a folder; likely mistakes in them are printed."""
-    scores, mistakes = score_images(folder, pairs)
+    images, mistakes = external.read_images(folder, pairs)
     external.warn(folder, mistakes)
-    return rows.faces_of(scores, folder, pairs)
+    return rows.faces_of(score_faces(images.__getitem__, pairs, folder.name), images, pairs)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -95,8 +95,10 @@ def store_records(run: config.Run) -> None:
 def import_seed(run: config.Run, seed: int, pairs: Pairs, target: Path) -> None:
     """Take over one seed's images; likely mistakes are printed, and kept for the facts of the scores."""
     source = options_of(run).of(seed)
-    mistakes = import_images(source, pairs, target)
+    images, mistakes = read_images(source, pairs)
     warn(source, mistakes)
+    for name, image in zip(pairs.faces["name"], images, strict=True):
+        Image.fromarray(image).save(target / f"{name}.png", compress_level=1)
     (target / WARNINGS).write_text(json.dumps(mistakes, indent=1) + "\n")
 
 
@@ -106,11 +108,11 @@ def warn(folder: Path, mistakes: Sequence[str]) -> None:
         print(f"WARNING: {folder}: {line}", file=sys.stderr)
 
 
-def import_images(folder: Path, pairs: Pairs, target: Path) -> list[str]:
-    """Write target/NAME.png, 8-bit RGB, of folder/NAME.png for each of `pairs`.
+def read_images(folder: Path, pairs: Pairs) -> tuple[np.ndarray, list[str]]:
+    """Read folder/NAME.png for each of `pairs`.
 
     Returns:
-        Likely mistakes in the images, a line each.
+        SR faces (N, 128, 128, 3) uint8 RGB, and likely mistakes in them, a line each.
 
     Raises:
         BadInput: names files that are missing, not of the test set, of another size or unreadable.
@@ -119,10 +121,7 @@ def import_images(folder: Path, pairs: Pairs, target: Path) -> list[str]:
     sr_faces.require_names(folder, names, remedy=REMEDY)
     paths = [folder / f"{name}.png" for name in names]
     images = np.stack([sr_faces.read(path, "make it again") for path in tqdm(paths, f"import {folder}", unit="face")])
-    target.mkdir(parents=True, exist_ok=True)
-    for name, image in zip(names, images, strict=True):
-        Image.fromarray(image).save(target / f"{name}.png", compress_level=1)
-    return file_mistakes(paths, images) + likely_mistakes(images, pairs.hr, names)
+    return images, file_mistakes(paths, images) + likely_mistakes(images, pairs.hr, names)
 
 
 def file_mistakes(paths: Sequence[Path], images: np.ndarray) -> list[str]:

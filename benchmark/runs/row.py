@@ -18,7 +18,6 @@ from benchmark import config
 from benchmark.runs.provenance import data_hash
 from benchmark.scoring.metrics import COLUMNS
 from benchmark.scoring.statistics import mean_interval
-from datasets import sr_faces
 from datasets.face import BadInput
 from datasets.pairs import Pairs
 from methods.options import first_problem
@@ -71,10 +70,9 @@ def hashes(images: np.ndarray) -> list[str]:
     return [hashlib.sha256(np.ascontiguousarray(image).tobytes()).hexdigest() for image in images]
 
 
-def faces_of(scores: pd.DataFrame, folder: Path, pairs: Pairs) -> list[Face]:
-    """A Face for each row of `scores` (name and COLUMNS), whose SR images are folder/NAME.png."""
-    sr = hashes(np.stack([sr_faces.read(folder / f"{name}.png") for name in scores["name"]]))
-    rows = scores[["name", *COLUMNS]].assign(lr=hashes(pairs.lr), sr=sr)
+def faces_of(scores: pd.DataFrame, images: np.ndarray, pairs: Pairs) -> list[Face]:
+    """A Face for each row of `scores` (name and COLUMNS), with the hashes of its SR image and LR face."""
+    rows = scores[["name", *COLUMNS]].assign(lr=hashes(pairs.lr), sr=hashes(images))
     return [Face.model_validate(row) for row in rows.to_dict("records")]
 
 
