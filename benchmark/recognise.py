@@ -21,11 +21,13 @@ from benchmark import cli, config
 from benchmark.runs.fingerprint import images_up_to_date
 from benchmark.runs.provenance import data_hash, read_json
 from benchmark.scoring import recognition
+from benchmark.scoring.metrics import vgg_distances
 from benchmark.scoring.recognition import TRUTH
 from benchmark.scoring.statistics import read_rows
 from datasets import pose, sr_faces
 from datasets.face import BadInput
 from datasets.pairs import Pairs
+from methods.vgg import VGGFeatures
 
 FACES = "faces.csv"
 DECIMALS = {"distance": 3, "nme": 4, "vgg": 4}
@@ -115,9 +117,6 @@ def distances(vgg: str | None) -> Callable[[np.ndarray, np.ndarray], np.ndarray]
     """Perceptual distances by VGG-19 with the weights at `vgg`; of none, with no weights at hand."""
     if vgg is None:
         return lambda images, _: np.full(len(images), np.nan)
-    from benchmark.scoring.perceptual import vgg_distances  # needs torch, which is slow to import
-    from methods.vgg import VGGFeatures
-
     network = VGGFeatures(Path(vgg), padded=True)
     return lambda images, references: vgg_distances(images, np.asarray(references), network)
 
