@@ -81,6 +81,11 @@ class Run:
         """Whether other runs build on this one, and no table shows it."""
         return self.name in self.experiment.pretrained
 
+    @property
+    def external(self) -> bool:
+        """Whether the run's SR images were made elsewhere."""
+        return self.method == EXTERNAL
+
     def weights(self, seed: int) -> Path:
         """Folder of a trained method and its record."""
         return self.experiment.results / ("pretrained" if self.pretrained else "weights") / self.name / f"seed{seed}"

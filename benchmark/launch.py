@@ -22,7 +22,6 @@ from joblib import cpu_count
 from submitit.core.utils import FailedJobError
 
 from benchmark import cli, config
-from benchmark.runs import external
 from benchmark.runs.fingerprint import images_up_to_date, is_scored, is_trained
 from benchmark.runs.make import foundations, make_method, options_of
 from datasets.face import BadInput, require_folder
@@ -94,7 +93,7 @@ def tasks_of(experiment: config.Experiment, args: argparse.Namespace) -> list[Ta
     for name in set(names) - {run.name for run in runs}:
         experiment.run(name)  # raises, and lists what there is
     for run in runs:  # wrong options are told before time is spent
-        options_of(run) if external.is_external(run) else make_method(run)
+        options_of(run) if run.external else make_method(run)
     chosen = [(run, seed) for run in runs for seed in run.seeds if args.seed in (None, seed)]
     if not chosen:
         raise BadInput(f"--seed {args.seed}: no such run has it; see `seeds` and training.seeds in {config.PARAMS}")

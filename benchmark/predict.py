@@ -54,7 +54,7 @@ def main(arguments: argparse.Namespace) -> None:
 def predict_seeds(run: config.Run, seeds: list[int], pairs: Pairs, device_name: str) -> None:
     """Write the SR images of these seeds, and how long one takes."""
     experiment = run.experiment
-    if external.is_external(run):
+    if run.external:
         for seed in seeds:
             with cli.whole_folder(run.images(seed)) as folder:
                 external.import_seed(run, seed, pairs, folder)

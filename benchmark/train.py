@@ -37,7 +37,7 @@ def main(args: argparse.Namespace) -> None:
     run = experiment.run(args.run)
     if args.seed is not None and args.seed < 0:
         raise BadInput(f"--seed {args.seed}: give 0 or more")
-    if external.is_external(run):
+    if run.external:
         external.store_records(run)
         return
     deadline = None if args.seconds is None else time.monotonic() + args.seconds

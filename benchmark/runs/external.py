@@ -26,7 +26,6 @@ from datasets.face import BadInput
 from datasets.pairs import Pairs
 from methods.options import Options, parse_options
 
-METHOD = config.EXTERNAL
 SEED = "{seed}"
 WARNINGS = ".warnings.json"  # next to the images
 REMEDY = "it must hold NAME.png for each face that `export` writes, and nothing else"
@@ -43,11 +42,6 @@ class ExternalOptions(Options):
         return Path(self.folder.replace(SEED, str(seed))).expanduser()
 
 
-def is_external(run: config.Run) -> bool:
-    """Whether the run's SR images were made elsewhere."""
-    return run.method == METHOD
-
-
 def options_of(run: config.Run) -> ExternalOptions:
     """The run's options.
 
@@ -55,8 +49,8 @@ def options_of(run: config.Run) -> ExternalOptions:
         BadInput: if an option is unknown or missing.
     """
     if "folder" not in run.options:
-        raise BadInput(f"params.yaml: {run.name}: method {METHOD} needs folder: PATH OF ITS SR FACES")
-    return parse_options(ExternalOptions, run.options, METHOD)
+        raise BadInput(f"params.yaml: {run.name}: method {run.method} needs folder: PATH OF ITS SR FACES")
+    return parse_options(ExternalOptions, run.options, run.method)
 
 
 def record_of(run: config.Run, seed: int) -> dict[str, Any]:
@@ -68,7 +62,7 @@ def record_of(run: config.Run, seed: int) -> dict[str, Any]:
     digest = hashlib.sha256(str(data).encode())
     for path in sorted(filter(Path.is_file, options_of(run).of(seed).glob("*.png"))):
         digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
-    names = {"experiment": run.experiment.name, "run": run.name, "method": METHOD, "align": run.align, "vgg": None}
+    names = {"experiment": run.experiment.name, "run": run.name, "method": run.method, "align": run.align, "vgg": None}
     identity = {"fingerprint": digest.hexdigest(), "data": data, "seed": seed}
     return {**identity, **names, "options": options_of(run).model_dump()}
 

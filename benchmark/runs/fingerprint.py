@@ -22,7 +22,7 @@ from methods.trained import TrainedMethod
 
 def record_of(run: config.Run, seed: int) -> dict[str, Any]:
     """What decides the outcome of a training, readable, with its fingerprint; stored with weights and scores."""
-    if external.is_external(run):
+    if run.external:
         return external.record_of(run, seed)
     method, aligner, trunk = class_of(run), aligner_of(run), trunk_of(run)
     trained = issubclass(method, TrainedMethod)

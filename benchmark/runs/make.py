@@ -25,7 +25,7 @@ def class_of(run: config.Run) -> type[Method]:
 
 def options_of(run: config.Run) -> Options:
     """The options of the run's method, checked."""
-    if external.is_external(run):
+    if run.external:
         return external.options_of(run)
     method = class_of(run)
     return parse_options(method.Options, _given(run), method.__name__)
