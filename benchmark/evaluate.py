@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from operator import itemgetter
@@ -79,8 +78,8 @@ def write(run: config.Run, rows: pd.DataFrame, estimates: dict[str, Any], facts:
     rest = {key: value for key, value in summary.items() if key not in means}
     with cli.whole_file(run.metrics.with_suffix(".csv")) as part:
         rows.to_csv(part, index=False)
-    for path, content in ((run.metrics, means), (run.facts, rest | {"estimates": estimates} | facts)):
-        cli.write_text(path, json.dumps(content, indent=1) + "\n")
+    cli.write_json(run.metrics, means)
+    cli.write_json(run.facts, rest | {"estimates": estimates} | facts)
     print(f"{run.name}: PSNR {summary['psnr']:.2f} dB, SSIM {summary['ssim']:.3f} over {summary['faces']} faces")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -70,8 +69,7 @@ def predict_seeds(run: config.Run, seeds: list[int], pairs: Pairs, device_name: 
             mark_images(folder, run, seed)
     choose_device(device_name, experiment.training.threads)  # timed with as many threads as it was trained with
     seconds = measure_latency(method.to(device), lr[: TIMED_BATCHES * BATCH].float(), pairs)
-    record = {"seconds_a_face": seconds, **machine(device)}
-    cli.write_text(run.predict_provenance, json.dumps(record, indent=1) + "\n")
+    cli.write_json(run.predict_provenance, {"seconds_a_face": seconds, **machine(device)})
 
 
 def predict(method: Method, lr: Tensor, pairs: Pairs, folder: Path, label: str) -> None:

@@ -7,7 +7,6 @@ structure are kept.
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -128,7 +127,7 @@ def write(experiment: config.Experiment, table: pd.DataFrame, gallery: np.ndarra
     with cli.whole_folder(experiment.results / "recognition") as folder:
         columns = ["run", "seed", "name", "yaw_bin", "distance", "rank1", "nme", "vgg"]
         table.to_csv(folder / FACES, columns=columns, index=False)
-        (folder / "gallery.json").write_text(json.dumps(facts, indent=1) + "\n")
+        cli.write_json(folder / "gallery.json", facts)
 
 
 def parser() -> argparse.ArgumentParser:

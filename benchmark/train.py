@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import time
 from contextlib import AbstractContextManager
@@ -136,8 +135,8 @@ def store(run: config.Run, seed: int, method: Method, context: Context, record: 
     }
     with cli.whole_folder(run.weights(seed)) as part:
         method.save(part)
-        (part / RECORD).write_text(json.dumps({**record, **content}, indent=1) + "\n")
-    cli.write_text(run.provenance(seed), json.dumps(provenance_of(context), indent=1) + "\n")
+        cli.write_json(part / RECORD, {**record, **content})
+    cli.write_json(run.provenance(seed), provenance_of(context))
     shutil.rmtree(run.images(seed), ignore_errors=True)
     (context.workdir / checkpoint.FILE).unlink(missing_ok=True)
 

@@ -82,8 +82,7 @@ def store_records(run: config.Run) -> None:
     require_folders(run)
     for seed in run.seeds:
         with cli.whole_folder(run.weights(seed)) as folder:
-            text = json.dumps({**record_of(run, seed), "parameters": 0, "notes": {}}, indent=1)
-            (folder / RECORD).write_text(text + "\n")
+            cli.write_json(folder / RECORD, {**record_of(run, seed), "parameters": 0, "notes": {}})
 
 
 def import_seed(run: config.Run, seed: int, pairs: Pairs, target: Path) -> None:
@@ -93,7 +92,7 @@ def import_seed(run: config.Run, seed: int, pairs: Pairs, target: Path) -> None:
     warn(source, mistakes)
     for name, image in zip(pairs.faces["name"], images, strict=True):
         Image.fromarray(image).save(target / f"{name}.png", compress_level=1)
-    (target / WARNINGS).write_text(json.dumps(mistakes, indent=1) + "\n")
+    cli.write_json(target / WARNINGS, mistakes)
 
 
 def warn(folder: Path, mistakes: Sequence[str]) -> None:
