@@ -14,7 +14,7 @@ import pandas as pd
 from benchmark import cli, config
 from benchmark.evaluate import score_faces
 from benchmark.reporting import claims_page, tables
-from benchmark.reporting.findings import ONE_SEED, Finding, Pair, estimate, seeds_of, shown
+from benchmark.reporting.findings import ONE_SEED, Pair, estimate, seeds_of, shown
 from benchmark.reporting.results import Results
 from benchmark.reporting.scores import Scores, loader
 from benchmark.reporting.tables import MEASURES, Measure
@@ -107,16 +107,12 @@ def _row(pair: Pair, measure: Measure, scores: Scores) -> dict[str, str]:
     for run in (pair.better, pair.than):
         known = scores.values.get(run)
         row[run] = tables.DASH if known is None else measure.text(known.mean())
-    return row | _difference(estimate(pair, scores), measure)
-
-
-def _difference(found: Finding | None, measure: Measure) -> dict[str, str]:
-    keys = ("difference [95 %]", "p", "faces; seeds")
+    found = estimate(pair, scores)
     if found is None:
-        return dict.fromkeys(keys, "–")
+        return row | dict.fromkeys(("difference [95 %]", "p", "faces; seeds"), tables.DASH)
     p = f"– ({ONE_SEED}: over identities alone)" if found.p_none is None else claims_page.chance(found.p_none)
     counts = f"{found.faces}; {seeds_of(found.seeds, found.paired)}"
-    return dict(zip(keys, (shown(found, measure), p, counts), strict=True))
+    return row | {"difference [95 %]": shown(found, measure), "p": p, "faces; seeds": counts}
 
 
 def parser() -> argparse.ArgumentParser:
