@@ -91,7 +91,9 @@ def page(experiment: config.Experiment, outdated: Mapping[str, list[str]]) -> st
     if outdated:
         listed = [f"- {run}: {'; '.join(lines)}" for run, lines in outdated.items()]
         parts += ["**Scores that were computed with other settings than today's:**", "\n".join(listed)]
-    parts += ["## Protocol", _protocol(experiment), "\n".join(map(Deviation.line, read(PROTOCOL)))]
+    protocol = experiment.prepare.model_dump(exclude_defaults=True) | experiment.training.model_dump()
+    said = f"This experiment sets: {', '.join(f'`{key}` {_text(value)}' for key, value in protocol.items())}."
+    parts += ["## Protocol", said, "\n".join(map(Deviation.line, read(PROTOCOL)))]
     used = {run.method for run in (experiment.runs | experiment.pretrained).values()}
     for name in sorted(used & {*names()}):
         parts += section(experiment, name)
@@ -105,9 +107,3 @@ def section(experiment: config.Experiment, name: str) -> list[str]:
     parts += ["\n".join(map(Deviation.line, found))] if found else []
     parts += [f"Recipes:\n\n{differing.to_markdown(index=False, disable_numparse=True)}"] if len(differing) else []
     return [f"## {name}", *parts] if parts else []
-
-
-def _protocol(experiment: config.Experiment) -> str:
-    """What the experiment sets of the protocol, in a line."""
-    blocks = (experiment.prepare.model_dump(exclude_defaults=True), experiment.training.model_dump())
-    return f"This experiment sets: {', '.join(f'`{k}` {_text(v)}' for block in blocks for k, v in block.items())}."
