@@ -18,7 +18,7 @@ from benchmark import cli, config
 from benchmark.runs import external
 from benchmark.runs.fingerprint import images_up_to_date, is_scored
 from benchmark.runs.provenance import RECORD, data_hash, read_json
-from benchmark.scoring.estimates import SIGMA, error_rows, score_estimates
+from benchmark.scoring.estimates import SIGMA, error_rows, estimates, score_estimates
 from benchmark.scoring.metrics import COLUMNS, DECIMALS, luma, psnr, ssim
 from benchmark.scoring.statistics import read_rows, summarise
 from datasets import pose, sr_faces
@@ -38,22 +38,21 @@ def main(arguments: argparse.Namespace) -> None:
         raise BadInput(f"{run.images(0).parent}: no up-to-date images; run `{command}` first")
     cli.tell_missing(run.name, run.seeds, {*here, *kept})
     pairs = Pairs.load(experiment.data / "test")
-    tables, estimates = [], {}
-    for seed in here:
+    records = [read_json(run.weights(seed) / RECORD) for seed in here]
+    tables, errors = [], {}
+    for seed, record in zip(here, records, strict=True):
         table = score_folder(run.images(seed), pairs)
         table.insert(0, "seed", seed)
-        options = read_json(run.weights(seed) / RECORD).get("options", {})
-        estimated = run.estimates(seed), pairs, options.get("sigma", SIGMA)
-        estimates[f"seed{seed}"] = score_estimates(*estimated)
+        estimated = estimates(run.estimates(seed)), pairs, record.get("options", {}).get("sigma", SIGMA)
+        errors[f"seed{seed}"] = score_estimates(*estimated)
         tables.append(table.join(error_rows(*estimated)))
-    records = [read_json(run.weights(seed) / RECORD) for seed in here]
     if kept:
         facts, rows = read_json(run.facts), read_rows(run.metrics.with_suffix(".csv"))
         tables.append(rows[rows["seed"].isin(kept)])
-        estimates |= {f"seed{seed}": facts["estimates"].get(f"seed{seed}", {}) for seed in kept}
+        errors |= {f"seed{seed}": facts["estimates"].get(f"seed{seed}", {}) for seed in kept}
         records += [record for record in facts["training"] if record["seed"] in kept]
     rows = pd.concat(tables).sort_values("seed", kind="stable", ignore_index=True)
-    write(run, rows, {seed: errors for seed, errors in sorted(estimates.items()) if errors}, facts_of(run, records))
+    write(run, rows, {seed: known for seed, known in sorted(errors.items()) if known}, facts_of(run, records))
 
 
 def kept_scores(run: config.Run, seeds: list[int]) -> list[int]:
@@ -68,7 +67,7 @@ def kept_scores(run: config.Run, seeds: list[int]) -> list[int]:
     return kept
 
 
-def write(run: config.Run, rows: pd.DataFrame, estimates: dict[str, Any], facts: dict[str, Any]) -> None:
+def write(run: config.Run, rows: pd.DataFrame, errors: dict[str, Any], facts: dict[str, Any]) -> None:
     """Write metrics/RUN.csv (a row a face and seed), .json (the rows' means alone) and .facts.json (all the rest).
 
     The means stand alone so that `dvc metrics show` is a table of a few numbers a run.
@@ -79,7 +78,7 @@ def write(run: config.Run, rows: pd.DataFrame, estimates: dict[str, Any], facts:
     with cli.whole_file(run.metrics.with_suffix(".csv")) as part:
         rows.to_csv(part, index=False)
     cli.write_json(run.metrics, means)
-    cli.write_json(run.facts, rest | {"estimates": estimates} | facts)
+    cli.write_json(run.facts, rest | {"estimates": errors} | facts)
     print(f"{run.name}: PSNR {summary['psnr']:.2f} dB, SSIM {summary['ssim']:.3f} over {summary['faces']} faces")
 
 
