@@ -13,7 +13,7 @@ from benchmark.reference import label_of
 from benchmark.reporting import render, supplement, tables
 from benchmark.reporting.findings import Pair, estimate, gain
 from benchmark.reporting.results import OURS, Results
-from benchmark.reporting.scores import Load, Scores, loader
+from benchmark.reporting.scores import Load, Scores
 from benchmark.reporting.tables import MEASURES
 from benchmark.scoring.verdicts import CONFIRMED, REFUTED, UNDECIDED, directions
 
@@ -97,9 +97,9 @@ def conclusion_reversals(results: Results, psnr: Scores) -> list[str]:
     return words
 
 
-def write(results: Results, target: Path) -> None:
+def write(results: Results, target: Path, load: Load) -> None:
     """Write alignment.md."""
-    load, compared = loader(results), OURS in results.summaries
+    compared = OURS in results.summaries
     text = render(
         "alignment.md.j2",
         experiment=results.experiment,
