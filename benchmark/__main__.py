@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
+from functools import partial
 
 COMMANDS = {
     "corpus": "get the experiment's corpora, verified",
@@ -22,6 +24,12 @@ COMMANDS = {
     "publish": "for maintainers: accept scores, update README and costs, release weights",
 }
 
+MANUAL = """# Commands
+
+`python -m benchmark COMMAND [options]`. This page is generated: `python -m benchmark --manual > docs/cli.md`.
+Every command exits with 0 if all went well, 2 with one line for input that a user can mend, 130 at Ctrl-C."""
+WIDTH = 110
+
 
 def usage() -> str:
     """The list of commands."""
@@ -36,9 +44,7 @@ def main(arguments: list[str]) -> None:
         print(usage())
         return
     if arguments == ["--manual"]:
-        from benchmark.reporting import manual
-
-        print(manual.page(COMMANDS), end="")
+        print(manual(), end="")
         return
     if arguments[0] not in COMMANDS:
         print(f"error: no command '{arguments[0]}'\n{usage()}", file=sys.stderr)
@@ -47,6 +53,29 @@ def main(arguments: list[str]) -> None:
     parser = command.parser()
     parser.prog = f"python -m benchmark {arguments[0]}"
     cli.run(command.main, parser, arguments[1:])
+
+
+def manual() -> str:
+    """docs/cli.md: the --help of every command, from the parsers, a section a command."""
+    from benchmark import cli
+
+    sections = [section(name, cli.module_of(name).parser()) for name in COMMANDS]
+    return "\n\n".join([MANUAL, *sections]) + "\n"
+
+
+def section(name: str, parser: argparse.ArgumentParser) -> str:
+    """A command's help, with the defaults of its options; below, the same of each of its actions."""
+    parser.prog = name
+    parser.formatter_class = partial(argparse.ArgumentDefaultsHelpFormatter, width=WIDTH)  # type: ignore[assignment]
+    below = []
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            below = [section(f"{name} {inner}", part) for inner, part in action.choices.items()]
+        elif action.default in (None, False) or "default" in (action.help or ""):
+            action.default = argparse.SUPPRESS  # there is none, or the help says it
+    level = "#" * (2 + name.count(" "))
+    heading, _, rest = parser.format_help().partition("\n\n")  # Pythons differ in where they break the usage
+    return "\n\n".join([f"{level} {name}", f"```text\n{' '.join(heading.split())}\n\n{rest}```", *below])
 
 
 def checked(arguments: list[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import errno
+import json
 import os
 import shutil
 import sys
@@ -12,6 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from datasets.face import BadInput
 
@@ -124,3 +126,8 @@ def write_text(target: Path, text: str) -> None:
     """Write a text file as `whole_file` does."""
     with whole_file(target) as part:
         part.write_text(text)
+
+
+def write_json(target: Path, content: Any) -> None:
+    """Write a JSON file as `whole_file` does."""
+    write_text(target, json.dumps(content, indent=1) + "\n")

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pandas as pd
 
 from benchmark import cli, config
-from benchmark.evaluate import score_folder
+from benchmark.evaluate import score_faces
 from benchmark.reporting import claims_page, tables
-from benchmark.reporting.findings import ONE_SEED, Finding, Pair, estimate, seeds_of, shown
-from benchmark.reporting.measures import MEASURES, Measure
+from benchmark.reporting.findings import ONE_SEED, Pair, estimate, seeds_of, shown
 from benchmark.reporting.results import Results
 from benchmark.reporting.scores import Scores, loader
+from benchmark.reporting.tables import MEASURES, Measure
 from benchmark.runs import external
 from benchmark.scoring.metrics import COLUMNS
 from benchmark.scoring.statistics import mean_interval, read_rows
@@ -54,10 +53,8 @@ def score_images(folder: Path, pairs: Pairs) -> tuple[pd.DataFrame, list[str]]:
     Raises:
         BadInput: names files that are missing, not of the test set, of another size or unreadable.
     """
-    with TemporaryDirectory() as scratch:
-        copy = Path(scratch) / folder.name / "sr"
-        mistakes = external.import_images(folder, pairs, copy)
-        return score_folder(copy, pairs), mistakes
+    images, mistakes = external.read_images(folder, pairs)
+    return score_faces(images.__getitem__, pairs, folder.name), mistakes
 
 
 def of_folder(experiment: config.Experiment, folder: Path, second: str) -> pd.DataFrame:
@@ -78,10 +75,9 @@ def of_folder(experiment: config.Experiment, folder: Path, second: str) -> pd.Da
     people, rows = scores.groupby("name")["person"].first().to_numpy(), []
     for name in COLUMNS:
         measure, difference = MEASURES[name], (theirs[name] - ours[name]).to_numpy()
-        mean, low, high = (f"{value:+.{measure.digits}f}" for value in mean_interval(difference, people))
-        means = {str(folder): theirs[name].mean(), second: ours[name].mean()}
-        texts = {run: f"{value:.{measure.digits}f}" for run, value in means.items()}
-        rows.append({"": f"{measure.title} ↑", **texts, "difference [95 %]": f"{mean} [{low}, {high}]"})
+        means = {str(folder): measure.text(theirs[name].mean()), second: measure.text(ours[name].mean())}
+        interval = measure.change(*mean_interval(difference, people))
+        rows.append({"": f"{measure.title} ↑", **means, "difference [95 %]": interval})
     return pd.DataFrame(rows).replace("inf", "∞", regex=True)
 
 
@@ -110,17 +106,13 @@ def _row(pair: Pair, measure: Measure, scores: Scores) -> dict[str, str]:
     row = {"": f"{measure.title} {'↓' if measure.lower else '↑'}"}
     for run in (pair.better, pair.than):
         known = scores.values.get(run)
-        row[run] = "–" if known is None else f"{measure.factor * known.mean():.{measure.digits}f}".replace("inf", "∞")
-    return row | _difference(estimate(pair, scores), measure)
-
-
-def _difference(found: Finding | None, measure: Measure) -> dict[str, str]:
-    keys = ("difference [95 %]", "p", "faces; seeds")
+        row[run] = tables.DASH if known is None else measure.text(known.mean())
+    found = estimate(pair, scores)
     if found is None:
-        return dict.fromkeys(keys, "–")
+        return row | dict.fromkeys(("difference [95 %]", "p", "faces; seeds"), tables.DASH)
     p = f"– ({ONE_SEED}: over identities alone)" if found.p_none is None else claims_page.chance(found.p_none)
     counts = f"{found.faces}; {seeds_of(found.seeds, found.paired)}"
-    return dict(zip(keys, (shown(found, measure), p, counts), strict=True))
+    return row | {"difference [95 %]": shown(found, measure), "p": p, "faces; seeds": counts}
 
 
 def parser() -> argparse.ArgumentParser:

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from benchmark.params import ExperimentParams, RunItem
+from benchmark.params import ExperimentParams
 from datasets.face import BadInput
 from methods.options import first_problem
 
@@ -23,25 +23,8 @@ EXTERNAL = "images"  # in place of a method: SR images made elsewhere
 ESTIMATES = "inspect.safetensors"  # heatmaps and warps next to a run's SR images
 
 
-@dataclass(frozen=True)
-class Experiment:
+class Experiment(ExperimentParams):
     """A block of `experiments:` and the folders that belong to it."""
-
-    params: ExperimentParams
-
-    @property
-    def name(self) -> str:
-        return self.params.name
-
-    @property
-    def runs(self) -> dict[str, RunItem]:
-        """The runs that tables, figures and claims may show."""
-        return self.params.runs
-
-    @property
-    def pretrained(self) -> dict[str, RunItem]:
-        """The runs that others build on."""
-        return self.params.pretrained
 
     @property
     def raw(self) -> Path:
@@ -64,7 +47,7 @@ class Experiment:
         item = (self.runs | self.pretrained).get(name)
         if item is None:
             raise BadInput(f"{PARAMS}: no run '{name}'; it has {', '.join([*self.runs, *self.pretrained])}")
-        options = {**(self.params.methods.get(item.method) or {}), **(item.model_extra or {})}
+        options = {**(self.methods.get(item.method) or {}), **(item.model_extra or {})}
         trunk = item.trunk or options.pop("trunk", None)
         options.pop("trunk", None)
         trunk = None if trunk == NOTHING else trunk
@@ -76,7 +59,7 @@ class Experiment:
                     f"it is one of {known}"
                 )
         external = item.method == EXTERNAL  # whose trainings have been paid for elsewhere
-        seeds = item.seeds if external else min(item.seeds, self.params.training.seeds)
+        seeds = item.seeds if external else min(item.seeds, self.training.seeds)
         align = item.align or (NOTHING if external else None)
         return Run(self, name, item.method, align, trunk, options, list(range(seeds)))
 
@@ -97,6 +80,11 @@ class Run:
     def pretrained(self) -> bool:
         """Whether other runs build on this one, and no table shows it."""
         return self.name in self.experiment.pretrained
+
+    @property
+    def external(self) -> bool:
+        """Whether the run's SR images were made elsewhere."""
+        return self.method == EXTERNAL
 
     def weights(self, seed: int) -> Path:
         """Folder of a trained method and its record."""
@@ -160,9 +148,9 @@ def load(experiment: str | None = None, path: Path = PARAMS) -> Experiment:
     if name not in blocks:
         raise BadInput(f"{path}: no experiment '{name}'; it has {', '.join(blocks)}")
     try:
-        return Experiment(ExperimentParams.model_validate(blocks[name]))
+        return Experiment.model_validate(blocks[name])
     except ValidationError as error:
-        raise BadInput(f"{path}: experiments.{name}.{first_problem(ExperimentParams, error)}") from error
+        raise BadInput(f"{path}: experiments.{name}.{first_problem(Experiment, error)}") from error
 
 
 def _read(path: Path) -> dict[str, Any]:

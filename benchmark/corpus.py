@@ -11,7 +11,7 @@ from datasets import corpus
 def main(arguments: argparse.Namespace) -> None:
     experiment = config.load(arguments.experiment)
     with cli.whole_folder(experiment.raw) as raw:
-        for name, options in experiment.params.corpora.items():
+        for name, options in experiment.corpora.items():
             corpus(name).get(options or {}, raw / name)
 
 

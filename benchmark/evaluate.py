@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from joblib import cpu_count
 from tqdm import tqdm
@@ -17,7 +18,7 @@ from benchmark import cli, config
 from benchmark.runs import external
 from benchmark.runs.fingerprint import images_up_to_date, is_scored
 from benchmark.runs.provenance import RECORD, data_hash, read_json
-from benchmark.scoring.estimates import SIGMA, error_rows, score_estimates
+from benchmark.scoring.estimates import SIGMA, error_rows, estimates, score_estimates
 from benchmark.scoring.metrics import COLUMNS, DECIMALS, luma, psnr, ssim
 from benchmark.scoring.statistics import read_rows, summarise
 from datasets import pose, sr_faces
@@ -37,22 +38,21 @@ def main(arguments: argparse.Namespace) -> None:
         raise BadInput(f"{run.images(0).parent}: no up-to-date images; run `{command}` first")
     cli.tell_missing(run.name, run.seeds, {*here, *kept})
     pairs = Pairs.load(experiment.data / "test")
-    tables, estimates = [], {}
-    for seed in here:
+    records = [read_json(run.weights(seed) / RECORD) for seed in here]
+    tables, errors = [], {}
+    for seed, record in zip(here, records, strict=True):
         table = score_folder(run.images(seed), pairs)
         table.insert(0, "seed", seed)
-        options = read_json(run.weights(seed) / RECORD).get("options", {})
-        estimated = run.estimates(seed), pairs, options.get("sigma", SIGMA)
-        estimates[f"seed{seed}"] = score_estimates(*estimated)
+        estimated = estimates(run.estimates(seed)), pairs, record.get("options", {}).get("sigma", SIGMA)
+        errors[f"seed{seed}"] = score_estimates(*estimated)
         tables.append(table.join(error_rows(*estimated)))
-    records = [read_json(run.weights(seed) / RECORD) for seed in here]
     if kept:
         facts, rows = read_json(run.facts), read_rows(run.metrics.with_suffix(".csv"))
         tables.append(rows[rows["seed"].isin(kept)])
-        estimates |= {f"seed{seed}": facts["estimates"].get(f"seed{seed}", {}) for seed in kept}
+        errors |= {f"seed{seed}": facts["estimates"].get(f"seed{seed}", {}) for seed in kept}
         records += [record for record in facts["training"] if record["seed"] in kept]
     rows = pd.concat(tables).sort_values("seed", kind="stable", ignore_index=True)
-    write(run, rows, {seed: errors for seed, errors in sorted(estimates.items()) if errors}, facts_of(run, records))
+    write(run, rows, {seed: known for seed, known in sorted(errors.items()) if known}, facts_of(run, records))
 
 
 def kept_scores(run: config.Run, seeds: list[int]) -> list[int]:
@@ -67,7 +67,7 @@ def kept_scores(run: config.Run, seeds: list[int]) -> list[int]:
     return kept
 
 
-def write(run: config.Run, rows: pd.DataFrame, estimates: dict[str, Any], facts: dict[str, Any]) -> None:
+def write(run: config.Run, rows: pd.DataFrame, errors: dict[str, Any], facts: dict[str, Any]) -> None:
     """Write metrics/RUN.csv (a row a face and seed), .json (the rows' means alone) and .facts.json (all the rest).
 
     The means stand alone so that `dvc metrics show` is a table of a few numbers a run.
@@ -77,29 +77,40 @@ def write(run: config.Run, rows: pd.DataFrame, estimates: dict[str, Any], facts:
     rest = {key: value for key, value in summary.items() if key not in means}
     with cli.whole_file(run.metrics.with_suffix(".csv")) as part:
         rows.to_csv(part, index=False)
-    for path, content in ((run.metrics, means), (run.facts, rest | {"estimates": estimates} | facts)):
-        cli.write_text(path, json.dumps(content, indent=1) + "\n")
+    cli.write_json(run.metrics, means)
+    cli.write_json(run.facts, rest | {"estimates": errors} | facts)
     print(f"{run.name}: PSNR {summary['psnr']:.2f} dB, SSIM {summary['ssim']:.3f} over {summary['faces']} faces")
 
 
 def score_folder(folder: Path, pairs: Pairs) -> pd.DataFrame:
-    """PSNR and SSIM of folder/NAME.png for every test face, RGB and Y, rounded, with what `about` says of it.
+    """Score folder/NAME.png for every test face, as `score_faces` does.
 
     Raises:
         BadInput: names what is missing, mis-sized or unreadable: an incomplete set is never scored.
     """
     names = list(pairs.faces["name"])
     sr_faces.require_names(folder, names, beside=[config.ESTIMATES])
+    return score_faces(lambda row: sr_faces.read(folder / f"{names[row]}.png"), pairs, folder.parent.name)
+
+
+def score_faces(image_of: Callable[[int], np.ndarray], pairs: Pairs, title: str) -> pd.DataFrame:
+    """PSNR and SSIM of every test face, RGB and Y, rounded, with what `about` says of it.
+
+    Args:
+        image_of: gives the SR face (128, 128, 3) uint8 of a row of `pairs`; called from several threads.
+        pairs: the test faces.
+        title: what the progress bar says.
+    """
 
     def score(row: int) -> list[float]:
-        image, reference = sr_faces.read(folder / f"{names[row]}.png"), pairs.hr[row]
+        image, reference = image_of(row), pairs.hr[row]
         y, y_reference = luma(image), luma(reference)
         return [psnr(image, reference), ssim(image, reference), psnr(y, y_reference), ssim(y, y_reference)]
 
     with ThreadPoolExecutor(cpu_count()) as pool:
-        scores = list(tqdm(pool.map(score, range(len(names))), total=len(names), desc=folder.parent.name, unit="face"))
+        scores = list(tqdm(pool.map(score, range(len(pairs))), total=len(pairs), desc=title, unit="face"))
     table = pd.DataFrame(scores, columns=list(COLUMNS)).round(DECIMALS)
-    table.insert(0, "name", names)
+    table.insert(0, "name", pairs.faces["name"].tolist())
     return table.assign(**about(pairs))
 
 
@@ -123,7 +134,7 @@ def facts_of(run: config.Run, records: list[dict[str, Any]]) -> dict[str, Any]:
         "method": run.method,
         "scored_seeds": [record["seed"] for record in records],
         "data": data_hash(run.experiment.data),
-        "precision": run.experiment.params.predict.precision,
+        "precision": run.experiment.predict.precision,
         "training": records,
         **({"warnings": warnings} if warnings else {}),
     }

@@ -120,7 +120,7 @@ def protocol(experiment: config.Experiment, faces: int, train: bool) -> str:
     return PROTOCOL.format(
         experiment=experiment.name,
         hash=data_hash(experiment.data),
-        corpus=experiment.params.corpus,
+        corpus=experiment.corpus,
         faces=faces,
         ways=" or ".join(f"`{how}`" for how in ways(experiment)),
         folders="\n".join(

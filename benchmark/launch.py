@@ -13,21 +13,23 @@ import time
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
+from typing import Any
 
 import submitit
+import torch
 from filelock import FileLock
+from joblib import cpu_count
 from submitit.core.utils import FailedJobError
 
 from benchmark import cli, config
-from benchmark.runs import external
 from benchmark.runs.fingerprint import images_up_to_date, is_scored, is_trained
 from benchmark.runs.make import foundations, make_method, options_of
-from benchmark.training.executor import executor_of, slots_of
 from datasets.face import BadInput, require_folder
 
 FOLDER = Path("work/launch")
 POLL_SECONDS = 0.5
 START_UP = 5.0  # seconds until a training is at work
+YEAR = 60 * 24 * 365  # minutes
 DONE, FAILED, LATE = "done", "failed", "out of time"
 
 
@@ -91,7 +93,7 @@ def tasks_of(experiment: config.Experiment, args: argparse.Namespace) -> list[Ta
     for name in set(names) - {run.name for run in runs}:
         experiment.run(name)  # raises, and lists what there is
     for run in runs:  # wrong options are told before time is spent
-        options_of(run) if external.is_external(run) else make_method(run)
+        options_of(run) if run.external else make_method(run)
     chosen = [(run, seed) for run in runs for seed in run.seeds if args.seed in (None, seed)]
     if not chosen:
         raise BadInput(f"--seed {args.seed}: no such run has it; see `seeds` and training.seeds in {config.PARAMS}")
@@ -159,12 +161,43 @@ def state_of(task: Task, job: submitit.Job[int]) -> str:
     return FAILED if status else DONE
 
 
+def executor_of(args: argparse.Namespace, threads: int | None) -> submitit.AutoExecutor:
+    """submitit's executor for this machine or SLURM."""
+    try:
+        executor = submitit.AutoExecutor(FOLDER, cluster=args.cluster, slurm_max_num_timeout=10_000)
+    except RuntimeError as error:
+        raise BadInput(
+            f"--cluster {args.cluster}: {error}; call it on a login node, or take --cluster local"
+        ) from error
+    shape: dict[str, Any] = {"timeout_min": YEAR, "tasks_per_node": 1, "cpus_per_task": threads or 4}
+    if args.cluster == "slurm":
+        shape |= {"timeout_min": args.minutes, "gpus_per_node": args.gpus}
+        shape |= {"slurm_partition": args.partition, "slurm_additional_parameters": {"requeue": True}}
+    executor.update_parameters(**{key: value for key, value in shape.items() if value is not None})
+    return executor
+
+
+def slots_of(args: argparse.Namespace, threads: int | None) -> list[dict[str, str]]:
+    """The environment of each of several jobs at a time: its CUDA device, or its number of threads."""
+    if args.jobs is not None and args.jobs < 1:
+        raise BadInput(f"--jobs {args.jobs}: give 1 or more")
+    base = {"OMP_WAIT_POLICY": "PASSIVE"} | ({"OMP_NUM_THREADS": str(threads)} if threads else {})
+    if args.cluster == "slurm":
+        return [base] * (args.jobs or 64)
+    devices = 0 if args.device == "cpu" else torch.cuda.device_count()
+    if not devices:
+        return [base] * (args.jobs or (max(1, cpu_count() // threads) if threads else 1))
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = visible.split(",") if visible else [str(i) for i in range(devices)]
+    return [base | {"CUDA_VISIBLE_DEVICES": names[i % devices]} for i in range(args.jobs or devices)]
+
+
 def main(args: argparse.Namespace) -> None:
     experiment = config.load(args.experiment)
     require_folder(experiment.data / "train", f"run `python -m benchmark prepare --experiment {experiment.name}` first")
-    tasks, threads = tasks_of(experiment, args), experiment.params.training.threads
+    tasks, threads = tasks_of(experiment, args), experiment.training.threads
     os.environ.setdefault("TQDM_MININTERVAL", "30")  # seconds, of the jobs: they write into files
-    run_all(tasks, executor_of(args, FOLDER, threads), slots_of(args, threads))
+    run_all(tasks, executor_of(args, threads), slots_of(args, threads))
     failed = [task.name for task in tasks if task.state == FAILED]
     if failed:
         sys.exit(f"failed: {', '.join(failed)}")

@@ -7,13 +7,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmark import cli, config
+from benchmark import cli, config, submit
 from benchmark.reporting import paper_tables, tables
-from benchmark.reporting.measures import MEASURES
 from benchmark.reporting.results import Results
-from benchmark.runs import row as rows
+from benchmark.reporting.tables import MEASURES
 from benchmark.runs.make import alignment_of
-from benchmark.submit import scored
 from datasets.face import BadInput
 from datasets.pairs import Pairs
 
@@ -45,12 +43,12 @@ def table(experiment: config.Experiment, folder: Path) -> pd.DataFrame:
 
 def submitted(path: Path, experiment: config.Experiment, pairs: Pairs) -> dict[str, object]:
     """A row's line. Where its images lie beside it (ROW/ for ROW.json) they are scored again."""
-    row = rows.read(path, experiment, pairs)
+    row = submit.read(path, experiment, pairs)
     images = path.with_suffix("")
     if images.is_dir():
-        rows.require_images(row, path, scored(images, pairs))
+        submit.require_images(row, path, submit.scored(images, pairs))
     words = f"{row.citation} ({'images scored again' if images.is_dir() else 'scores as submitted'})"
-    return line(row.method, row.align, rows.means(row, pairs), words)
+    return line(row.method, row.align, submit.means(row, pairs), words)
 
 
 def own(results: Results) -> list[dict[str, object]]:

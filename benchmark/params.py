@@ -77,4 +77,4 @@ class ExperimentParams(_Block):
     predict: Predict
     methods: dict[str, dict[str, Any] | None] = Field(description="options of each method, which a run may override")
     pretrained: dict[str, RunItem] = Field(description="STN_0 and trunks: runs that other runs build on")
-    runs: dict[str, RunItem]
+    runs: dict[str, RunItem] = Field(description="runs that tables, figures and claims may show")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -54,13 +53,13 @@ def main(arguments: argparse.Namespace) -> None:
 def predict_seeds(run: config.Run, seeds: list[int], pairs: Pairs, device_name: str) -> None:
     """Write the SR images of these seeds, and how long one takes."""
     experiment = run.experiment
-    if external.is_external(run):
+    if run.external:
         for seed in seeds:
             with cli.whole_folder(run.images(seed)) as folder:
                 external.import_seed(run, seed, pairs, folder)
                 mark_images(folder, run, seed)
         return
-    dtype = getattr(torch, experiment.params.predict.precision)
+    dtype = getattr(torch, experiment.predict.precision)
     device = choose_device(device_name)
     lr = aligned_faces(pairs, alignment(experiment, alignment_of(run), device, torch.float64), device).to(dtype)
     for seed in seeds:
@@ -68,10 +67,9 @@ def predict_seeds(run: config.Run, seeds: list[int], pairs: Pairs, device_name: 
         with cli.whole_folder(run.images(seed)) as folder:
             predict(method, lr, pairs, folder, run.name)
             mark_images(folder, run, seed)
-    choose_device(device_name, experiment.params.training.threads)  # timed with as many threads as it was trained with
+    choose_device(device_name, experiment.training.threads)  # timed with as many threads as it was trained with
     seconds = measure_latency(method.to(device), lr[: TIMED_BATCHES * BATCH].float(), pairs)
-    record = {"seconds_a_face": seconds, **machine(device)}
-    cli.write_text(run.predict_provenance, json.dumps(record, indent=1) + "\n")
+    cli.write_json(run.predict_provenance, {"seconds_a_face": seconds, **machine(device)})
 
 
 def predict(method: Method, lr: Tensor, pairs: Pairs, folder: Path, label: str) -> None:

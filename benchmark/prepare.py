@@ -35,11 +35,11 @@ Job = tuple[str, Entry]  # corpus, face
 
 def main(arguments: argparse.Namespace) -> None:
     experiment = config.load(arguments.experiment)
-    options = experiment.params.prepare
+    options = experiment.prepare
     if arguments.workers < 1:
         raise BadInput(f"--workers {arguments.workers}: give 1 or more")
     require_annotator(options.annotator)  # else every face would be skipped for it
-    raw, given = experiment.raw, experiment.params.corpora
+    raw, given = experiment.raw, experiment.corpora
     corpora = {name: corpus(name).verify(raw / name, asked or {}) for name, asked in given.items()}
     faces, left_out = listed(corpora, raw), unused(corpora)
     with cli.whole_folder(experiment.data) as folder:

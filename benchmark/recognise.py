@@ -7,7 +7,6 @@ structure are kept.
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,11 +20,13 @@ from benchmark import cli, config
 from benchmark.runs.fingerprint import images_up_to_date
 from benchmark.runs.provenance import data_hash, read_json
 from benchmark.scoring import recognition
+from benchmark.scoring.metrics import vgg_distances
 from benchmark.scoring.recognition import TRUTH
 from benchmark.scoring.statistics import read_rows
 from datasets import pose, sr_faces
 from datasets.face import BadInput
 from datasets.pairs import Pairs
+from methods.vgg import VGGFeatures
 
 FACES = "faces.csv"
 DECIMALS = {"distance": 3, "nme": 4, "vgg": 4}
@@ -37,14 +38,14 @@ VERSION = 1  # raise it when the answers about the same pixels must change
 def main(arguments: argparse.Namespace) -> None:
     experiment = config.load(arguments.experiment)
     pairs = Pairs.load(experiment.data / "test")
-    rows = recognition.sample(pairs.faces, **experiment.params.recognise.model_dump())
+    rows = recognition.sample(pairs.faces, **experiment.recognise.model_dump())
     if not len(rows):
         raise BadInput(f"{experiment.data}/test: no face has 68 landmarks; there is nothing to recognise")
     gallery = pairs[np.flatnonzero(pairs.faces["points"] == 68)]
     known = map_faces(recognition.describe, gallery.hr, gallery.landmarks, TRUTH)
     truth, people = pairs[rows], gallery.faces["person"].to_numpy()
     own = known[np.isin(gallery.faces["name"], truth.faces["name"])]
-    distance_to = distances(experiment.params.training.vgg)
+    distance_to = distances(experiment.training.vgg)
     tables = []
     for run, seed, images in image_sets(experiment, truth):
         print(f"{run} seed {seed}")
@@ -115,9 +116,6 @@ def distances(vgg: str | None) -> Callable[[np.ndarray, np.ndarray], np.ndarray]
     """Perceptual distances by VGG-19 with the weights at `vgg`; of none, with no weights at hand."""
     if vgg is None:
         return lambda images, _: np.full(len(images), np.nan)
-    from benchmark.scoring.perceptual import vgg_distances  # needs torch, which is slow to import
-    from methods.vgg import VGGFeatures
-
     network = VGGFeatures(Path(vgg), padded=True)
     return lambda images, references: vgg_distances(images, np.asarray(references), network)
 
@@ -129,7 +127,7 @@ def write(experiment: config.Experiment, table: pd.DataFrame, gallery: np.ndarra
     with cli.whole_folder(experiment.results / "recognition") as folder:
         columns = ["run", "seed", "name", "yaw_bin", "distance", "rank1", "nme", "vgg"]
         table.to_csv(folder / FACES, columns=columns, index=False)
-        (folder / "gallery.json").write_text(json.dumps(facts, indent=1) + "\n")
+        cli.write_json(folder / "gallery.json", facts)
 
 
 def parser() -> argparse.ArgumentParser:

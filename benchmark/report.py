@@ -79,8 +79,8 @@ def write_text(results: Results, target: Path) -> list[dict[str, Any]]:
     judged = claims.judge(results, load)
     claims.write(judged, results, target, load)
     claims_page.write(judged, results, target, load)
-    heatmaps.write(results, target)
-    alignment.write(results, target)
+    heatmaps.write(results, target, load)
+    alignment.write(results, target, load)
     return judged
 
 

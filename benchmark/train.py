@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import time
 from contextlib import AbstractContextManager
@@ -37,11 +36,11 @@ def main(args: argparse.Namespace) -> None:
     run = experiment.run(args.run)
     if args.seed is not None and args.seed < 0:
         raise BadInput(f"--seed {args.seed}: give 0 or more")
-    if external.is_external(run):
+    if run.external:
         external.store_records(run)
         return
     deadline = None if args.seconds is None else time.monotonic() + args.seconds
-    training = experiment.params.training
+    training = experiment.training
     device = choose_device(args.device, training.threads)
     settings = Settings(step=args.step, precision=training.precision, deadline=deadline)
     seeds = run.seeds if args.seed is None else [args.seed]
@@ -107,7 +106,7 @@ def vgg_weights(experiment: config.Experiment) -> Path | None:
     Raises:
         BadInput: if params.yaml names a file that is not there.
     """
-    value = experiment.params.training.vgg
+    value = experiment.training.vgg
     if value is None or value == "torchvision":
         return None if value is None else Path(value)
     if not Path(value).is_file():
@@ -136,8 +135,8 @@ def store(run: config.Run, seed: int, method: Method, context: Context, record: 
     }
     with cli.whole_folder(run.weights(seed)) as part:
         method.save(part)
-        (part / RECORD).write_text(json.dumps({**record, **content}, indent=1) + "\n")
-    cli.write_text(run.provenance(seed), json.dumps(provenance_of(context), indent=1) + "\n")
+        cli.write_json(part / RECORD, {**record, **content})
+    cli.write_json(run.provenance(seed), provenance_of(context))
     shutil.rmtree(run.images(seed), ignore_errors=True)
     (context.workdir / checkpoint.FILE).unlink(missing_ok=True)
 

@@ -20,7 +20,6 @@ from tqdm import tqdm
 
 from benchmark import cli, config
 from benchmark.reference import label_of, paper
-from benchmark.runs import external
 from benchmark.runs.alignment import alignment
 from benchmark.runs.hardware import choose_device
 from benchmark.runs.make import alignment_of, make_method, trunk_of
@@ -90,7 +89,7 @@ def weights_of(run: config.Run) -> Path:
 
 def method_of(run: config.Run) -> Method:
     """The run's method with the options that its weights were made with, whatever params.yaml says by now."""
-    if external.is_external(run):
+    if run.external:
         raise BadInput(f"{run.name}: has SR images of the test faces only; for other faces take another run")
     made = read_json(weights_of(run) / RECORD)
     return create(run.method, made["options"]) if made else make_method(run)

@@ -36,7 +36,7 @@ def replay(run: config.Run, seed: int, pairs: Pairs, updates: int = loop.FIRST) 
     stored = loop.first_log(run.log(seed))
     if not stored.is_file():
         raise BadInput(f"{stored}: missing; train {run.name} again")
-    device = choose_device("cpu", run.experiment.params.training.threads)
+    device = choose_device("cpu", run.experiment.training.threads)
     precision = json.loads(run.provenance(seed).read_text())["precision"]
     with tempfile.TemporaryDirectory() as folder:
         context = train.make_context(run, seed, device, Path(folder), Path(folder) / "log.csv")

@@ -15,8 +15,8 @@ import torch
 import yaml
 
 from benchmark import cli, config
-from benchmark.__main__ import COMMANDS
-from benchmark.reporting import accepted, manual
+from benchmark.__main__ import COMMANDS, manual
+from benchmark.reporting import accepted
 from datasets.pairs import Pairs
 from methods.interface import Method
 
@@ -100,7 +100,7 @@ def test_no_page_names_what_is_not_there(pattern: str, page: Path) -> None:
 
 def test_list_of_commands_is_current() -> None:
     # Else run `python -m benchmark --manual > docs/cli.md`.
-    assert (ROOT / "docs/cli.md").read_text() == manual.page(COMMANDS)
+    assert (ROOT / "docs/cli.md").read_text() == manual()
 
 
 def test_readme_says_which_experiments_have_results() -> None:

@@ -52,5 +52,5 @@ def accept(results: Results) -> str:
     if not runs:
         name = results.experiment.results
         raise BadInput(f"{name}/metrics: no run has been evaluated; run `dvc repro` or `launch` first")
-    cli.write_text(ACCEPTED / f"{results.experiment.name}.json", json.dumps({"runs": runs}, indent=1) + "\n")
+    cli.write_json(ACCEPTED / f"{results.experiment.name}.json", {"runs": runs})
     return before

@@ -12,9 +12,9 @@ from benchmark import cli
 from benchmark.reference import label_of
 from benchmark.reporting import render, supplement, tables
 from benchmark.reporting.findings import Pair, estimate, gain
-from benchmark.reporting.measures import MEASURES
 from benchmark.reporting.results import OURS, Results
-from benchmark.reporting.scores import Load, Scores, loader
+from benchmark.reporting.scores import Load, Scores
+from benchmark.reporting.tables import MEASURES
 from benchmark.scoring.verdicts import CONFIRMED, REFUTED, UNDECIDED, directions
 
 WAYS = {"none": "not aligned", "stn0": "STN_0", "stn0_supervised": "STN_0, supervised", "oracle": "true warps"}
@@ -40,7 +40,7 @@ def groups(results: Results) -> dict[str, dict[str, str]]:
 def scores(results: Results) -> pd.DataFrame:
     """PSNR and SSIM on Y as text: a row a group, a column a way."""
     texts = {
-        run: " / ".join(f"{known[name]:.{measure.digits}f}" for name, measure in SHOWN.items())
+        run: " / ".join(measure.text(known[name]) for name, measure in SHOWN.items())
         for run, known in results.summaries.items()
     }
     rows = {
@@ -97,9 +97,9 @@ def conclusion_reversals(results: Results, psnr: Scores) -> list[str]:
     return words
 
 
-def write(results: Results, target: Path) -> None:
+def write(results: Results, target: Path, load: Load) -> None:
     """Write alignment.md."""
-    load, compared = loader(results), OURS in results.summaries
+    compared = OURS in results.summaries
     text = render(
         "alignment.md.j2",
         experiment=results.experiment,

@@ -14,9 +14,9 @@ import yaml
 from benchmark import cli
 from benchmark.reference import label_of, paper
 from benchmark.reporting.findings import ONE_SEED, Finding, Pair, estimate
-from benchmark.reporting.measures import MEASURES
 from benchmark.reporting.results import Results
 from benchmark.reporting.scores import Load, Scores
+from benchmark.reporting.tables import MEASURES
 from benchmark.runs.provenance import read_json
 from benchmark.scoring import verdicts
 from benchmark.scoring.metrics import COLUMNS
@@ -172,7 +172,7 @@ def _variants(measure: str, load: Load) -> list[tuple[dict[str, str], Scores]]:
 
 def judge(results: Results, load: Load, path: Path = CLAIMS) -> list[dict[str, Any]]:
     """Every claim with both answers, in the order of the file; unmeasured ones have no tests."""
-    usual = results.experiment.params.training.recipe
+    usual = results.experiment.training.recipe
     judged = [judge_claim(claim, load, usual) for claim in read(path)]
     for claim in judged:
         claim["confounds"] = claim["confounds"] + _precisions(results, claim)

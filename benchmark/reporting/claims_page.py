@@ -10,9 +10,9 @@ from benchmark import cli
 from benchmark.reference import label_of
 from benchmark.reporting import claims, render
 from benchmark.reporting.findings import seeds_of
-from benchmark.reporting.measures import MEASURES
 from benchmark.reporting.results import Results
 from benchmark.reporting.scores import Load
+from benchmark.reporting.tables import MEASURES
 
 HEAD = ("Paper", "Difference [95 %]", "p", "One training a side [95 %]", "Faces; seeds; d.f.", "Direction", "Size")
 

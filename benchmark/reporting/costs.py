@@ -80,7 +80,7 @@ def markdown(results: Results) -> str:
 def estimate(target: config.Experiment, source: Results, faces: int = 30_000) -> str:
     """Hours that the trainings of `target` would take on `faces` faces (the paper's), at the speeds of `source`."""
     speeds = numbers(source).dropna(subset="images/s").drop_duplicates("run").set_index("run")
-    split = target.params.prepare
+    split = target.prepare
     trained_on = round(faces * (1 - split.test_fraction) * (1 - split.validation_fraction))
     rows = []
     for run in (target.run(name) for name in target.runs if name in speeds.index):
@@ -107,7 +107,7 @@ def write(experiments: Sequence[Results], target: Path, estimates: Sequence[str]
         with cli.whole_file(folder / KEPT) as part:
             numbers(results).to_csv(part, index=False)
         figures.save(quality_and_time(results), results, folder / PLOT)
-        parts += [f"## `{name}`: {results.experiment.params.corpus}", markdown(results)]
+        parts += [f"## `{name}`: {results.experiment.corpus}", markdown(results)]
         parts += [f"![PSNR against time, {name}]({name}/{PLOT})"]
     cli.write_text(target, "\n\n".join([*parts, *estimates]).rstrip() + "\n")
 

@@ -63,8 +63,8 @@ def read(path: Path) -> list[Deviation]:
 
 def settings(experiment: config.Experiment, name: str) -> list[str]:
     """What the experiment sets of a method for all its runs, as `option value (default)`, where it differs."""
-    given, options = experiment.params.methods.get(name) or {}, method_class(name).Options.model_fields
-    recipe = RECIPES.get(name, {}).get(experiment.params.training.recipe)
+    given, options = experiment.methods.get(name) or {}, method_class(name).Options.model_fields
+    recipe = RECIPES.get(name, {}).get(experiment.training.recipe)
     usual = {key: options[key].default for key in given if key in options}
     usual = {key: getattr(recipe, key, None) if value is None else value for key, value in usual.items()}
     return [f"`{key}` {_text(given[key])} ({_text(value)})" for key, value in usual.items() if value != given[key]]
@@ -87,11 +87,13 @@ def _text(value: Any) -> str:
 
 def page(experiment: config.Experiment, outdated: Mapping[str, list[str]]) -> str:
     """The text of deviations.md. outdated: by run, in which settings its scores are out of date."""
-    parts = ["# Deviations from the papers", f"Experiment {experiment.name}: {experiment.params.corpus}."]
+    parts = ["# Deviations from the papers", f"Experiment {experiment.name}: {experiment.corpus}."]
     if outdated:
         listed = [f"- {run}: {'; '.join(lines)}" for run, lines in outdated.items()]
         parts += ["**Scores that were computed with other settings than today's:**", "\n".join(listed)]
-    parts += ["## Protocol", _protocol(experiment), "\n".join(map(Deviation.line, read(PROTOCOL)))]
+    protocol = experiment.prepare.model_dump(exclude_defaults=True) | experiment.training.model_dump()
+    said = f"This experiment sets: {', '.join(f'`{key}` {_text(value)}' for key, value in protocol.items())}."
+    parts += ["## Protocol", said, "\n".join(map(Deviation.line, read(PROTOCOL)))]
     used = {run.method for run in (experiment.runs | experiment.pretrained).values()}
     for name in sorted(used & {*names()}):
         parts += section(experiment, name)
@@ -105,10 +107,3 @@ def section(experiment: config.Experiment, name: str) -> list[str]:
     parts += ["\n".join(map(Deviation.line, found))] if found else []
     parts += [f"Recipes:\n\n{differing.to_markdown(index=False, disable_numparse=True)}"] if len(differing) else []
     return [f"## {name}", *parts] if parts else []
-
-
-def _protocol(experiment: config.Experiment) -> str:
-    """What the experiment sets of the protocol, in a line."""
-    params = experiment.params
-    blocks = (params.prepare.model_dump(exclude_defaults=True), params.training.model_dump())
-    return f"This experiment sets: {', '.join(f'`{k}` {_text(v)}' for block in blocks for k, v in block.items())}."

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from benchmark.reporting.measures import Measure
 from benchmark.reporting.scores import Scores
+from benchmark.reporting.tables import Measure
 from benchmark.scoring.paired import FIXED, Effect, difference
 
 ROUNDING = 0.01  # of the difference of two numbers with two decimals, as the paper prints them

@@ -10,9 +10,9 @@ from benchmark import cli
 from benchmark.reference import label_of
 from benchmark.reporting import render, tables
 from benchmark.reporting.findings import Finding, Pair, estimate, gain, seeds_of
-from benchmark.reporting.measures import MEASURES
 from benchmark.reporting.results import Results
-from benchmark.reporting.scores import Load, Scores, loader
+from benchmark.reporting.scores import Load, Scores
+from benchmark.reporting.tables import MEASURES
 from benchmark.runs.make import options_of
 from methods.mtun.options import Options
 
@@ -150,9 +150,8 @@ def _mean(seeds: pd.Series, digits: int) -> str:
     return f"{mean} ({low} to {high})" if seeds.max() > 2 * seeds.min() else mean
 
 
-def write(results: Results, target: Path) -> None:
+def write(results: Results, target: Path, load: Load) -> None:
     """Write heatmaps.md."""
-    load = loader(results)
     table, words = bounds(results, load)
     shown = {"gains": gains(results, load), "bounds": table, "errors": errors(results)}
     texts = {name: tables.markdown(table) for name, table in shown.items()}

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from benchmark import cli
 from benchmark.runs.provenance import file_hash
 from datasets import pose
 from datasets.crop import Crop, Skipped
@@ -51,7 +52,7 @@ def write_manifest(
         "skipped": [{"name": face.entry.name, "reason": face.reason} for face in skipped],
         "files": files,
     }
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
+    cli.write_json(folder / "manifest.json", manifest)
 
 
 def reasons(unused: dict[str, str]) -> dict[str, Any]:

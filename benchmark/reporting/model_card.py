@@ -10,8 +10,8 @@ import pandas as pd
 
 from benchmark import cli, config, reference
 from benchmark.reporting import render, supplement, tables
-from benchmark.reporting.measures import MEASURES
 from benchmark.reporting.results import Results
+from benchmark.reporting.tables import MEASURES
 from benchmark.runs.provenance import read_json
 from benchmark.scoring.recognition import SAME
 from datasets.face import BadInput
@@ -45,7 +45,7 @@ def write(run: config.Run, seed: int, manifest: dict[str, Any], provenance: dict
         of_paper=run.name in reference.paper().index,
         run=run,
         record=record,
-        corpus=results.experiment.params.corpus,
+        corpus=results.experiment.corpus,
         faces=f"{manifest['faces']['train'] - manifest['validation']:,}",
         trained=provenance,
         terms=terms(results),
@@ -67,10 +67,11 @@ def _scores(results: Results, seeds: dict[str, int], groups: Callable[[pd.DataFr
     for run, seed in seeds.items():
         table = results.rows[run][results.rows[run]["seed"] == seed]
         for key in ("psnr", "ssim_y"):
-            title, digits = f"{MEASURES[key].title}, {reference.label_of(run)}", MEASURES[key].digits
             means = {group: table.loc[rows, key].mean() for group, rows in groups(table).items()}
             means["all"] = table[key].mean()
-            columns[title] = {group: tables.number(mean, digits) for group, mean in means.items()}
+            columns[f"{MEASURES[key].title}, {reference.label_of(run)}"] = {
+                group: MEASURES[key].text(mean) for group, mean in means.items()
+            }
     return tables.markdown(pd.DataFrame(columns).rename_axis("Faces").reset_index())
 
 
@@ -82,8 +83,8 @@ def _estimates(run: str, errors: dict[str, Any]) -> str:
 def terms(results: Results) -> str:
     """The experiment's `terms`, which only synthetic faces may lack."""
     experiment = results.experiment
-    if experiment.params.terms:
-        return experiment.params.terms
+    if experiment.terms:
+        return experiment.terms
     if results.synthetic:
         return NO_TERMS
     raise BadInput(f"{config.PARAMS}: experiments.{experiment.name} has no `terms`; say under which its faces came")

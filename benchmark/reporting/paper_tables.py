@@ -20,8 +20,9 @@ TITLES = {
     4: "Later methods beside those of the paper (Table 4, not in the paper)",
 }
 LATER = 4
-UNMEASURED: dict[str, Any] = dict.fromkeys(["seeds", *MEASURES], np.nan)
-UNMEASURED |= {f"{measure}_interval": (np.nan, np.nan) for measure in MEASURES}
+PAPER = ("psnr", "ssim")  # the measures of its tables
+UNMEASURED: dict[str, Any] = dict.fromkeys(["seeds", *PAPER], np.nan)
+UNMEASURED |= {f"{measure}_interval": (np.nan, np.nan) for measure in PAPER}
 EXPLAINED = (
     "Epochs count all phases, including shared pre-training. Intervals cover test identities; the comparisons in "
     "claims.md, heatmaps.md and alignment.md add the variance between seeds."
@@ -69,7 +70,7 @@ def compare(table: int, results: Results) -> pd.DataFrame:
     numbers = pd.DataFrame({"label": rows["label"], "ranked": rows.index.isin(listed) & ~rows.index.isin(oracle)})
     numbers["seeds"] = [summary["seeds"] for summary in found]
     numbers["epochs"] = rows.index.map(results.epochs)
-    for measure in MEASURES:
+    for measure in PAPER:
         numbers[f"{measure}_paper"] = rows[measure]
         numbers[f"{measure}_ours"] = [summary[measure] for summary in found]
         numbers[[f"{measure}_low", f"{measure}_high"]] = [summary[f"{measure}_interval"] for summary in found]
@@ -87,7 +88,8 @@ def shown(numbers: pd.DataFrame) -> pd.DataFrame:
     text = pd.DataFrame({"Method": numbers["label"]})
     for column in ("seeds", "epochs"):
         text[column.capitalize()] = [tables.number(value, 0) for value in numbers[column]]
-    for measure, (title, digits) in MEASURES.items():
+    for measure in PAPER:
+        title, digits = measure.upper(), MEASURES[measure].digits
         ours = zip(*(numbers[f"{measure}_{key}"] for key in ("ours", "low", "high")), strict=True)
         text[f"{title}, paper"] = [tables.number(value, 2) for value in numbers[f"{measure}_paper"]]
         text[f"{title}, here [95 %]"] = [tables.interval(*scores, digits=digits) for scores in ours]
@@ -100,7 +102,8 @@ def shown(numbers: pd.DataFrame) -> pd.DataFrame:
 def ranks(numbers: pd.DataFrame) -> dict[str, list[int]]:
     """Rank of each row by ours, 1 the best; 0 if not ranked or not measured, or if no other row is."""
     by_column = {}
-    for measure, (title, digits) in MEASURES.items():
+    for measure in PAPER:
+        title, digits = measure.upper(), MEASURES[measure].digits
         scores = numbers[f"{measure}_ours"].where(numbers["ranked"]).round(digits)
         ranked = scores.rank(ascending=False, method="min") if scores.count() > 1 else 0 * scores
         by_column[f"{title}, here [95 %]"] = ranked.fillna(0).astype(int).tolist()
@@ -120,7 +123,7 @@ def write(results: Results, folder: Path) -> None:
 def conditions(results: Results) -> str:
     """What all tables were measured on: corpus, recipe, faces, seeds, VGG weights; and what is marked in them."""
     experiment, summaries = results.experiment, results.summaries.values()
-    training, mtun = experiment.params.training, experiment.params.methods.get("mtun") or {}
+    training, mtun = experiment.training, experiment.methods.get("mtun") or {}
     options = {key: value for key, value in mtun.items() if key != "trunk"}  # width, epochs and the like
     records = [record for summary in summaries for record in summary["training"]]
     notes = sorted({(key, str(note)) for record in records for key, note in record["notes"].items()})
@@ -128,7 +131,7 @@ def conditions(results: Results) -> str:
     given = "seeded random" if training.vgg is None else Path(training.vgg).name
     people = results.faces["person"].value_counts()
     parts = [
-        f"Experiment {experiment.name}: {experiment.params.corpus}",
+        f"Experiment {experiment.name}: {experiment.corpus}",
         f"recipe {training.recipe}",
         f"{_span({summary['faces'] for summary in summaries})} test images"
         f" of {people.size:,} identities (at most {people.max()} of one)",

@@ -15,9 +15,9 @@ from benchmark import cli, reporting
 from benchmark.reference import label_of, paper
 from benchmark.reporting import claims, claims_page, heatmaps
 from benchmark.reporting.findings import Finding, Pair, estimate, shown
-from benchmark.reporting.measures import MEASURES
 from benchmark.reporting.results import Results
 from benchmark.reporting.scores import loader
+from benchmark.reporting.tables import MEASURES
 from datasets.face import BadInput
 
 # By the name that templates use: the real faces that most is measured on, the same at full width, synthetic faces.
@@ -88,7 +88,7 @@ class Quotes:
     def score(self, run: str, measure: str = "psnr") -> str:
         """A run's mean over faces and seeds."""
         known = self.results.summaries.get(run)
-        return MISSING if known is None else f"{known[measure]:.{MEASURES[measure].digits}f}{MEASURES[measure].unit}"
+        return MISSING if known is None else f"{MEASURES[measure].text(known[measure])}{MEASURES[measure].unit}"
 
     def gain(self, run: str, other: str, measure: str = "psnr", yaw: str | None = None) -> str:
         """How much better a run is than another (in a bin of |yaw|), with its interval; a note if it is of one seed."""

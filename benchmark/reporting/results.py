@@ -14,7 +14,6 @@ import pandas as pd
 
 from benchmark import config
 from benchmark.reference import label_of
-from benchmark.runs import external
 from benchmark.runs.make import alignment_of, options_of
 from benchmark.runs.provenance import data_hash
 from benchmark.scoring.metrics import COLUMNS
@@ -120,9 +119,9 @@ class Results:
         L_U or all without. Images from elsewhere are a kind of their own, a trained one unless the run says
         `trained: false`.
         """
-        kinds, usual = {}, self.experiment.params.training.recipe
+        kinds, usual = {}, self.experiment.training.recipe
         for run in map(self.experiment.run, self.experiment.runs):
-            if external.is_external(run):
+            if run.external:
                 if run.options.get("trained", True):
                     kinds[run.name] = run.name
             elif issubclass(discover().get(run.method, TrainedMethod), TrainedMethod):
@@ -142,7 +141,7 @@ class Results:
     @cached_property
     def epochs(self) -> dict[str, int]:
         """Epochs of each evaluated run that trains a network, all phases together, from its log."""
-        ours = {run for run in self.kinds if not external.is_external(self.experiment.run(run))}
+        ours = {run for run in self.kinds if not self.experiment.run(run).external}
         return {run: len(next(iter(logs.values()))) for run, logs in self.logs.items() if run in ours}
 
     @cached_property
@@ -150,14 +149,14 @@ class Results:
         """Number of learnt values of each evaluated run; NaN if its images came without weights."""
         numbers = {}
         for run, summary in self.summaries.items():
-            records = [] if summary["method"] == external.METHOD else summary["training"]
+            records = [] if summary["method"] == config.EXTERNAL else summary["training"]
             numbers[run] = float(records[0]["parameters"]) if records else np.nan
         return numbers
 
     @cached_property
     def synthetic(self) -> bool:
         """Whether a program draws all faces: then no score says anything about the paper."""
-        return set(self.experiment.params.corpora) <= SYNTHETIC
+        return set(self.experiment.corpora) <= SYNTHETIC
 
     @cached_property
     def title(self) -> str:

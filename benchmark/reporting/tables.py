@@ -1,15 +1,15 @@
-"""One helper for every table: numbers to text, and a table of text to Markdown or LaTeX (booktabs)."""
+"""How pages show what is measured: numbers to text, and a table of text to Markdown or LaTeX (booktabs)."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 DASH, INFINITE = "–", "∞"
-MEASURES = {"psnr": ("PSNR", 2), "ssim": ("SSIM", 3)}  # of the paper
 LOSS = re.compile(r"\bL_([a-zA-Z](?:\+[a-z])*)\b")
 SPECIAL = str.maketrans(
     {
@@ -48,6 +48,43 @@ def interval(value: float, low: float, high: float, *, digits: int) -> str:
     """A number with its interval in brackets, which an infinite one does not have."""
     text = number(value, digits)
     return f"{text} [{number(low, digits)}, {number(high, digits)}]" if np.isfinite(value) else text
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A measure as a table has it: stored values times `factor`, to so many digits. lower: less is better."""
+
+    title: str
+    digits: int
+    factor: int = 1
+    lower: bool = False
+    unit: str = ""
+
+    def text(self, value: float) -> str:
+        """A score as text, without its unit."""
+        return number(self.factor * value, self.digits)
+
+    def signed(self, value: float, digits: int | None = None) -> str:
+        """A difference as text, without its unit."""
+        return f"{self.factor * value:+z.{digits or self.digits}f}"
+
+    def change(self, effect: float, low: float, high: float, unit: str = "", note: str = "") -> str:
+        """A difference and its interval as text, with `unit` behind the one and `note` in the other."""
+        return f"{self.signed(effect)}{unit} [{self.signed(low)}, {self.signed(high)}{note}]"
+
+
+MEASURES = {
+    "psnr": Measure("PSNR, dB", 2, unit=" dB"),
+    "ssim": Measure("SSIM", 3),
+    "psnr_y": Measure("PSNR on Y, dB", 2, unit=" dB"),
+    "ssim_y": Measure("SSIM on Y", 3),
+    "distance": Measure("identity distance", 3, lower=True),
+    "nme": Measure("landmark error, %", 2, factor=100, lower=True, unit=" %"),
+    "vgg": Measure("VGG-19 distance", 3, lower=True),
+    "rotation_degrees": Measure("rotation error, °", 2, lower=True, unit="°"),
+    "shift_percent": Measure("shift error, %", 2, lower=True, unit=" %"),
+    "peak_px": Measure("heatmap error, px", 2, lower=True, unit=" px"),
+}
 
 
 def formatted(values: pd.DataFrame, digits: Mapping[str, int]) -> pd.DataFrame:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 
 import numpy as np
@@ -91,4 +90,4 @@ def score_alignment(run: config.Run, test: Pairs) -> None:
     estimate, truth = torch.cat([part[name] for part in parts]), torch.from_numpy(np.array(test.warp))
     identity = truth.new_tensor([0.0, 1.0, 0.0, 0.0]).expand_as(truth)
     errors = {"estimated": warp_errors(estimate, truth), "identity": warp_errors(identity, truth)}
-    cli.write_text(run.metrics, json.dumps({"faces": len(test), **rounded(errors)}, indent=1) + "\n")
+    cli.write_json(run.metrics, {"faces": len(test), **rounded(errors)})

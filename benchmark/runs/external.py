@@ -26,7 +26,6 @@ from datasets.face import BadInput
 from datasets.pairs import Pairs
 from methods.options import Options, parse_options
 
-METHOD = config.EXTERNAL
 SEED = "{seed}"
 WARNINGS = ".warnings.json"  # next to the images
 REMEDY = "it must hold NAME.png for each face that `export` writes, and nothing else"
@@ -43,11 +42,6 @@ class ExternalOptions(Options):
         return Path(self.folder.replace(SEED, str(seed))).expanduser()
 
 
-def is_external(run: config.Run) -> bool:
-    """Whether the run's SR images were made elsewhere."""
-    return run.method == METHOD
-
-
 def options_of(run: config.Run) -> ExternalOptions:
     """The run's options.
 
@@ -55,8 +49,8 @@ def options_of(run: config.Run) -> ExternalOptions:
         BadInput: if an option is unknown or missing.
     """
     if "folder" not in run.options:
-        raise BadInput(f"params.yaml: {run.name}: method {METHOD} needs folder: PATH OF ITS SR FACES")
-    return parse_options(ExternalOptions, run.options, METHOD)
+        raise BadInput(f"params.yaml: {run.name}: method {run.method} needs folder: PATH OF ITS SR FACES")
+    return parse_options(ExternalOptions, run.options, run.method)
 
 
 def record_of(run: config.Run, seed: int) -> dict[str, Any]:
@@ -68,7 +62,7 @@ def record_of(run: config.Run, seed: int) -> dict[str, Any]:
     digest = hashlib.sha256(str(data).encode())
     for path in sorted(filter(Path.is_file, options_of(run).of(seed).glob("*.png"))):
         digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
-    names = {"experiment": run.experiment.name, "run": run.name, "method": METHOD, "align": run.align, "vgg": None}
+    names = {"experiment": run.experiment.name, "run": run.name, "method": run.method, "align": run.align, "vgg": None}
     identity = {"fingerprint": digest.hexdigest(), "data": data, "seed": seed}
     return {**identity, **names, "options": options_of(run).model_dump()}
 
@@ -88,16 +82,17 @@ def store_records(run: config.Run) -> None:
     require_folders(run)
     for seed in run.seeds:
         with cli.whole_folder(run.weights(seed)) as folder:
-            text = json.dumps({**record_of(run, seed), "parameters": 0, "notes": {}}, indent=1)
-            (folder / RECORD).write_text(text + "\n")
+            cli.write_json(folder / RECORD, {**record_of(run, seed), "parameters": 0, "notes": {}})
 
 
 def import_seed(run: config.Run, seed: int, pairs: Pairs, target: Path) -> None:
     """Take over one seed's images; likely mistakes are printed, and kept for the facts of the scores."""
     source = options_of(run).of(seed)
-    mistakes = import_images(source, pairs, target)
+    images, mistakes = read_images(source, pairs)
     warn(source, mistakes)
-    (target / WARNINGS).write_text(json.dumps(mistakes, indent=1) + "\n")
+    for name, image in zip(pairs.faces["name"], images, strict=True):
+        Image.fromarray(image).save(target / f"{name}.png", compress_level=1)
+    cli.write_json(target / WARNINGS, mistakes)
 
 
 def warn(folder: Path, mistakes: Sequence[str]) -> None:
@@ -106,11 +101,11 @@ def warn(folder: Path, mistakes: Sequence[str]) -> None:
         print(f"WARNING: {folder}: {line}", file=sys.stderr)
 
 
-def import_images(folder: Path, pairs: Pairs, target: Path) -> list[str]:
-    """Write target/NAME.png, 8-bit RGB, of folder/NAME.png for each of `pairs`.
+def read_images(folder: Path, pairs: Pairs) -> tuple[np.ndarray, list[str]]:
+    """Read folder/NAME.png for each of `pairs`.
 
     Returns:
-        Likely mistakes in the images, a line each.
+        SR faces (N, 128, 128, 3) uint8 RGB, and likely mistakes in them, a line each.
 
     Raises:
         BadInput: names files that are missing, not of the test set, of another size or unreadable.
@@ -119,10 +114,7 @@ def import_images(folder: Path, pairs: Pairs, target: Path) -> list[str]:
     sr_faces.require_names(folder, names, remedy=REMEDY)
     paths = [folder / f"{name}.png" for name in names]
     images = np.stack([sr_faces.read(path, "make it again") for path in tqdm(paths, f"import {folder}", unit="face")])
-    target.mkdir(parents=True, exist_ok=True)
-    for name, image in zip(names, images, strict=True):
-        Image.fromarray(image).save(target / f"{name}.png", compress_level=1)
-    return file_mistakes(paths, images) + likely_mistakes(images, pairs.hr, names)
+    return images, file_mistakes(paths, images) + likely_mistakes(images, pairs.hr, names)
 
 
 def file_mistakes(paths: Sequence[Path], images: np.ndarray) -> list[str]:

@@ -22,7 +22,7 @@ from methods.trained import TrainedMethod
 
 def record_of(run: config.Run, seed: int) -> dict[str, Any]:
     """What decides the outcome of a training, readable, with its fingerprint; stored with weights and scores."""
-    if external.is_external(run):
+    if run.external:
         return external.record_of(run, seed)
     method, aligner, trunk = class_of(run), aligner_of(run), trunk_of(run)
     trained = issubclass(method, TrainedMethod)
@@ -32,13 +32,13 @@ def record_of(run: config.Run, seed: int) -> dict[str, Any]:
         "version": method.VERSION,
         "loop": LOOP_VERSION if trained else None,
         "options": options_of(run).model_dump(mode="json"),
-        "vgg": _content(run.experiment.params.training.vgg) if trained else None,
+        "vgg": _content(run.experiment.training.vgg) if trained else None,
         "seed": seed,
         "align": fingerprint(aligner, 0) if aligner else alignment_of(run),
         "trunk": fingerprint(trunk, seed) if trunk else None,
     }
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
-    readable = {"align": alignment_of(run), "vgg": run.experiment.params.training.vgg if trained else None}
+    readable = {"align": alignment_of(run), "vgg": run.experiment.training.vgg if trained else None}
     shown = {key: identity[key] for key in ("method", "version", "options", "seed")}
     return {"fingerprint": digest, "experiment": run.experiment.name, "run": run.name, **shown, **readable}
 
@@ -74,7 +74,7 @@ def images_up_to_date(run: config.Run, seed: int) -> bool:
 def _of_images(run: config.Run, seed: int) -> dict[str, str | None]:
     experiment = run.experiment
     faces = data_hash(experiment.data, "test")
-    return {"fingerprint": fingerprint(run, seed), "faces": faces, "precision": experiment.params.predict.precision}
+    return {"fingerprint": fingerprint(run, seed), "faces": faces, "precision": experiment.predict.precision}
 
 
 @cache

@@ -25,7 +25,7 @@ def class_of(run: config.Run) -> type[Method]:
 
 def options_of(run: config.Run) -> Options:
     """The options of the run's method, checked."""
-    if external.is_external(run):
+    if run.external:
         return external.options_of(run)
     method = class_of(run)
     return parse_options(method.Options, _given(run), method.__name__)
@@ -35,7 +35,7 @@ def _given(run: config.Run) -> Mapping[str, Any]:
     """The options that are set, with the experiment's recipe where the method has recipes and the run sets none."""
     if "recipe" not in class_of(run).Options.model_fields or "recipe" in run.options:
         return run.options
-    return {"recipe": run.experiment.params.training.recipe, **run.options}
+    return {"recipe": run.experiment.training.recipe, **run.options}
 
 
 def alignment_of(run: config.Run) -> str:

@@ -26,10 +26,10 @@ def estimates(path: Path) -> dict[str, Tensor]:
     return {name: values.float() for name, values in load_file(path).items()}
 
 
-def score_estimates(path: Path, pairs: Pairs, sigma: float = SIGMA) -> dict[str, Any]:
+def score_estimates(found: dict[str, Tensor], pairs: Pairs, sigma: float = SIGMA) -> dict[str, Any]:
     """Rounded errors of a run's estimates; {} where the method wrote none. sigma: of the maps that it learnt from."""
     scores: dict[str, Any] = {}
-    for name, values in estimates(path).items():
+    for name, values in found.items():
         if name.startswith("heatmaps"):
             scores |= heatmap_errors(values, pairs, name == "heatmaps", sigma)
         else:
@@ -45,13 +45,12 @@ def rounded(errors: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def error_rows(path: Path, pairs: Pairs, sigma: float = SIGMA) -> pd.DataFrame:
+def error_rows(found: dict[str, Tensor], pairs: Pairs, sigma: float = SIGMA) -> pd.DataFrame:
     """Errors of a run's estimates, a row a face: columns rotation_degrees, shift_percent, scale_percent, peak_px.
 
     The warp is the method's `warp_stn`, else its first; peak_px is the mean over visible components. A method without
     warps or heatmaps lacks their columns; the table is empty without both.
     """
-    found = estimates(path)
     warps = [name for name in found if name.startswith("warp")]
     maps = [name for name in found if name.startswith("heatmaps")]
     columns: dict[str, Tensor] = {}

@@ -130,9 +130,6 @@ class Run:
         """Whether all the updates that were asked for are made."""
         return self.state.updates >= self.max_updates
 
-    def ended(self) -> bool:
-        return self.finished or self.enough()
-
     def batch_size(self, phase: int | None = None) -> int:
         """Faces in a batch of a phase (default: the present one)."""
         phase = self.state.phase if phase is None else phase

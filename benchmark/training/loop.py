@@ -64,7 +64,7 @@ def train(
     """
     run = Run(method, pairs, context, max_updates)
     state, bar = run.state, _start(run, settings)
-    while not run.ended():
+    while not (run.finished or run.enough()):
         phase, updates, step = run.phase, run.updates(), _make_step(run, settings)
         while state.epoch < phase.epochs:
             faces, started = _draw_epoch(run), time.monotonic() - state.seconds

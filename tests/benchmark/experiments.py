@@ -36,7 +36,7 @@ def change(folder: Path, **changes: Any) -> None:
 
 def change_run(name: str, **items: Any) -> config.Run:
     """A run of the one experiment in the working directory with these items changed in params.yaml."""
-    change(Path(), runs={name: config.load().params.runs[name].model_dump(exclude_unset=True) | items})
+    change(Path(), runs={name: config.load().runs[name].model_dump(exclude_unset=True) | items})
     return config.load().run(name)
 
 

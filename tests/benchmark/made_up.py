@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 
 from benchmark import config, evaluate
 from benchmark.runs.fingerprint import mark_images, record_of
-from benchmark.scoring.estimates import score_estimates
+from benchmark.scoring import estimates as estimated
 from datasets.batch import DeviceFaces
 from datasets.pairs import ARRAYS, Pairs
 
@@ -131,7 +131,7 @@ def write_metrics(run: config.Run, pairs: Pairs) -> None:
         table = evaluate.score_folder(run.images(seed), pairs)
         table.insert(0, "seed", seed)
         tables.append(table)
-        estimates[f"seed{seed}"] = score_estimates(run.estimates(seed), pairs)
+        estimates[f"seed{seed}"] = estimated.score_estimates(estimated.estimates(run.estimates(seed)), pairs)
     training = [{**record_of(run, s), "parameters": 1234, "notes": {}} for s in run.seeds]
     facts = {"run": run.name, "method": run.method, "data": "made up", "training": training, "scored_seeds": run.seeds}
     evaluate.write(run, pd.concat(tables, ignore_index=True), {k: v for k, v in estimates.items() if v}, facts)

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from benchmark import config, leaderboard, submit
-from benchmark.runs.row import Row
+from benchmark.submit import Row
 from datasets.face import BadInput
 
 ROWS, IMAGES = Path("rows"), Path("theirs")

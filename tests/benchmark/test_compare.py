@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from benchmark import compare, config
+from benchmark import compare, config, params
 from benchmark.reporting import claims_page
 from benchmark.reporting.results import Results
 from datasets.face import BadInput
@@ -61,7 +61,7 @@ def test_images_from_elsewhere_are_a_trained_network_unless_they_say_otherwise(t
         theirs.with_name(f"theirs{suffix}").write_text(theirs.with_suffix(suffix).read_text())
 
     def p(**options: object) -> str:
-        toy.runs["theirs"] = config.RunItem(method="images", folder="sr", **options)
+        toy.runs["theirs"] = params.RunItem(method="images", folder="sr", **options)
         return psnr(toy, "theirs", "bicubic")["p"]
 
     assert p() == "– (one seed: over identities alone)"

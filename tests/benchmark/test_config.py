@@ -40,7 +40,7 @@ def test_experiment_is_the_files_choice_or_ones_own(params: Path, monkeypatch: p
     assert config.load("large").name == "large"
     monkeypatch.setenv("EXPERIMENT", "large")
     assert config.load().name == "large"
-    assert config.load("small").params.training.seeds == 2
+    assert config.load("small").training.seeds == 2
     with pytest.raises(BadInput, match=r"'huge'.*small, large"):
         config.load("huge")
 

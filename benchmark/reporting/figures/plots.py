@@ -15,9 +15,9 @@ from benchmark.reporting import heatmaps, paper_tables
 from benchmark.reporting.figures import figure, looks
 from benchmark.reporting.findings import Finding, Pair, estimate
 from benchmark.reporting.heatmaps import BY_LOSSES
-from benchmark.reporting.measures import MEASURES
 from benchmark.reporting.results import Results
 from benchmark.reporting.scores import loader
+from benchmark.reporting.tables import MEASURES
 from benchmark.scoring.verdicts import CONFIRMED, REFUTED
 
 COLOURS = {CONFIRMED: "tab:green", REFUTED: "tab:red"}

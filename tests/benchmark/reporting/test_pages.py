@@ -80,7 +80,7 @@ def test_errors_of_each_aligner_and_of_ours(known: Results, tmp_path: Path) -> N
     rotations = alignment.errors(known).set_index("")["Rotation error, °"].to_dict()
     assert rotations.pop("Ours' own STN") == "0.00"  # made up of the true warps
     assert rotations == {"not aligned": "20.00", "STN_0": "2.00", "STN_0, supervised": "1.00"}
-    alignment.write(known, tmp_path)
+    alignment.write(known, tmp_path, loader(known))
     page = (tmp_path / "alignment.md").read_text()
     assert "| STN_0, supervised | 1.00                | 3.00             | 10.00            |" in page
 
@@ -139,7 +139,7 @@ def test_the_page_of_heatmaps_holds_gains_and_errors(known: Results, tmp_path: P
     errors = heatmaps.errors(known).set_index("Run").loc["Ours"]
     assert errors["eyes"] == "0.0"  # made up of the true ones
     assert float(errors["Rotation, °"]) < 0.05
-    heatmaps.write(known, tmp_path)
+    heatmaps.write(known, tmp_path, loader(known))
     page = (tmp_path / "heatmaps.md").read_text()
     for part in ("| Ours ", "Rotation, °", "What could heatmaps bring?", "more than estimated ones"):
         assert part in page

@@ -1,6 +1,5 @@
 """Tables 1 to 3: the paper's numbers next to ours, what is not measured, marks, Markdown and LaTeX; Table 4."""
 
-import dataclasses
 import io
 import json
 import re
@@ -137,7 +136,7 @@ def test_best_and_second_of_the_papers_rows_are_marked(text: dict[str, str]) -> 
 
 
 def test_runs_that_know_the_true_warps_are_not_marked(known: Results) -> None:
-    runs = known.experiment.params.runs
+    runs = known.experiment.runs
     runs["ma"] = runs["ma"].model_copy(update={"align": "oracle"})
     numbers = paper_tables.compare(1, known)
     rows = cells(tables.markdown(paper_tables.shown(numbers), paper_tables.ranks(numbers)))
@@ -190,8 +189,7 @@ def test_latex_names_its_package_and_has_a_caption_of_one_sentence(text: dict[st
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")
 def test_a_plain_article_inputs_the_tables(known: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    params = known.experiment.params.model_copy(update={"corpus": f"stand-in {NAUGHTY}"})
-    results = Results(dataclasses.replace(known.experiment, params=params))
+    results = Results(known.experiment.model_copy(update={"corpus": f"stand-in {NAUGHTY}"}))
     pd.read_csv(reference.REFERENCE).replace("Bicubic", NAUGHTY).to_csv(tmp_path / "paper.csv", index=False)
     monkeypatch.setattr(reference, "REFERENCE", tmp_path / "paper.csv")
     results.summaries["nearest"]["psnr"] = np.inf

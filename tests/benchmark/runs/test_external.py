@@ -47,7 +47,7 @@ def test_several_trainings_lie_in_a_folder_each() -> None:
     shutil.move("sr", "sr0")
     upscale(Path("out/test/lr_unaligned"), "sr1")
     theirs = change_run("theirs", folder="sr{seed}", seeds=2)
-    assert theirs.experiment.params.training.seeds == 1  # of ours: theirs have been trained
+    assert theirs.experiment.training.seeds == 1  # of ours: theirs have been trained
     run("theirs")
     rows = pd.read_csv(METRICS / "theirs.csv").groupby("seed")["psnr"].mean()
     assert rows[0] > rows[1] + 1  # upright, and not

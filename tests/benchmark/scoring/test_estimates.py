@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from benchmark import config
-from benchmark.scoring.estimates import error_rows, score_estimates, warp_errors
+from benchmark.scoring.estimates import error_rows, estimates, score_estimates, warp_errors
 from datasets import degrade
 from datasets.heatmaps import heatmaps
 from datasets.pairs import Pairs
@@ -25,7 +25,7 @@ def truth(pairs: Pairs, size: int, frame: str = "upright") -> torch.Tensor:
 def scores_of(folder: Path, faces: Pairs, **arrays: torch.Tensor) -> dict:
     """Scores of arrays as what a run estimated of the faces."""
     save_file({name: value.contiguous() for name, value in arrays.items()}, folder / config.ESTIMATES)
-    return score_estimates(folder / config.ESTIMATES, faces)
+    return score_estimates(estimates(folder / config.ESTIMATES), faces)
 
 
 @pytest.mark.parametrize(("size", "frame"), [(64, "upright"), (32, "lr"), (16, "lr")])
@@ -44,7 +44,7 @@ def test_perfect_warps_have_no_error_and_absent_estimates_no_score(pairs: Pairs,
     scores = scores_of(tmp_path, pairs, warp_stn=torch.from_numpy(np.array(pairs.warp)))
     none = dict.fromkeys(("rotation_degrees", "shift_percent", "scale_percent"), 0)
     assert scores["warp_stn"] == pytest.approx(none, abs=1e-4)
-    assert score_estimates(tmp_path / "none.safetensors", pairs) == {}
+    assert score_estimates(estimates(tmp_path / "none.safetensors"), pairs) == {}
 
 
 def test_component_that_is_not_called_visible_costs_accuracy(pairs: Pairs, tmp_path: Path) -> None:
@@ -75,15 +75,15 @@ def test_rows_of_errors_have_the_means_of_the_summary(pairs: Pairs, tmp_path: Pa
     warp = torch.from_numpy(np.array(pairs.warp)) + torch.linspace(0, 0.3, len(pairs))[:, None]
     maps = truth(pairs, 64).roll(2, dims=3) * torch.linspace(0.5, 1, len(pairs))[:, None, None, None]
     scores = scores_of(tmp_path, pairs, heatmaps=maps, warp_stn=warp, warp_other=torch.zeros_like(warp))
-    rows = error_rows(path, pairs)
+    rows = error_rows(estimates(path), pairs)
     assert list(rows) == ["rotation_degrees", "shift_percent", "scale_percent", "peak_px"]
     for column in list(rows)[:3]:
         assert rows[column].mean() == pytest.approx(scores["warp_stn"][column], abs=0.006)
     assert rows["peak_px"].mean() == pytest.approx(4, abs=0.3)  # two of 64 pixels
     assert rows["rotation_degrees"].iloc[-1] == pytest.approx(np.degrees(0.3), abs=1e-3)
     save_file({"warp_stn": warp}, path)
-    assert "peak_px" not in error_rows(path, pairs)
-    assert error_rows(tmp_path / "none.safetensors", pairs).empty
+    assert "peak_px" not in error_rows(estimates(path), pairs)
+    assert error_rows(estimates(tmp_path / "none.safetensors"), pairs).empty
 
 
 @pytest.mark.parametrize("degrees", [-30.0, 7.0])

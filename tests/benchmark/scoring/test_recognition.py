@@ -18,7 +18,7 @@ from benchmark.reporting.results import Results
 from benchmark.reporting.scores import loader
 from benchmark.runs.provenance import OF_IMAGES
 from benchmark.scoring import recognition
-from benchmark.scoring.perceptual import TAPS, vgg_distances
+from benchmark.scoring.metrics import VGG_TAPS, vgg_distances
 from datasets.face import BadInput
 from datasets.portrait.drawing import draw
 from methods.vgg import CONVOLUTIONS, VGGFeatures
@@ -83,12 +83,12 @@ def test_vgg_distance_is_equation_1_of_lpips_with_weights_of_one() -> None:
     vgg = VGGFeatures(None, random_width=8, padded=True)
     found: list[np.ndarray] = []
     for place, layer in zip(CONVOLUTIONS, vgg.convolutions, strict=True):
-        if place in TAPS:
+        if place in VGG_TAPS:
             layer.register_forward_hook(lambda _, __, out: found.append(out.clamp(min=0).double().numpy()))
     for image in (a, b):
         vgg(torch.from_numpy(image).permute(0, 3, 1, 2) / 127.5 - 1)
     expected = np.zeros(len(a))
-    for x, y in zip(found[: len(TAPS)], found[len(TAPS) :], strict=True):
+    for x, y in zip(found[: len(VGG_TAPS)], found[len(VGG_TAPS) :], strict=True):
         unit = [v / np.sqrt((v**2).sum(1, keepdims=True) + 1e-20) for v in (x, y)]
         expected += ((unit[0] - unit[1]) ** 2).sum(1).mean((1, 2))
     assert vgg_distances(a, b, vgg) == pytest.approx(expected, rel=1e-4)
