@@ -13,6 +13,7 @@ from benchmark.reporting.findings import seeds_of
 from benchmark.reporting.results import Results
 from benchmark.reporting.scores import Load
 from benchmark.reporting.tables import MEASURES
+from benchmark.scoring.verdicts import AS_CLAIMED, CONFIRMED, NO_MARGIN
 
 HEAD = ("Paper", "Difference [95 %]", "p", "One training a side [95 %]", "Faces; seeds; d.f.", "Direction", "Size")
 
@@ -29,8 +30,11 @@ def summary(judged: Sequence[Mapping[str, Any]], results: Results) -> str:
 
 
 def _counted(part: Sequence[Mapping[str, Any]]) -> str:
+    """Directions by number, and how many of the confirmed claims have the claimed size, where they claim one."""
     counts = claims.count(part) | {"not measured": sum(not claim["tests"] for claim in part)}
-    return ", ".join(f"{number} {answer}" for answer, number in counts.items() if number)
+    sizes = [claim["size"] for claim in part if claim["direction"] == CONFIRMED and claim["size"] != NO_MARGIN]
+    notes = {CONFIRMED: f" ({sizes.count(AS_CLAIMED)} as large as claimed)" if sizes else ""}
+    return ", ".join(f"{number} {answer}{notes.get(answer, '')}" for answer, number in counts.items() if number)
 
 
 def write(judged: Sequence[Mapping[str, Any]], results: Results, folder: Path, load: Load) -> None:

@@ -99,11 +99,14 @@ def test_a_claim_that_changes_with_the_channel_or_black_borders_says_so() -> Non
 def test_claims_are_counted_by_whose_they_are(known: Results, of_toy: list[dict]) -> None:
     summary = claims_page.summary(of_toy, known)
     for part in ("the paper's text", "its tables alone", "the suite's own measures"):
-        counted = summary.split(f"from {part}: ")[1].split(";")[0]
+        counted = re.sub(r" \(\d+ as large as claimed\)", "", summary.split(f"from {part}: ")[1].split(";")[0])
         assert sum(int(n) for n in re.findall(r"\d+", counted)) == sum(claim["place"] == part for claim in of_toy)
     own = of_toy[0] | {"place": claims.place({"section": "ours to show", "measure": "psnr"})}
     of_all = claims_page.summary([*of_toy, own], known)
     assert of_all == f"{summary}; from your own list: 1 {own['direction']}"
+    confirmed = [own | {"direction": CONFIRMED, "size": size} for size in ("as claimed", "smaller", "–")]
+    assert claims_page.summary(confirmed, known).endswith("from your own list: 3 confirmed (1 as large as claimed)")
+    assert claims_page.summary(confirmed[2:], known).endswith("from your own list: 1 confirmed")
     assert claims.place({"section": "5", "measure": "nme"}) == claims.OWN
     assert claims.place({"section": "SPARNet's abstract", "measure": "nme"}) == claims.LATER
 
