@@ -147,8 +147,9 @@ def test_the_page_of_heatmaps_holds_gains_and_errors(known: Results, tmp_path: P
 
 
 def test_pages_say_where_there_is_nothing_to_compare(toy: config.Experiment, tmp_path: Path) -> None:
-    assert list(alignment.errors(Results(toy))[""]) == ["Ours' own STN"]  # no aligner is measured
+    results = Results(toy)
+    assert list(alignment.errors(results)[""]) == ["Ours' own STN"]  # no aligner is measured
     for page, end in ((alignment, "measured with two alignments.\n"), (heatmaps, "with the one that sees none.\n")):
-        page.write(Results(toy), tmp_path)
+        page.write(results, tmp_path, loader(results))
         (text,) = [path.read_text() for path in tmp_path.glob("*.md") if path.stem in page.__name__]
         assert text.endswith(end)
