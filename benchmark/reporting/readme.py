@@ -125,6 +125,12 @@ class Quotes:
         values = known if max(known) - min(known) > 1 else [sum(known) / len(known)]
         return listed([f"{value:.2f}°" for value in values])
 
+    def heatmap_error(self, run: str) -> str:
+        """The distance of a run's estimated components from the true ones, averaged over seeds."""
+        seeds = self.results.summaries.get(run, {}).get("estimates", {}).values()
+        known = [seed["peak_px"] for seed in seeds if "peak_px" in seed]
+        return f"{sum(known) / len(known):.1f} px" if known else MISSING
+
     def by_seed(self, run: str, other: str) -> str:
         """How much more PSNR a run has than another, seed by seed."""
         if not {run, other} <= self.results.rows.keys():

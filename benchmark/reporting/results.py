@@ -77,9 +77,10 @@ class Results:
         return {str(run): part for run, part in by_run if run == TRUTH or run in self.experiment.runs}
 
     def tables(self, measure: str) -> dict[str, pd.DataFrame]:
-        """The tables of `rows` or `recognised` that hold `measure`, by run."""
+        """The tables of `rows` or `recognised` that hold `measure`, by run, without seeds that lack it altogether."""
         tables = self.rows if measure in (*COLUMNS, *ERRORS) else self.recognised
-        return {run: table for run, table in tables.items() if measure in table and table[measure].notna().any()}
+        holding = {run: table for run, table in tables.items() if measure in table and table[measure].notna().any()}
+        return {run: t[t.groupby("seed")[measure].transform("count") > 0] for run, t in holding.items()}
 
     @cached_property
     def faces(self) -> pd.DataFrame:

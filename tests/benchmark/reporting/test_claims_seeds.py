@@ -3,14 +3,16 @@
 from pathlib import Path
 
 import experiments
+import pandas as pd
 import pytest
 from judging import EACH, HEAD, judged, of_mtun, run
 
 from benchmark import config
-from benchmark.reporting import claims, claims_page
+from benchmark.reporting import claims, claims_page, results
 from benchmark.reporting.results import Results
 from benchmark.reporting.scores import Scores
 from benchmark.scoring.verdicts import CONFIRMED, REFUTED, UNDECIDED
+from datasets.face import BadInput
 
 
 def test_one_seed_borrows_the_variance_of_other_runs_of_its_kind_alone() -> None:
@@ -91,3 +93,16 @@ def test_trunks_that_many_runs_share_are_seen_once() -> None:
     assert judged(shared, better="a0", than="b")["tests"][0]["dof"] == pytest.approx(2)
     apart = Scores(values, EACH, shared.kinds)
     assert judged(apart, better="a0", than="b")["tests"][0]["dof"] == pytest.approx(10)
+
+
+def test_a_seed_without_a_measure_is_left_out_and_a_face_without_one_refused(toy: config.Experiment) -> None:
+    path = toy.run("ours").metrics.with_suffix(".csv")
+    rows = pd.read_csv(path, dtype={"name": str})
+    rows["peak_px"] = rows["seed"].map({0: 1.5})  # the other seeds were scored before there was such a column
+    rows.to_csv(path, index=False)
+    tables = Results(toy).tables("peak_px")
+    assert results.by_face({"ours": tables["ours"]}, "peak_px")["ours"].tolist() == [1.5] * 12
+    rows.loc[0, "peak_px"] = None
+    rows.to_csv(path, index=False)
+    with pytest.raises(BadInput, match="not every seed has a peak_px"):
+        results.by_face(Results(toy).tables("peak_px"), "peak_px")
