@@ -22,14 +22,13 @@ from benchmark import cli, config
 from benchmark.reference import label_of, paper
 from benchmark.runs.alignment import alignment
 from benchmark.runs.hardware import choose_device
-from benchmark.runs.make import alignment_of, make_method, trunk_of
+from benchmark.runs.make import alignment_of, load_weights, make_method
 from benchmark.runs.provenance import RECORD, read_json
 from datasets import photograph
 from datasets.batch import to_uint8
 from datasets.face import BadInput
 from datasets.photograph import Photograph
 from methods.interface import Method, create
-from methods.trained import TrainedMethod
 
 mpl.use("Agg")
 BATCH = 16
@@ -97,18 +96,14 @@ def method_of(run: config.Run) -> Method:
 
 def upscaler(run: config.Run, device: torch.device) -> Upscale:
     """LR faces (n, 3, 16, 16), upright or nearly so, to SR faces (n, 128, 128, 3) uint8 by the run's first seed."""
-    if not weights_of(run).is_dir() and run.released.with_suffix(".dvc").is_file():
+    folder = weights_of(run)
+    if not folder.is_dir() and run.released.with_suffix(".dvc").is_file():
         raise BadInput(f"{run.released}: not fetched from results/store yet; run `make networks` first")
     method = method_of(run)
     if method.requires_ground_truth:
         raise BadInput(f"{run.name}: it needs the true heatmaps, which prepared faces alone have; leave it out")
-    if isinstance(method, TrainedMethod):
-        trunk = trunk_of(run)
-        method.load(weights_of(run), trunk.weights(run.seeds[0]) if trunk else None)
-    else:
-        method.load(weights_of(run))
-    method.to(device)
-    align = alignment(run.experiment, alignment_of(run), device, folder=weights_of(run))
+    load_weights(method, run, run.seeds[0], folder).to(device)
+    align = alignment(run.experiment, alignment_of(run), device, folder=folder)
 
     @torch.no_grad()
     def upscale(lr: Tensor) -> np.ndarray:

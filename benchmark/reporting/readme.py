@@ -5,7 +5,7 @@ All are templates that take every measured number from Quotes of EXPERIMENTS.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -116,10 +116,13 @@ class Quotes:
         """The number of faces on which identity and landmarks are measured."""
         return str(max((table["name"].nunique() for table in self.results.recognised.values()), default=0))
 
+    def _estimates(self, run: str) -> Iterable[dict[str, Any]]:
+        """Errors of a run's own estimates, by seed; none where it is not measured."""
+        return self.results.summaries.get(run, {}).get("estimates", {}).values()
+
     def rotation(self, run: str) -> str:
         """The rotation error of a run's STN: the mean over seeds, or each seed's where they are over 1 degree apart."""
-        seeds = self.results.summaries.get(run, {}).get("estimates", {}).values()
-        known = [seed["warp_stn"]["rotation_degrees"] for seed in seeds if "warp_stn" in seed]
+        known = [seed["warp_stn"]["rotation_degrees"] for seed in self._estimates(run) if "warp_stn" in seed]
         if not known:
             return MISSING
         values = known if max(known) - min(known) > 1 else [sum(known) / len(known)]
@@ -127,8 +130,7 @@ class Quotes:
 
     def heatmap_error(self, run: str) -> str:
         """The distance of a run's estimated components from the true ones, averaged over seeds."""
-        seeds = self.results.summaries.get(run, {}).get("estimates", {}).values()
-        known = [seed["peak_px"] for seed in seeds if "peak_px" in seed]
+        known = [seed["peak_px"] for seed in self._estimates(run) if "peak_px" in seed]
         return f"{sum(known) / len(known):.1f} px" if known else MISSING
 
     def by_seed(self, run: str, other: str) -> str:

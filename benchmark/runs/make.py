@@ -66,9 +66,14 @@ def load_method(run: config.Run, seed: int, folder: Path | None = None) -> Metho
     Raises:
         BadInput: if there are none.
     """
-    method, trunk = make_method(run), trunk_of(run)
+    return load_weights(make_method(run), run, seed, folder or run.weights(seed))
+
+
+def load_weights(method: Method, run: config.Run, seed: int, folder: Path) -> Method:
+    """`method` with the weights in `folder`, and with those of the run's trunk where it needs them."""
     if isinstance(method, TrainedMethod):
-        method.load(folder or run.weights(seed), trunk.weights(seed) if trunk else None)
+        trunk = trunk_of(run)
+        method.load(folder, trunk.weights(seed) if trunk else None)
     else:
-        method.load(folder or run.weights(seed))
+        method.load(folder)
     return method
